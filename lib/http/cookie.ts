@@ -1,0 +1,56 @@
+/**
+ * The cookies of a `Cookie` header, read the way Django reads them (its `parse_cookie`): split at `;`, each part at
+ * its first `=`, white space stripped, the last of equal names wins, quoted values unquoted. Never throws.
+ */
+export function parseCookies(header: string | null): Map<string, string> {
+  const cookies = new Map<string, string>();
+  if (header === null) return cookies;
+  for (const part of header.split(";")) {
+    const equals = part.indexOf("=");
+    const name = part.slice(0, Math.max(equals, 0)).trim();
+    const value = part.slice(equals + 1).trim();
+    if (name !== "" || value !== "") cookies.set(name, unquote(value));
+  }
+  return cookies;
+}
+
+/** A value in double quotes, with its backslash escapes and octal `\nnn` undone (RFC 2109, Python's http.cookies). */
+function unquote(value: string): string {
+  if (value.length < 2 || !value.startsWith('"') || !value.endsWith('"')) return value;
+  return value
+    .slice(1, -1)
+    .replace(/\\(?:([0-3][0-7][0-7])|(.))/gs, (_, octal?: string, character?: string) =>
+      octal === undefined ? (character ?? "") : String.fromCharCode(Number.parseInt(octal, 8)),
+    );
+}
+
+export interface CookieAttributes {
+  maxAgeSeconds: number;
+  httpOnly: boolean;
+  secure: boolean;
+  /** The `Domain` attribute; null makes the cookie host-only (RFC 6265 §5.3). */
+  domain: string | null;
+}
+
+/** A `Set-Cookie` value (RFC 6265 §4.1), its attributes spelled and ordered as Django's. */
+export function serializeCookie(name: string, value: string, attributes: CookieAttributes, now: number): string {
+  const { maxAgeSeconds, httpOnly, secure, domain } = attributes;
+  const expires = new Date(now + maxAgeSeconds * 1000).toUTCString();
+  return [
+    `${name}=${value}`,
+    ...(domain === null ? [] : [`Domain=${domain}`]),
+    `expires=${expires}`,
+    ...(httpOnly ? ["HttpOnly"] : []),
+    `Max-Age=${maxAgeSeconds}`,
+    "Path=/",
+    "SameSite=Lax",
+    ...(secure ? ["Secure"] : []),
+  ].join("; ");
+}
+
+/** The `Set-Cookie` value with which Django deletes a cookie. A `__Host-` name is only obeyed with `Secure`. */
+export function serializeDeletion(name: string, { secure, domain }: Pick<CookieAttributes, "secure" | "domain">) {
+  const scope = domain === null ? "" : ` Domain=${domain};`;
+  const end = secure ? "; Secure" : "";
+  return `${name}="";${scope} expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Lax${end}`;
+}

@@ -1,0 +1,73 @@
+import { bytesOf, latin1, MAX_FORM_FIELDS } from "./form.ts";
+import { parseParameters } from "./media-type.ts";
+
+/** What a field holds when it was sent as a file: nothing here takes files, so nothing of it is kept. */
+export const FILE = Symbol("file");
+
+export type MultipartResult =
+  | { ok: true; fields: Map<string, string | typeof FILE> }
+  | { ok: false; reason: string }
+  | { ok: false; reason: null; tooManyFields: true };
+
+/** Django reads a part's headers from its first 1024 bytes; a part whose headers end later has none. */
+const MAX_PART_HEADER = 1024;
+
+/**
+ * Reads `multipart/form-data` (RFC 7578) as Django's MultiPartParser does, leniencies included: the delimiter counts
+ * wherever it stands, a missing closing one leaves the last value its line end, parts without a name are passed over,
+ * `Content-Transfer-Encoding: base64` is honoured. Never throws.
+ *
+ * @param contentType the header as it came, for its boundary
+ */
+export function parseMultipart(body: Uint8Array, contentType: string, encoding: string): MultipartResult {
+  if (/\P{ASCII}/u.test(contentType)) return { ok: false, reason: "Invalid non-ASCII Content-Type in multipart." };
+  const boundary = parseParameters(contentType).parameters.get("boundary");
+  // RFC 2046 §5.1.1 allows 70 characters; Python's cgi.valid_boundary, which Django asks, 201.
+  if (boundary === undefined || !/^[ -~]{0,200}[!-~]$/.test(boundary)) {
+    return { ok: false, reason: `Invalid boundary in multipart: ${boundary ?? "None"}` };
+  }
+  const decoder = new TextDecoder(encoding, { ignoreBOM: true });
+  const fields = new Map<string, string | typeof FILE>();
+  let count = 0;
+  for (const part of splitParts(latin1(body), `--${boundary}`)) {
+    const field = parsePart(part);
+    if (field === null) continue;
+    if (field.value !== FILE && ++count > MAX_FORM_FIELDS) return { ok: false, reason: null, tooManyFields: true };
+    fields.set(decoder.decode(bytesOf(field.name)), field.value === FILE ? FILE : decoder.decode(bytesOf(field.value)));
+  }
+  return { ok: true, fields };
+}
+
+/** What stands between the delimiters, each without the line end that belongs to the delimiter after it. */
+function splitParts(text: string, delimiter: string): string[] {
+  const parts = text.split(delimiter);
+  return parts.map((part, index) => (index < parts.length - 1 ? part.replace(/\r?\n$/, "") : part));
+}
+
+/** One part, all still one character a byte; null where it has no headers, no name, or an empty file. */
+function parsePart(part: string): { name: string; value: string | typeof FILE } | null {
+  const headersEnd = part.slice(0, MAX_PART_HEADER).indexOf("\r\n\r\n");
+  if (headersEnd < 0) return null;
+  const headers = new Map<string, { value: string; parameters: Map<string, string> }>();
+  for (const line of part.slice(0, headersEnd).split("\r\n")) {
+    const { value, parameters } = parseParameters(line);
+    const colon = value.indexOf(":");
+    if (colon >= 0) headers.set(value.slice(0, colon), { value: value.slice(colon + 1).trim(), parameters });
+  }
+  const disposition = headers.get("content-disposition")?.parameters;
+  const name = disposition?.get("name")?.trim();
+  if (name === undefined) return null;
+  if (disposition?.get("filename")) return { name, value: FILE };
+  const value = part.slice(headersEnd + 4);
+  const isBase64 = headers.get("content-transfer-encoding")?.value === "base64";
+  return { name, value: isBase64 ? decodeBase64(value) : value };
+}
+
+/** Python's lenient b64decode: what is no base64 character is skipped; text that still does not decode stays as it is. */
+function decodeBase64(text: string): string {
+  try {
+    return atob(text.replace(/[^A-Za-z0-9+/=]/g, ""));
+  } catch {
+    return text;
+  }
+}
