@@ -1,0 +1,108 @@
+import { pbkdf2, scrypt } from "node:crypto";
+import { promisify } from "node:util";
+import { verify as verifyArgon2 } from "@node-rs/argon2";
+import { verify as verifyBcrypt } from "@node-rs/bcrypt";
+import { sha256 } from "@oslojs/crypto/sha2";
+import { constantTimeEqual } from "@oslojs/crypto/subtle";
+import { decodeBase64IgnorePadding, encodeHexLowerCase } from "@oslojs/encoding";
+
+/** Says whether a password is the one behind a hash. Runs off the main thread, rejects never on a wrong password. */
+export type Verifier = (password: string) => Promise<boolean>;
+
+const derivePbkdf2 = promisify(pbkdf2);
+const utf8 = new TextEncoder();
+
+// What one login may cost at most: a damaged or hostile import must not be able to stop the server.
+const MAX_PBKDF2_ROUNDS = 10_000_000;
+const MAX_BCRYPT_COST = 16;
+const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
+const MAX_PASSES = 32;
+
+/**
+ * The verifier for a stored password in one of Django's layouts (`algorithm$…`), null where it is unusable (`!…`),
+ * damaged, or of an algorithm that is not read.
+ * Layouts: https://docs.djangoproject.com/en/5.2/topics/auth/passwords/#included-hashers
+ */
+export function readHash(encoded: string): Verifier | null {
+  const cut = encoded.indexOf("$");
+  const algorithm = encoded.slice(0, Math.max(cut, 0));
+  const rest = encoded.slice(cut + 1);
+  switch (algorithm) {
+    case "argon2":
+      return readArgon2(rest);
+    case "pbkdf2_sha256":
+      return readPbkdf2(rest, "sha256", 32);
+    case "pbkdf2_sha1":
+      return readPbkdf2(rest, "sha1", 20);
+    case "bcrypt":
+      return readBcrypt(rest, (password) => password);
+    case "bcrypt_sha256":
+      return readBcrypt(rest, (password) => encodeHexLowerCase(sha256(utf8.encode(password))));
+    case "scrypt":
+      return readScrypt(rest);
+    default:
+      return null;
+  }
+}
+
+/** `$argon2id$v=19$m=102400,t=2,p=8$salt$hash`, less its first `$`. */
+function readArgon2(phc: string): Verifier | null {
+  const match = /^argon2(?:id|i|d)\$v=\d+\$m=(\d+),t=(\d+),p=(\d+)\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/.exec(phc);
+  const [memoryKib, passes, lanes] = (match ?? []).slice(1).map(Number);
+  if (memoryKib === undefined || passes === undefined || lanes === undefined) return null;
+  if (memoryKib * 1024 > MAX_MEMORY_BYTES || passes > MAX_PASSES || passes < 1 || lanes < 1) return null;
+  if (memoryKib < 8 * lanes) return null; // RFC 9106 §3.1
+  return (password) => verifyArgon2(`$${phc}`, password);
+}
+
+/** `rounds$salt$base64`; the salt is used as its text. */
+function readPbkdf2(rest: string, digest: string, length: number): Verifier | null {
+  const [roundsText = "", salt, hash, ...more] = rest.split("$");
+  const expected = decodeBase64(hash, length);
+  const rounds = parseCount(roundsText, MAX_PBKDF2_ROUNDS);
+  if (salt === undefined || expected === null || rounds === null || more.length > 0) return null;
+  return async (password) => constantTimeEqual(await derivePbkdf2(password, salt, rounds, length, digest), expected);
+}
+
+/** `$2b$12$` and 53 characters. */
+function readBcrypt(hash: string, prepare: (password: string) => string): Verifier | null {
+  const cost = /^\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(hash)?.[1];
+  if (cost === undefined || Number(cost) > MAX_BCRYPT_COST) return null;
+  return (password) => verifyBcrypt(prepare(password), hash);
+}
+
+/** `N$salt$r$p$base64`, 64 bytes; the salt is used as its text. */
+function readScrypt(rest: string): Verifier | null {
+  const [costText = "", salt, blockText = "", lanesText = "", hash, ...more] = rest.split("$");
+  const expected = decodeBase64(hash, 64);
+  const cost = parseCount(costText, 2 ** 24);
+  const blockSize = parseCount(blockText, 64);
+  const parallelization = parseCount(lanesText, MAX_PASSES);
+  if (salt === undefined || expected === null || more.length > 0) return null;
+  if (cost === null || blockSize === null || parallelization === null) return null;
+  const isPowerOfTwo = cost > 1 && Number.isInteger(Math.log2(cost)); // RFC 7914 §2
+  const memoryBytes = 128 * blockSize * (cost + parallelization);
+  if (!isPowerOfTwo || memoryBytes > MAX_MEMORY_BYTES) return null;
+  const options = { cost, blockSize, parallelization, maxmem: 2 * memoryBytes };
+  return async (password) => constantTimeEqual(await deriveScrypt(password, salt, options), expected);
+}
+
+function deriveScrypt(password: string, salt: string, options: Parameters<typeof scrypt>[3]): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    scrypt(password, salt, 64, options, (error, key) => (error ? reject(error) : resolve(key)));
+  });
+}
+
+function parseCount(text: string, max: number): number | null {
+  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= max ? count : null;
+}
+
+function decodeBase64(text: string | undefined, length: number): Uint8Array | null {
+  try {
+    const bytes = decodeBase64IgnorePadding(text ?? "");
+    return bytes.length === length ? bytes : null;
+  } catch {
+    return null;
+  }
+}
