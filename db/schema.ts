@@ -1,0 +1,42 @@
+import type { Generated } from "kysely";
+
+// Conventions, so that every database hands back the same JavaScript values: instants are epoch milliseconds, flags are
+// 0 or 1, text is never null where empty will do. No booleans, timestamps or JSON columns.
+
+/** A point in time, epoch milliseconds. */
+export type Instant = number;
+
+/** 0 or 1. */
+export type Flag = number;
+
+export interface UsersTable {
+  id: Generated<number>;
+  /** Unique, NFKC-normalised, compared exactly. */
+  username: string;
+  email: string;
+  first_name: string;
+  last_name: string;
+  /** As Django encodes it, `algorithm$…`; `!…` is unusable. */
+  password: string;
+  is_active: Flag;
+  is_staff: Flag;
+  is_superuser: Flag;
+  date_joined: Instant;
+  last_login: Instant | null;
+}
+
+export interface SessionsTable {
+  /** Hex SHA-256 of the token in the cookie; the token itself is stored nowhere. */
+  id: string;
+  user_id: number;
+  created_at: Instant;
+  last_seen_at: Instant;
+  expires_at: Instant;
+  ip: string;
+  user_agent: string;
+}
+
+export interface Schema {
+  users: UsersTable;
+  sessions: SessionsTable;
+}

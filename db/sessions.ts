@@ -1,0 +1,116 @@
+import type { Selectable } from "kysely";
+import type { Db } from "./open.ts";
+import type { Instant, SessionsTable } from "./schema.ts";
+import { toUser, type User } from "./users.ts";
+
+export interface Session {
+  /** Hex SHA-256 of the token. Worth nothing as a credential, yet never shown. */
+  id: string;
+  userId: number;
+  createdAt: Instant;
+  /** Written at most once a minute: up to that much in the past while the session is in use. */
+  lastSeenAt: Instant;
+  expiresAt: Instant;
+  ip: string;
+  userAgent: string;
+}
+
+/** Sessions last seen at or before `now - idleMs`, or expired at `now`, are over, whether or not their rows are gone. */
+export interface Lifetime {
+  now: Instant;
+  idleMs: number;
+}
+
+function toSession(row: Selectable<SessionsTable>): Session {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    createdAt: row.created_at,
+    lastSeenAt: row.last_seen_at,
+    expiresAt: row.expires_at,
+    ip: row.ip,
+    userAgent: row.user_agent,
+  };
+}
+
+export async function insertSession(db: Db, session: Session): Promise<void> {
+  await db
+    .insertInto("sessions")
+    .values({
+      id: session.id,
+      user_id: session.userId,
+      created_at: session.createdAt,
+      last_seen_at: session.lastSeenAt,
+      expires_at: session.expiresAt,
+      ip: session.ip,
+      user_agent: session.userAgent,
+    })
+    .execute();
+}
+
+/** A live session and its user, in one read; null where it is unknown, over, or its user may not log in. */
+export async function findLiveSession(
+  db: Db,
+  id: string,
+  { now, idleMs }: Lifetime,
+): Promise<{ session: Session; user: User } | null> {
+  const row = await db
+    .selectFrom("sessions")
+    .innerJoin("users", "users.id", "sessions.user_id")
+    .select(["sessions.id as session_id", "user_id", "created_at", "last_seen_at", "expires_at", "ip", "user_agent"])
+    .select(["users.id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"])
+    .select(["date_joined", "last_login"])
+    .where("sessions.id", "=", id)
+    .where("expires_at", ">", now)
+    .where("last_seen_at", ">", now - idleMs)
+    .where("is_active", "=", 1)
+    .executeTakeFirst();
+  return row ? { session: toSession({ ...row, id: row.session_id }), user: toUser(row) } : null;
+}
+
+/** The live sessions of a user, the last used first. */
+export async function listLiveSessions(db: Db, userId: number, { now, idleMs }: Lifetime): Promise<Session[]> {
+  const rows = await db
+    .selectFrom("sessions")
+    .selectAll()
+    .where("user_id", "=", userId)
+    .where("expires_at", ">", now)
+    .where("last_seen_at", ">", now - idleMs)
+    .orderBy("last_seen_at", "desc")
+    .execute();
+  return rows.map(toSession);
+}
+
+/** Notes that a session was used; of several at once, one writes. */
+export async function touchSession(
+  db: Db,
+  id: string,
+  { now, stepMs }: { now: Instant; stepMs: number },
+): Promise<void> {
+  await db
+    .updateTable("sessions")
+    .set({ last_seen_at: now })
+    .where("id", "=", id)
+    .where("last_seen_at", "<=", now - stepMs)
+    .execute();
+}
+
+export async function deleteSession(db: Db, id: string): Promise<void> {
+  await db.deleteFrom("sessions").where("id", "=", id).execute();
+}
+
+/** @returns how many there were */
+export async function deleteSessionsOfUser(db: Db, userId: number, keepId: string | null): Promise<number> {
+  let statement = db.deleteFrom("sessions").where("user_id", "=", userId);
+  if (keepId !== null) statement = statement.where("id", "!=", keepId);
+  return Number((await statement.executeTakeFirst()).numDeletedRows);
+}
+
+/** Deletes the rows of sessions that are over. @returns how many there were */
+export async function deleteEndedSessions(db: Db, { now, idleMs }: Lifetime): Promise<number> {
+  const result = await db
+    .deleteFrom("sessions")
+    .where((row) => row.or([row("expires_at", "<=", now), row("last_seen_at", "<=", now - idleMs)]))
+    .executeTakeFirst();
+  return Number(result.numDeletedRows);
+}

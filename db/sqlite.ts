@@ -1,0 +1,69 @@
+import type { Database } from "bun:sqlite";
+import { existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Dialect, SqliteAdapter } from "kysely";
+import { DatabaseError } from "./error.ts";
+
+/** How long a statement waits for another process's write before it fails. */
+const BUSY_TIMEOUT_MS = 5000;
+
+/**
+ * @param path a file, made where it is missing; `:memory:` for one that ends with the process
+ * @throws DatabaseError
+ */
+export async function createSqliteDialect(path: string): Promise<Dialect> {
+  const { BunSqliteDialect } = await import("kysely-bun-sqlite");
+  const database = await openFile(path);
+  return new (class extends BunSqliteDialect {
+    override createAdapter() {
+      return new TransactionalSqliteAdapter();
+    }
+  })({ database });
+}
+
+/** SQLite runs DDL in transactions; Kysely's adapter says it does not, which would leave a failed migration half done. */
+class TransactionalSqliteAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+async function openFile(path: string) {
+  try {
+    const database = await createCachingDatabase(path);
+    database.run(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`); // First, so that the next ones wait too.
+    database.run("pragma journal_mode = wal");
+    database.run("pragma synchronous = full"); // An acknowledged logout survives a power cut.
+    database.run("pragma foreign_keys = on");
+    // Asks for the write lock: a file that can only be read is found out now, not at the first login.
+    database.run("begin immediate");
+    database.run("rollback");
+    return database;
+  } catch (error) {
+    throw new DatabaseError(`Cannot open the database ${path}: ${explain(path, error)}.`, { cause: error });
+  }
+}
+
+/** A database that compiles each SQL text once, and begins every transaction as a writer. */
+async function createCachingDatabase(path: string): Promise<Database> {
+  const { Database } = await import("bun:sqlite");
+  const database = new Database(path, { create: true, readwrite: true });
+  const compile = database.prepare.bind(database);
+  const statements = new Map<string, ReturnType<typeof compile>>();
+  const prepare = (sql: string) => {
+    // A deferred transaction fails, unwaited, when it turns writer after another process wrote.
+    const statement = statements.get(sql) ?? compile(sql === "begin" ? "begin immediate" : sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  // The cast gives back the generic row type, a claim that nothing checks at run time either way.
+  database.prepare = prepare as Database["prepare"];
+  return database;
+}
+
+function explain(path: string, error: unknown): string {
+  const folder = dirname(path);
+  if (path !== ":memory:" && !existsSync(folder)) return `the folder ${folder} does not exist`;
+  if (existsSync(path) && statSync(path).isDirectory()) return "it is a folder";
+  return error instanceof Error ? error.message : String(error);
+}

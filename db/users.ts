@@ -1,0 +1,133 @@
+import type { Insertable, Selectable } from "kysely";
+import type { Db } from "./open.ts";
+import type { Instant, UsersTable } from "./schema.ts";
+
+/** A user as everything outside `db/` knows one: without the password. */
+export interface User {
+  id: number;
+  username: string;
+  email: string;
+  firstName: string;
+  lastName: string;
+  isActive: boolean;
+  isStaff: boolean;
+  isSuperuser: boolean;
+  dateJoined: Instant;
+  lastLogin: Instant | null;
+}
+
+/** What a login is checked against. */
+export interface Credentials {
+  user: User;
+  /** As Django encodes it, `algorithm$…`. */
+  password: string;
+}
+
+export interface NewUser {
+  username: string;
+  email: string;
+  firstName: string;
+  lastName: string;
+  isStaff: boolean;
+  isSuperuser: boolean;
+  /** Encoded. */
+  password: string;
+  dateJoined: Instant;
+}
+
+export function toUser(row: Omit<Selectable<UsersTable>, "password">): User {
+  return {
+    id: row.id,
+    username: row.username,
+    email: row.email,
+    firstName: row.first_name,
+    lastName: row.last_name,
+    isActive: row.is_active === 1,
+    isStaff: row.is_staff === 1,
+    isSuperuser: row.is_superuser === 1,
+    dateJoined: row.date_joined,
+    lastLogin: row.last_login,
+  };
+}
+
+function toRow(user: NewUser): Insertable<UsersTable> {
+  return {
+    username: user.username,
+    email: user.email,
+    first_name: user.firstName,
+    last_name: user.lastName,
+    password: user.password,
+    is_active: 1,
+    is_staff: user.isStaff ? 1 : 0,
+    is_superuser: user.isSuperuser ? 1 : 0,
+    date_joined: user.dateJoined,
+    last_login: null,
+  };
+}
+
+/** @returns null where the username is taken */
+export async function insertUser(db: Db, user: NewUser): Promise<User | null> {
+  const row = await db
+    .insertInto("users")
+    .values(toRow(user))
+    .onConflict((conflict) => conflict.column("username").doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  return row ? toUser(row) : null;
+}
+
+/** @param username compared exactly, as Django does */
+export async function findCredentials(db: Db, username: string): Promise<Credentials | null> {
+  const row = await db.selectFrom("users").selectAll().where("username", "=", username).executeTakeFirst();
+  return row ? { user: toUser(row), password: row.password } : null;
+}
+
+export async function findUser(db: Db, username: string): Promise<User | null> {
+  return (await findCredentials(db, username))?.user ?? null;
+}
+
+export async function hasUsers(db: Db): Promise<boolean> {
+  return (await db.selectFrom("users").select("id").limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** Every user, by name. */
+export async function listUsers(db: Db): Promise<User[]> {
+  return (await db.selectFrom("users").selectAll().orderBy("username").execute()).map(toUser);
+}
+
+/**
+ * Notes a login, and stores the password's new encoding where it has one; only if the user is still active and the
+ * password still the one that was checked, so that a login cannot overtake a password change or a deactivation.
+ *
+ * @returns whether it was so
+ */
+export async function confirmLogin(
+  db: Db,
+  { user, password }: Credentials,
+  replacement: string | null,
+  now: Instant,
+): Promise<boolean> {
+  const result = await db
+    .updateTable("users")
+    .set({ last_login: now, password: replacement ?? password })
+    .where("id", "=", user.id)
+    .where("password", "=", password)
+    .where("is_active", "=", 1)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** @param password encoded */
+export async function setPassword(db: Db, userId: number, password: string): Promise<void> {
+  await db.updateTable("users").set({ password }).where("id", "=", userId).execute();
+}
+
+export async function setActive(db: Db, userId: number, isActive: boolean): Promise<void> {
+  const flag = isActive ? 1 : 0;
+  await db.updateTable("users").set({ is_active: flag }).where("id", "=", userId).execute();
+}
+
+/** Deletes a user, and with it every session. */
+export async function deleteUser(db: Db, userId: number): Promise<void> {
+  await db.deleteFrom("users").where("id", "=", userId).execute();
+}
