@@ -1,0 +1,31 @@
+import { transaction } from "../../db/open.ts";
+import { deleteSessionsOfUser } from "../../db/sessions.ts";
+import { setActive, setPassword, type User } from "../../db/users.ts";
+import type { Services } from "../context.ts";
+
+/**
+ * Gives a user a new password and ends every session of theirs, at their very next request.
+ *
+ * @param keepSessionId the session that asked, which stays; null where none did
+ * @throws Problem overloaded
+ */
+export async function changePassword(
+  { db, passwords }: Pick<Services, "db" | "passwords">,
+  user: User,
+  password: string,
+  keepSessionId: string | null,
+): Promise<void> {
+  const encoded = await passwords.hash(password);
+  await transaction(db, async (db) => {
+    await setPassword(db, user.id, encoded);
+    await deleteSessionsOfUser(db, user.id, keepSessionId);
+  });
+}
+
+/** Shuts a user out: no login, and every session ended for good (ASVS 5.0 V7.4.2). */
+export async function deactivate({ db }: Pick<Services, "db">, user: User): Promise<void> {
+  await transaction(db, async (db) => {
+    await setActive(db, user.id, false);
+    await deleteSessionsOfUser(db, user.id, null);
+  });
+}

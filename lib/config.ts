@@ -1,0 +1,203 @@
+import { isHost } from "./http/address.ts";
+
+interface Option<T> {
+  /** The environment variable. */
+  name: string;
+  /** As it would be written; null where there is none and the value is null. */
+  default: string | null;
+  /** Null where the text is not what it should be. */
+  parse: (text: string) => T | null;
+  /** Completes the sentence "expected …". */
+  expected: string;
+  about: string;
+}
+
+/** Every setting. The README's table is made from this one. */
+export const OPTIONS = {
+  port: {
+    name: "PORT",
+    default: "8000",
+    parse: (text) => parseInteger(text, 0, 65535),
+    expected: "a whole number from 0 to 65535",
+    about: "The port to listen on; 0 takes a free one.",
+  } satisfies Option<number>,
+  host: {
+    name: "HOST",
+    default: "127.0.0.1",
+    parse: (text) => text,
+    expected: "an address or a host name",
+    about: "The address to listen on; `0.0.0.0` for every IPv4 one, `::` for every one.",
+  } satisfies Option<string>,
+  databaseUrl: {
+    name: "DATABASE_URL",
+    default: "sqlite:postern.db",
+    parse: (text) => (/^sqlite:./.test(text) ? text : null),
+    expected: "sqlite:PATH",
+    about: "Where users and sessions are kept. The file is made where it is missing.",
+  } satisfies Option<string>,
+  publicUrl: {
+    name: "PUBLIC_URL",
+    default: null,
+    parse: parseOrigin,
+    expected: "an origin such as https://example.com, without a path",
+    about:
+      "The origin people reach this server under. With it, requests for another Host are refused; " +
+      "where it is https, cookies are Secure and the session cookie is named `__Host-sessionid`.",
+  } satisfies Option<string>,
+  sessionMaxAgeSeconds: {
+    name: "POSTERN_SESSION_MAX_AGE_SECONDS",
+    default: "1209600",
+    parse: (text) => parseInteger(text, 60, 34_560_000),
+    expected: "a whole number from 60 to 34560000 (400 days, the most a browser keeps a cookie)",
+    about: "How long a session lasts from its login, used or not. 14 days.",
+  } satisfies Option<number>,
+  sessionIdleSeconds: {
+    name: "POSTERN_SESSION_IDLE_SECONDS",
+    default: "604800",
+    parse: (text) => parseInteger(text, 300, 34_560_000),
+    expected: "a whole number from 300 to 34560000",
+    about: "How long a session lasts unused. 7 days; kept to within a minute.",
+  } satisfies Option<number>,
+  sessionCookieName: {
+    name: "POSTERN_SESSION_COOKIE_NAME",
+    default: null,
+    // RFC 6265 §4.1.1: a token of RFC 9110 §5.6.2.
+    parse: (text) => (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text) ? text : null),
+    expected: "a cookie name",
+    about: "The session cookie's name, where `sessionid` (on https `__Host-sessionid`) will not do.",
+  } satisfies Option<string>,
+  cookieDomain: {
+    name: "POSTERN_COOKIE_DOMAIN",
+    default: null,
+    parse: (text) => (/^\.?([a-z0-9-]+\.)*[a-z0-9-]+$/i.test(text) ? text.replace(/^\./, "") : null),
+    expected: "a domain such as example.com",
+    about:
+      "Sends the cookies to every host of this domain. Only for front ends on sibling hosts: each of them can read and plant them.",
+  } satisfies Option<string>,
+  trustedOrigins: {
+    name: "POSTERN_TRUSTED_ORIGINS",
+    default: "",
+    parse: parseOrigins,
+    expected: "origins such as https://app.example.com, with commas between them",
+    about:
+      "Other origins whose pages may log in and call this server: they pass the cross-site check and get CORS with credentials.",
+  } satisfies Option<ReadonlySet<string>>,
+  bodyTimeoutSeconds: {
+    name: "POSTERN_BODY_TIMEOUT_SECONDS",
+    default: "10",
+    parse: (text) => parseInteger(text, 1, 120),
+    expected: "a whole number from 1 to 120",
+    about: "How long a request's body may take to arrive before it is answered 408.",
+  } satisfies Option<number>,
+  passwordQueue: {
+    name: "POSTERN_PASSWORD_QUEUE",
+    default: "100",
+    parse: (text) => parseInteger(text, 0, 100_000),
+    expected: "a whole number from 0 to 100000",
+    about: "How many logins may wait for a core to hash their password on; the next is answered 503.",
+  } satisfies Option<number>,
+};
+
+type Value<O> = O extends { default: null; parse: (text: string) => infer T }
+  ? T
+  : O extends { parse: (text: string) => infer T }
+    ? Exclude<T, null>
+    : never;
+
+type Settings = { [Name in keyof typeof OPTIONS]: Value<(typeof OPTIONS)[Name]> };
+
+/** Every setting, and what follows from them. */
+export interface Config extends Omit<Settings, "sessionCookieName"> {
+  sessionCookieName: string;
+  /** Whether cookies are Secure: the public URL is https. */
+  secureCookies: boolean;
+}
+
+/** Everything wrong with the environment, a sentence each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly mistakes: string[];
+
+  constructor(mistakes: string[]) {
+    super(mistakes.join("\n"));
+    this.mistakes = mistakes;
+  }
+}
+
+/**
+ * Reads the settings from an environment. An empty variable counts as unset.
+ *
+ * @throws ConfigError that lists every mistake at once
+ */
+export function parseConfig(environment: Record<string, string | undefined>): Config {
+  const mistakes: string[] = unknownNames(environment);
+  const read = <T>(option: Option<T>): T | null => {
+    const text = environment[option.name] || option.default;
+    if (text === null) return null;
+    const value = option.parse(text);
+    if (value === null) mistakes.push(`${option.name} is "${text}": expected ${option.expected}.`);
+    return value;
+  };
+  const entries = Object.entries(OPTIONS).map(([key, option]) => [key, read<unknown>(option)]);
+  // Each value is what its own row's `parse` gave; where one is null though it must not be, `mistakes` says so below.
+  const settings = Object.fromEntries(entries) as Settings;
+  const secureCookies = settings.publicUrl?.startsWith("https:") ?? false;
+  const defaultName = secureCookies && settings.cookieDomain === null ? "__Host-sessionid" : "sessionid";
+  const config = { ...settings, secureCookies, sessionCookieName: settings.sessionCookieName ?? defaultName };
+  mistakes.push(...contradictions(config));
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return config;
+}
+
+/** A misspelt setting is a mistake, not a default. */
+function unknownNames(environment: Record<string, string | undefined>): string[] {
+  const known = new Set<string>(Object.values(OPTIONS).map(({ name }) => name));
+  return Object.keys(environment)
+    .filter((name) => name.startsWith("POSTERN_") && !known.has(name))
+    .map((name) => `${name} is no setting: postern help settings lists them.`);
+}
+
+/** What no single setting is wrong about (RFC 6265bis §4.1.3: the cookie name prefixes). */
+function contradictions({ sessionCookieName: name, secureCookies, cookieDomain, publicUrl }: Config): string[] {
+  const mistakes: string[] = [];
+  if (/^__(host|secure)-/i.test(name) && !secureCookies) {
+    mistakes.push(
+      `POSTERN_SESSION_COOKIE_NAME is "${name}": browsers take that prefix only over https, so PUBLIC_URL must be an https one.`,
+    );
+  }
+  if (/^__host-/i.test(name) && cookieDomain !== null) {
+    mistakes.push(
+      `POSTERN_SESSION_COOKIE_NAME is "${name}": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.`,
+    );
+  }
+  const host = publicUrl === null ? null : new URL(publicUrl).hostname;
+  if (cookieDomain !== null && host !== null && host !== cookieDomain && !host.endsWith(`.${cookieDomain}`)) {
+    mistakes.push(`POSTERN_COOKIE_DOMAIN is "${cookieDomain}": browsers refuse it from ${host}, which is not in it.`);
+  }
+  return mistakes;
+}
+
+function parseInteger(text: string, min: number, max: number): number | null {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  return value >= min && value <= max ? value : null;
+}
+
+/** An origin in its one spelling (RFC 6454 §6.2); a final slash is forgiven. */
+function parseOrigin(text: string): string | null {
+  const match = /^(https?):\/\/([^/]+)\/?$/i.exec(text);
+  if (!match?.[2] || !isHost(match[2]) || !URL.canParse(text)) return null;
+  return new URL(text).origin;
+}
+
+function parseOrigins(text: string): ReadonlySet<string> | null {
+  const origins = text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .map(parseOrigin);
+  const valid = origins.filter((origin) => origin !== null);
+  return valid.length === origins.length ? new Set(valid) : null;
+}
+
+/** The environment of this process, which Bun has read `.env` into. Nothing else asks for it. */
+export const environment: Record<string, string | undefined> = process.env;

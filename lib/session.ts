@@ -1,0 +1,116 @@
+import { transaction } from "../db/open.ts";
+import {
+  deleteSession,
+  findLiveSession,
+  insertSession,
+  type Lifetime,
+  type Session,
+  touchSession,
+} from "../db/sessions.ts";
+import { type Credentials, confirmLogin, type User } from "../db/users.ts";
+import type { Config } from "./config.ts";
+import type { Context, CurrentSession, Services } from "./context.ts";
+import { deriveCsrfToken, generateToken, hashToken } from "./crypto/token.ts";
+import { serializeCookie, serializeDeletion } from "./http/cookie.ts";
+
+export const CSRF_COOKIE = "csrftoken";
+
+/** 364 days, as Django's CSRF_COOKIE_AGE. */
+const CSRF_COOKIE_SECONDS = 31_449_600;
+
+/** `last_seen_at` is written at most once in so long. */
+const TOUCH_EVERY_MS = 60_000;
+
+/** Django throws away, unread, what is too short to be a session key of its own. */
+const MIN_KEY_CHARACTERS = 8;
+
+/** More of a User-Agent than any browser sends, and little enough to store. */
+const MAX_USER_AGENT_CHARACTERS = 400;
+
+/** What a session needs to be alive at this moment. */
+export function lifetime({ config, now }: Services): Lifetime {
+  return { now: now(), idleMs: config.sessionIdleSeconds * 1000 };
+}
+
+/** The live session that the request's cookie names, null where there is none. */
+export async function findCurrent({ services, cookies }: Context): Promise<CurrentSession | null> {
+  const token = cookies.get(services.config.sessionCookieName);
+  if (token === undefined || token.length < MIN_KEY_CHARACTERS) return null;
+  const { now, idleMs } = lifetime(services);
+  const found = await findLiveSession(services.db, hashToken(token), { now, idleMs });
+  if (found === null) return null;
+  if (now - found.session.lastSeenAt >= TOUCH_EVERY_MS) {
+    await touchSession(services.db, found.session.id, { now, stepMs: TOUCH_EVERY_MS });
+  }
+  return { ...found, token };
+}
+
+/**
+ * Logs a user in whose password has been checked: a new session under a new token, the presented one ended (against
+ * fixation: ASVS 5.0 V7.2.4), both cookies set. All of it, or, where the user was deactivated or the password changed
+ * since the check, nothing.
+ *
+ * @param replacement the password's new encoding, null where the stored one stays
+ * @returns whether the user is logged in
+ */
+export async function start(context: Context, credentials: Credentials, replacement: string | null): Promise<boolean> {
+  const { services, current } = context;
+  const token = generateToken();
+  const session = newSession(context, credentials.user, token);
+  const isLoggedIn = await transaction(services.db, async (db) => {
+    if (!(await confirmLogin(db, credentials, replacement, session.createdAt))) return false;
+    if (current !== null) await deleteSession(db, current.session.id);
+    await insertSession(db, session);
+    return true;
+  });
+  if (isLoggedIn) setCookies(context, token);
+  return isLoggedIn;
+}
+
+/** Ends the presented session, where there is one, and expires both cookies in any case. */
+export async function end({ services, current, setCookies }: Context): Promise<void> {
+  if (current !== null) await deleteSession(services.db, current.session.id);
+  setCookies.push(...[CSRF_COOKIE, services.config.sessionCookieName].map((name) => deletion(services.config, name)));
+}
+
+/**
+ * Has the browser drop a session cookie that opens nothing, as Django does: one that was looked up in vain, or is too
+ * short to be looked up. Not where the answer sets the cookie anyway.
+ *
+ * @param wasRead whether the request got as far as looking its session up
+ */
+export function dropDeadCookie(
+  { services: { config }, cookies, current, setCookies }: Context,
+  wasRead: boolean,
+): void {
+  const presented = cookies.get(config.sessionCookieName);
+  if (presented === undefined || current !== null || setCookies.length > 0) return;
+  if (wasRead || presented.length < MIN_KEY_CHARACTERS) setCookies.push(deletion(config, config.sessionCookieName));
+}
+
+function newSession({ services, peer, request }: Context, user: User, token: string): Session {
+  const createdAt = services.now();
+  return {
+    id: hashToken(token),
+    userId: user.id,
+    createdAt,
+    lastSeenAt: createdAt,
+    expiresAt: createdAt + services.config.sessionMaxAgeSeconds * 1000,
+    ip: peer.address,
+    userAgent: (request.headers.get("user-agent") ?? "").slice(0, MAX_USER_AGENT_CHARACTERS),
+  };
+}
+
+function setCookies({ services: { config, now }, setCookies }: Context, token: string): void {
+  const common = { secure: config.secureCookies, domain: config.cookieDomain };
+  const readable = { ...common, maxAgeSeconds: CSRF_COOKIE_SECONDS, httpOnly: false };
+  const hidden = { ...common, maxAgeSeconds: config.sessionMaxAgeSeconds, httpOnly: true };
+  setCookies.push(
+    serializeCookie(CSRF_COOKIE, deriveCsrfToken(token), readable, now()),
+    serializeCookie(config.sessionCookieName, token, hidden, now()),
+  );
+}
+
+function deletion({ secureCookies, cookieDomain }: Config, name: string): string {
+  return serializeDeletion(name, { secure: secureCookies, domain: cookieDomain });
+}
