@@ -1,0 +1,52 @@
+import type { ParseArgsOptionDescriptor } from "node:util";
+import type { Config } from "../config.ts";
+import type { Services } from "../context.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** One verb of the command line. */
+export interface Command {
+  name: string;
+  /** Another name it answers to. */
+  alias?: string;
+  /** Its operands as usage shows them: `USER`, or `[USER]` where it may be left out and is asked for. */
+  operand: "" | "USER" | "[USER]" | "[COMMAND]";
+  options: Record<string, CommandOption>;
+  about: string;
+  run: (cli: Cli, input: Input) => Promise<void>;
+}
+
+export type CommandOption = ParseArgsOptionDescriptor & {
+  /** The name of its value in the usage, where it takes one. */
+  value?: string;
+  about: string;
+};
+
+/** What was typed behind the verb. */
+export interface Input {
+  operand: string | null;
+  flags: ReadonlySet<string>;
+  values: Readonly<Record<string, string>>;
+}
+
+/** What a command works with. */
+export interface Cli {
+  /** How this program was started, for messages that tell what to type next. */
+  program: string;
+  terminal: Terminal;
+  runtime: Runtime;
+  /** @throws ConfigError */
+  config: () => Config;
+  /** Opens and migrates the database. @throws ConfigError, DatabaseError */
+  open: () => Promise<Services>;
+}
+
+/** A mistake of use, in one sentence: exit code 1. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+}
+
+/** A mistake of typing, in one sentence: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}

@@ -1,0 +1,74 @@
+import { migrate } from "../../db/migrate.ts";
+import { openDatabase } from "../../db/open.ts";
+import { OPTIONS } from "../config.ts";
+import { type Cli, type Command, type Input, UsageError } from "./command.ts";
+import { SERVE_COMMAND } from "./serve.ts";
+import { SESSION_COMMANDS } from "./sessions.ts";
+import { formatTable } from "./terminal.ts";
+import { USER_COMMANDS } from "./users.ts";
+
+/** Every verb of the command line, in the order that help shows them. */
+export const COMMANDS: readonly Command[] = [
+  SERVE_COMMAND,
+  {
+    name: "migrate",
+    operand: "",
+    options: {},
+    about: "Bring the database up to date; serve does so too.",
+    run: async ({ config, terminal }) => {
+      const applied = await migrate(await openDatabase(config().databaseUrl));
+      terminal.print(applied.length === 0 ? "No migrations to apply." : `Applied ${applied.join(", ")}.`);
+    },
+  },
+  ...USER_COMMANDS,
+  ...SESSION_COMMANDS,
+  {
+    name: "help",
+    operand: "[COMMAND]",
+    options: {},
+    about: "Show this, or a command's own help; `help settings` lists the settings.",
+    run: async (cli, input) => cli.terminal.print(help(cli, input)),
+  },
+];
+
+export function findCommand(name: string): Command | undefined {
+  return COMMANDS.find((command) => command.name === name || command.alias === name);
+}
+
+function help({ program }: Cli, { operand }: Input): string {
+  if (operand === null) return overview(program);
+  if (operand === "settings") return settings();
+  const command = findCommand(operand);
+  if (command === undefined) throw new UsageError(`There is no command "${operand}": ${program} help lists them.`);
+  return commandHelp(program, command);
+}
+
+export function commandHelp(program: string, command: Command): string {
+  const options = Object.entries(command.options).map(([name, { value, about }]) => [
+    `  --${name}${value === undefined ? "" : ` ${value}`}`,
+    about,
+  ]);
+  const usage = ["Usage:", program, command.name, ...(options.length > 0 ? ["[OPTIONS]"] : []), command.operand];
+  const lines = [usage.join(" ").trimEnd(), "", command.about];
+  return options.length > 0 ? [...lines, "", formatTable(["Options:", ""], options)].join("\n") : lines.join("\n");
+}
+
+function overview(program: string): string {
+  const rows = COMMANDS.map(({ name, alias, operand, about }) => [
+    `  ${alias === undefined ? name : `${name}, ${alias}`} ${operand}`,
+    about,
+  ]);
+  return [
+    `Usage: ${program} [COMMAND] [OPTIONS]`,
+    "",
+    formatTable(["Commands:", ""], rows),
+    "",
+    `${program} help COMMAND tells more; --version tells the version.`,
+    "Settings come from the environment and from a file .env in this folder.",
+  ].join("\n");
+}
+
+function settings(): string {
+  const rows = Object.values(OPTIONS).map((option) => [option.name, option.default || "-", option.about]);
+  return formatTable(["SETTING", "DEFAULT", "WHAT IT DOES"], rows);
+}

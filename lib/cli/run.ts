@@ -1,0 +1,78 @@
+import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import { DatabaseError } from "../../db/error.ts";
+import manifest from "../../package.json" with { type: "json" };
+import { ConfigError, parseConfig } from "../config.ts";
+import { ListenError, type Runtime } from "../runtime/runtime.ts";
+import { openServices } from "../services.ts";
+import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
+import { commandHelp, findCommand } from "./commands.ts";
+import type { Terminal } from "./terminal.ts";
+
+interface Invocation {
+  /** What stands behind the program's name. */
+  argv: string[];
+  environment: Record<string, string | undefined>;
+  program: string;
+  terminal: Terminal;
+  runtime: Runtime;
+  /** Where log lines go. */
+  write: (line: string) => void;
+}
+
+/**
+ * Runs one command. Every mistake that a person can mend is one sentence on standard error.
+ *
+ * @returns the exit code: 0, 1 for a mistake of use, 2 for one of typing
+ */
+export async function run({ argv, environment, program, terminal, runtime, write }: Invocation): Promise<number> {
+  const config = () => parseConfig(environment);
+  const cli: Cli = { program, terminal, runtime, config, open: () => openServices(config(), write) };
+  try {
+    await dispatch(cli, argv);
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) terminal.remark(error.message);
+    else if (isMendable(error)) terminal.remark(error.message);
+    else throw error;
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+function isMendable(error: unknown): error is Error {
+  return [CommandError, ConfigError, DatabaseError, ListenError].some((kind) => error instanceof kind);
+}
+
+async function dispatch(cli: Cli, argv: string[]): Promise<void> {
+  const [first = "serve", ...rest] = argv;
+  if (first === "--version" || first === "-V") return cli.terminal.print(`postern ${manifest.version}`);
+  const name = first === "--help" || first === "-h" ? "help" : first;
+  const command = findCommand(name);
+  if (command === undefined) throw new UsageError(`There is no command "${name}": ${cli.program} help lists them.`);
+  if (rest.includes("--help") || rest.includes("-h")) return cli.terminal.print(commandHelp(cli.program, command));
+  await command.run(cli, parseInput(cli, command, rest));
+}
+
+function parseInput({ program }: Cli, command: Command, args: string[]): Input {
+  const usage = `See: ${program} help ${command.name}`;
+  const { positionals, values } = parse(command, args, usage);
+  const [operand = null, ...more] = positionals;
+  const takes = command.operand === "" ? 0 : 1;
+  if (more.length > 0 || positionals.length > takes) throw new UsageError(`Too much is named. ${usage}`);
+  if (command.operand === "USER" && operand === null) throw new UsageError(`A username must be named. ${usage}`);
+  const entries = Object.entries(values);
+  return {
+    operand,
+    flags: new Set(entries.filter(([, value]) => value === true).map(([name]) => name)),
+    values: Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string")),
+  };
+}
+
+function parse(command: Command, args: string[], usage: string) {
+  const options: ParseArgsOptionsConfig = command.options;
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split(/[.\n]/, 1)[0] : String(error);
+    throw new UsageError(`${reason}. ${usage}`);
+  }
+}

@@ -1,0 +1,76 @@
+import { deleteEndedSessions } from "../../db/sessions.ts";
+import { hasUsers } from "../../db/users.ts";
+import { createApp } from "../app.ts";
+import type { Config } from "../config.ts";
+import type { Services } from "../context.ts";
+import { describeError } from "../log.ts";
+import { lifetime } from "../session.ts";
+import type { Cli, Command } from "./command.ts";
+
+const CLEAR_EVERY_MS = 60 * 60 * 1000;
+
+/** Longer than a body may take, so that a slow one is answered and not cut off. */
+const IDLE_TIMEOUT_MARGIN_SECONDS = 20;
+
+export const SERVE_COMMAND: Command = {
+  name: "serve",
+  alias: "runserver",
+  operand: "",
+  options: {},
+  about: "Run the server. What is done when no command is named.",
+  run: serve,
+};
+
+async function serve(cli: Cli): Promise<void> {
+  const services = await cli.open();
+  const { config, db, log } = services;
+  const listener = cli.runtime.listen(createApp(services), {
+    hostname: config.host,
+    port: config.port,
+    idleTimeoutSeconds: config.bodyTimeoutSeconds + IDLE_TIMEOUT_MARGIN_SECONDS,
+  });
+  log("info", "listening", { url: `http://${hostInUrl(config.host)}:${listener.port}/` });
+  for (const sentence of remarks(config)) log("warning", "remark", { remark: sentence });
+  if (!(await hasUsers(db))) {
+    log("info", "no_users", { remark: `There are no users yet. Make the first: ${cli.program} createsuperuser` });
+  }
+  const clearing = setInterval(() => clear(services), CLEAR_EVERY_MS);
+  await stopSignal();
+  clearInterval(clearing);
+  await listener.stop();
+  await db.destroy();
+  log("info", "stopped");
+}
+
+/** What is allowed, but worth knowing. */
+function remarks({ cookieDomain, secureCookies, sessionCookieName, host, publicUrl }: Config): string[] {
+  const sentences: string[] = [];
+  if (cookieDomain !== null && secureCookies) {
+    sentences.push(
+      `The session cookie is ${sessionCookieName}, not __Host-sessionid, because POSTERN_COOKIE_DOMAIN is set: ` +
+        `every host of ${cookieDomain} can read and plant it.`,
+    );
+  }
+  if (publicUrl === null && !["127.0.0.1", "::1", "localhost"].includes(host)) {
+    sentences.push("PUBLIC_URL is not set: any Host is answered, and cookies are not Secure.");
+  }
+  return sentences;
+}
+
+async function clear(services: Services): Promise<void> {
+  try {
+    services.log("info", "sessions_cleared", { count: await deleteEndedSessions(services.db, lifetime(services)) });
+  } catch (error) {
+    services.log("error", "unexpected_error", describeError(error));
+  }
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,184 @@
+import { deleteUser, findUser, listUsers, setActive, type User } from "../../db/users.ts";
+import { createUser, passwordMistake, type UserInput, userMistake } from "../account/create-user.ts";
+import { changePassword, deactivate } from "../account/credentials.ts";
+import { type Cli, type Command, CommandError, type CommandOption, type Input, UsageError } from "./command.ts";
+import { formatTable } from "./terminal.ts";
+
+const PASSWORD_STDIN: CommandOption = { type: "boolean", about: "Read the password from standard input." };
+
+const NAME_OPTIONS = {
+  username: { type: "string", value: "USER", about: "The username, as Django's createsuperuser takes it." },
+  email: { type: "string", value: "EMAIL", about: "The e-mail address." },
+  "first-name": { type: "string", value: "NAME", about: "The first name." },
+  "last-name": { type: "string", value: "NAME", about: "The last name." },
+  "password-stdin": PASSWORD_STDIN,
+} as const satisfies Record<string, CommandOption>;
+
+export const USER_COMMANDS: Command[] = [
+  {
+    name: "createuser",
+    operand: "[USER]",
+    options: { ...NAME_OPTIONS, staff: { type: "boolean", about: "Marks the user as staff." } },
+    about: "Make a user.",
+    run: (cli, input) => create(cli, input, { isStaff: input.flags.has("staff"), isSuperuser: false }),
+  },
+  {
+    name: "createsuperuser",
+    operand: "[USER]",
+    options: NAME_OPTIONS,
+    about: "Make a user who may do everything.",
+    run: (cli, input) => create(cli, input, { isStaff: true, isSuperuser: true }),
+  },
+  {
+    name: "changepassword",
+    operand: "USER",
+    options: { "password-stdin": PASSWORD_STDIN },
+    about: "Set a user's password and end every session of theirs.",
+    run: async (cli, input) => {
+      const services = await cli.open();
+      const user = await requireUser(services, input);
+      await changePassword(services, user, await requirePassword(cli, input), null);
+      cli.terminal.print(`Password of ${user.username} changed, every session ended.`);
+    },
+  },
+  {
+    name: "activate",
+    operand: "USER",
+    options: {},
+    about: "Let a user log in again.",
+    run: async (cli, input) => {
+      const services = await cli.open();
+      const user = await requireUser(services, input);
+      await setActive(services.db, user.id, true);
+      cli.terminal.print(`${user.username} may log in.`);
+    },
+  },
+  {
+    name: "deactivate",
+    operand: "USER",
+    options: {},
+    about: "Shut a user out: no login, every session ended.",
+    run: async (cli, input) => {
+      const services = await cli.open();
+      const user = await requireUser(services, input);
+      await deactivate(services, user);
+      cli.terminal.print(`${user.username} may not log in any more, every session ended.`);
+    },
+  },
+  {
+    name: "deleteuser",
+    operand: "USER",
+    options: { yes: { type: "boolean", about: "Do not ask for confirmation." } },
+    about: "Delete a user and every session of theirs.",
+    run: remove,
+  },
+  {
+    name: "users",
+    operand: "",
+    options: { json: { type: "boolean", about: "Print JSON." } },
+    about: "List the users.",
+    run: list,
+  },
+];
+
+async function create(cli: Cli, input: Input, role: { isStaff: boolean; isSuperuser: boolean }): Promise<void> {
+  const services = await cli.open();
+  const { values } = input;
+  const details = {
+    username: input.operand ?? values["username"] ?? (await askFor(cli, "Username: ", "a username")),
+    email:
+      values["email"] ??
+      (cli.terminal.isInteractive && !input.flags.size ? await cli.terminal.ask("Email address: ") : ""),
+    firstName: values["first-name"] ?? "",
+    lastName: values["last-name"] ?? "",
+    ...role,
+  };
+  // Before anybody types a password twice for nothing.
+  const mistake =
+    userMistake(details) ??
+    ((await findUser(services.db, details.username)) ? "That username is already taken." : null);
+  if (mistake !== null) throw new CommandError(mistake);
+  const user: UserInput = { ...details, password: await requirePassword(cli, input) };
+  const result = await createUser(services, user);
+  if (typeof result === "string") throw new CommandError(result);
+  cli.terminal.print(`${role.isSuperuser ? "Superuser" : "User"} ${result.username} created.`);
+}
+
+async function remove(cli: Cli, input: Input): Promise<void> {
+  const services = await cli.open();
+  const user = await requireUser(services, input);
+  if (!input.flags.has("yes")) {
+    if (!cli.terminal.isInteractive) throw new UsageError("Nobody is there to confirm: add --yes.");
+    const typed = await cli.terminal.ask(`This cannot be undone. Type the username (${user.username}) to go on: `);
+    if (typed !== user.username) throw new CommandError("Not confirmed: nothing was changed.");
+  }
+  await deleteUser(services.db, user.id);
+  cli.terminal.print(`${user.username} deleted, every session ended.`);
+}
+
+async function list(cli: Cli, input: Input): Promise<void> {
+  const users = await listUsers((await cli.open()).db);
+  if (input.flags.has("json")) return cli.terminal.print(JSON.stringify(users.map(toJson), null, 2));
+  const rows = users.map((user) => [
+    user.username,
+    user.email,
+    `${user.firstName} ${user.lastName}`.trim(),
+    user.isActive ? "yes" : "no",
+    user.isSuperuser ? "superuser" : user.isStaff ? "staff" : "",
+    formatInstant(user.dateJoined),
+    user.lastLogin === null ? "never" : formatInstant(user.lastLogin),
+  ]);
+  cli.terminal.print(formatTable(["USERNAME", "EMAIL", "NAME", "ACTIVE", "ROLE", "JOINED", "LAST LOGIN"], rows));
+}
+
+function toJson(user: User): Record<string, unknown> {
+  return {
+    id: user.id,
+    username: user.username,
+    email: user.email,
+    first_name: user.firstName,
+    last_name: user.lastName,
+    is_active: user.isActive,
+    is_staff: user.isStaff,
+    is_superuser: user.isSuperuser,
+    date_joined: new Date(user.dateJoined).toISOString(),
+    last_login: user.lastLogin === null ? null : new Date(user.lastLogin).toISOString(),
+  };
+}
+
+/** To the second, UTC: `2026-01-31 12:00:00`. */
+export function formatInstant(instant: number): string {
+  return new Date(instant).toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** The user whom the operand names. */
+export async function requireUser({ db }: { db: Parameters<typeof findUser>[0] }, { operand }: Input): Promise<User> {
+  const user = operand === null ? null : await findUser(db, operand);
+  if (user === null) throw new CommandError(`There is no user "${operand}".`);
+  return user;
+}
+
+async function askFor({ terminal }: Cli, question: string, what: string): Promise<string> {
+  if (!terminal.isInteractive)
+    throw new UsageError(`Nobody is there to be asked for ${what}: name it on the command line.`);
+  return terminal.ask(question);
+}
+
+/** Asked for twice without an echo, or read from standard input; never from the command line, which everybody can list. */
+async function requirePassword({ terminal }: Cli, { flags }: Input): Promise<string> {
+  if (flags.has("password-stdin")) {
+    const password = (await terminal.readInput()).replace(/\r?\n$/, "");
+    const mistake = passwordMistake(password);
+    if (mistake !== null) throw new CommandError(mistake);
+    return password;
+  }
+  if (!terminal.isInteractive)
+    throw new UsageError("Nobody is there to be asked for a password: use --password-stdin.");
+  for (;;) {
+    const password = await terminal.askHidden("Password: ");
+    const repeated = await terminal.askHidden("Password (again): ");
+    const mistake = password === repeated ? passwordMistake(password) : "Your passwords didn't match.";
+    if (mistake === null) return password;
+    terminal.remark(`Error: ${mistake}`);
+  }
+}

@@ -1,0 +1,23 @@
+import { ListenError, type Runtime } from "./runtime.ts";
+
+/** Bodies are counted by whoever reads them; Bun discards what nobody reads, and must not answer in our place. */
+const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
+
+export const bun: Runtime = {
+  listen(app, { hostname, port, idleTimeoutSeconds }) {
+    try {
+      const server = Bun.serve({
+        hostname,
+        port,
+        idleTimeout: idleTimeoutSeconds,
+        maxRequestBodySize: NO_BODY_LIMIT,
+        fetch: (request, server) => app(request, { address: server.requestIP(request)?.address ?? "" }),
+      });
+      return { port: server.port ?? port, stop: () => server.stop() };
+    } catch (error) {
+      const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+      const reason = isTaken ? "the port is in use" : error instanceof Error ? error.message : String(error);
+      throw new ListenError(`Cannot listen on ${hostname} port ${port}: ${reason}.`, { cause: error });
+    }
+  },
+};
