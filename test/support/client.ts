@@ -1,0 +1,56 @@
+import type { App } from "../../lib/app.ts";
+import { parseCookies } from "../../lib/http/cookie.ts";
+
+export interface ClientRequest {
+  headers?: Record<string, string>;
+  /** Sent as JSON. */
+  json?: unknown;
+  /** Sent as it is. */
+  body?: string | Uint8Array<ArrayBuffer> | ReadableStream;
+}
+
+/** A program with a cookie jar, talking to the application without a socket. */
+export interface Client {
+  /** The jar: what the server set and has not expired. */
+  cookies: Map<string, string>;
+  send: (method: string, target: string, request?: ClientRequest) => Promise<Response>;
+  get: (target: string, headers?: Record<string, string>) => Promise<Response>;
+  post: (target: string, json?: unknown, headers?: Record<string, string>) => Promise<Response>;
+  login: (username: string, password: string) => Promise<Response>;
+}
+
+/** @param host what the client believes to be talking to */
+export function createClient(app: App, host = "postern.test"): Client {
+  const cookies = new Map<string, string>();
+  const send: Client["send"] = async (method, target, { headers = {}, json, body } = {}) => {
+    const jar = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const request = new Request(`http://${host}${target}`, {
+      method,
+      headers: {
+        Host: host,
+        ...(jar === "" ? {} : { Cookie: jar }),
+        ...(json === undefined ? {} : { "Content-Type": "application/json" }),
+        ...headers,
+      },
+      body: json === undefined ? (body ?? null) : JSON.stringify(json),
+    });
+    const response = await app(request, { address: "192.0.2.1" });
+    for (const line of response.headers.getSetCookie()) keep(cookies, line);
+    return response;
+  };
+  return {
+    cookies,
+    send,
+    get: (target, headers = {}) => send("GET", target, { headers }),
+    post: (target, json = {}, headers = {}) => send("POST", target, { json, headers }),
+    // As a page of our own would.
+    login: (username, password) =>
+      send("POST", "/login/", { json: { username, password }, headers: { "Sec-Fetch-Site": "same-origin" } }),
+  };
+}
+
+function keep(cookies: Map<string, string>, line: string): void {
+  const [[name = "", value = ""] = []] = parseCookies(line.split(";", 1)[0] ?? "");
+  if (/; Max-Age=0(;|$)/.test(line)) cookies.delete(name);
+  else cookies.set(name, value);
+}

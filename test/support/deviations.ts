@@ -1,0 +1,118 @@
+import type { RawResponse } from "./raw-http.ts";
+import type { RecordedRequest, RecordedResponse } from "./recording.ts";
+
+/** One replayed request, what Django answered and what Postern did. */
+export interface Exchange {
+  request: RecordedRequest;
+  expected: RecordedResponse | null;
+  actual: RawResponse | null;
+  /** Whether the request's cookie named a session that was alive before it. */
+  hadSession: boolean;
+  /** How long ago that session was last used, as far as the hooks tell. */
+  idleSeconds: number;
+  /** Whether the user behind the session was deactivated or deleted. */
+  userGone: boolean;
+}
+
+interface Deviation {
+  /** The number in the README's table of deviations. */
+  number: number;
+  /** Decided by the request, and by what Postern must answer to it: never by which case it is. */
+  applies: (exchange: Exchange) => boolean;
+}
+
+/** The deliberate differences from Django, as far as recorded requests meet them. The first that applies explains. */
+export const DEVIATIONS: Deviation[] = [
+  { number: 18, applies: ({ request, expected, actual }) => isServersBusiness(request, expected, actual) },
+  { number: 10, applies: ({ request, actual }) => contentLength(request) > 65536 && actual?.status === 413 },
+  {
+    number: 10,
+    applies: ({ request, actual }) => /chunked/.test(header(request, "Transfer-Encoding")) && actual?.status === 202,
+  },
+  { number: 6, applies: ({ idleSeconds, actual }) => idleSeconds > 604_800 && actual?.status === 403 },
+  { number: 5, applies: ({ userGone }) => userGone },
+  {
+    number: 1,
+    applies: (exchange) => !exchange.hadSession && hasForeignOrigin(exchange.request) && isOriginRefusal(exchange),
+  },
+  {
+    number: 2,
+    applies: (exchange) => exchange.hadSession && hasForeignOrigin(exchange.request) && isOriginRefusal(exchange),
+  },
+  {
+    number: 2,
+    applies: ({ request, expected }) => header(request, "Origin") === "http://oracle.test" && isCsrfRefusal(expected),
+  },
+  {
+    number: 3,
+    applies: ({ hadSession, request, actual }) =>
+      hadSession &&
+      header(request, "Cookie").includes("csrftoken=") &&
+      bodyOf(actual).includes("CSRF token missing or incorrect."),
+  },
+  { number: 17, applies: ({ request }) => /charset=/i.test(header(request, "Content-Type")) },
+  {
+    number: 12,
+    applies: ({ expected, actual }) =>
+      ["JSON parse error - ", "Multipart form parse error - "].some((start) =>
+        bothBegin(expected, actual, `{"detail":"${start}`),
+      ),
+  },
+  {
+    number: 13,
+    applies: ({ request, actual }) =>
+      /:-?\d+(\.\d+|\.?\d*e[+-]?\d+)\s*[,}]/i.test(request.body ?? "") && actual?.status !== 500,
+  },
+];
+
+/** The lines and fields of the message that the server reads before the application sees a request. */
+function isServersBusiness(
+  request: RecordedRequest,
+  expected: RecordedResponse | null,
+  actual: RawResponse | null,
+): boolean {
+  // gunicorn believes X-Forwarded-Proto from loopback, and Django then asks for a Referer.
+  if (header(request, "X-Forwarded-Proto") !== "") return bodyText(expected).includes("Referer checking failed");
+  if (request.headers.filter(([name]) => name === "Cookie").length > 1) return true;
+  if (request.headers.some(([name, value]) => value !== value.trim() || name.includes("_"))) return true;
+  if (expected === null) return actual === null || actual.status >= 400;
+  const isMalformed = request.host === "absent" || request.headers.some(([, value]) => /\p{Cc}/u.test(value));
+  if (isMalformed) return actual === null || actual.status === 400;
+  // A method that the runtime's parser does not know ends the connection there.
+  return !/^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|PROPFIND)$/.test(request.method) && actual === null;
+}
+
+function header(request: RecordedRequest, wanted: string): string {
+  return request.headers.findLast(([name]) => name.toLowerCase() === wanted.toLowerCase())?.[1] ?? "";
+}
+
+function contentLength(request: RecordedRequest): number {
+  return Number(/^(\d+) bytes, sha1/.exec(request.body ?? "")?.[1] ?? 0);
+}
+
+function hasForeignOrigin(request: RecordedRequest): boolean {
+  const origin = request.headers.find(([name]) => name === "Origin")?.[1];
+  return origin !== undefined && origin !== "http://oracle.test" && origin !== "https://oracle.test";
+}
+
+function isOriginRefusal({ actual }: Exchange): boolean {
+  return actual?.status === 403 && actual.body.startsWith('{"detail":"CSRF Failed: Origin checking failed - ');
+}
+
+function isCsrfRefusal(expected: RecordedResponse | null): boolean {
+  return bodyText(expected).startsWith('{"detail":"CSRF Failed: ');
+}
+
+function bothBegin(expected: RecordedResponse | null, actual: RawResponse | null, start: string): boolean {
+  return (
+    expected?.status === actual?.status && bodyText(expected).startsWith(start) && bodyOf(actual).startsWith(start)
+  );
+}
+
+function bodyOf(actual: RawResponse | null): string {
+  return actual?.body ?? "";
+}
+
+export function bodyText(expected: RecordedResponse | null): string {
+  return expected?.body.kind === "text" ? expected.body.text : "";
+}

@@ -1,0 +1,59 @@
+import { migrate } from "../../db/migrate.ts";
+import { openDatabase } from "../../db/open.ts";
+import type { User } from "../../db/users.ts";
+import { createUser, type UserInput } from "../../lib/account/create-user.ts";
+import { type App, createApp } from "../../lib/app.ts";
+import { parseConfig } from "../../lib/config.ts";
+import type { Services } from "../../lib/context.ts";
+import { createPasswords } from "../../lib/crypto/password.ts";
+import { createLog } from "../../lib/log.ts";
+
+/** The real hasher with the least argon2 allows: right and wrong as in production, in no time. */
+export const QUICK_ARGON2 = { memoryCost: 8, timeCost: 1, parallelism: 1 };
+
+export interface TestApp {
+  app: App;
+  services: Services;
+  clock: Clock;
+  /** Every line logged so far. */
+  logged: string[];
+  addUser: (input: Partial<UserInput> & Pick<UserInput, "username" | "password">) => Promise<User>;
+}
+
+/** The time of the test, turned by hand. */
+export interface Clock {
+  now: number;
+  advance: (seconds: number) => void;
+}
+
+/** The whole application on an empty database of its own. */
+export async function createTestApp(environment: Record<string, string> = {}): Promise<TestApp> {
+  const db = await openDatabase("sqlite::memory:");
+  await migrate(db);
+  const clock: Clock = {
+    now: Date.UTC(2026, 0, 1),
+    advance: (seconds) => {
+      clock.now += seconds * 1000;
+    },
+  };
+  const logged: string[] = [];
+  const now = () => clock.now;
+  const services: Services = {
+    config: parseConfig(environment),
+    db,
+    passwords: createPasswords({ atOnce: 2, waiting: 1000, argon2: QUICK_ARGON2 }),
+    log: createLog((line) => logged.push(line), now),
+    now,
+  };
+  return { app: createApp(services), services, clock, logged, addUser: (input) => addUser(services, input) };
+}
+
+export async function addUser(
+  services: Services,
+  input: Partial<UserInput> & Pick<UserInput, "username" | "password">,
+): Promise<User> {
+  const defaults = { email: "", firstName: "", lastName: "", isStaff: false, isSuperuser: false };
+  const user = await createUser(services, { ...defaults, ...input });
+  if (typeof user === "string") throw new Error(user);
+  return user;
+}
