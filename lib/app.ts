@@ -80,7 +80,7 @@ function requireHost({ request, services: { config } }: Context): void {
 }
 
 function requireRepresentation(context: Context, { query }: Target): void {
-  const format = query === "" ? null : (new URLSearchParams(query).getAll("format").at(-1) ?? null);
+  const format = query === "" ? null : (new URLSearchParams(`&${query}`).getAll("format").at(-1) ?? null);
   const representation = negotiate(context.request.headers.get("accept"), format);
   if (typeof representation === "string") throw new Problem(representation);
   context.representation = representation;

@@ -1,3 +1,6 @@
+/** Optional white space (RFC 9110 §5.6.3). No other is stripped: it would let `\xa0__Host-x`, which anyone can set, be `__Host-x`. */
+const OUTER_SPACE = /^[ \t]+|[ \t]+$/g;
+
 /**
  * The cookies of a `Cookie` header, read the way Django reads them (its `parse_cookie`): split at `;`, each part at
  * its first `=`, white space stripped, the last of equal names wins, quoted values unquoted. Never throws.
@@ -7,8 +10,8 @@ export function parseCookies(header: string | null): Map<string, string> {
   if (header === null) return cookies;
   for (const part of header.split(";")) {
     const equals = part.indexOf("=");
-    const name = part.slice(0, Math.max(equals, 0)).trim();
-    const value = part.slice(equals + 1).trim();
+    const name = part.slice(0, Math.max(equals, 0)).replace(OUTER_SPACE, "");
+    const value = part.slice(equals + 1).replace(OUTER_SPACE, "");
     if (name !== "" || value !== "") cookies.set(name, unquote(value));
   }
   return cookies;

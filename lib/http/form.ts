@@ -1,27 +1,23 @@
 /** What `DATA_UPLOAD_MAX_NUMBER_FIELDS` is in Django. */
 export const MAX_FORM_FIELDS = 1000;
 
-const PLUS = 0x2b;
-const PERCENT = 0x25;
-const SPACE = 0x20;
-
 /**
  * Reads `application/x-www-form-urlencoded` as Django's QueryDict does: separators are `&` only, `+` is a space, a name
- * without `=` is a blank field, the last of repeated names wins, a `%` that begins no escape stays, and bytes that do not
- * decode become U+FFFD. Null where there are more than MAX_FORM_FIELDS fields. Never throws.
+ * without `=` is a blank field, the last of repeated names wins, a `%` that begins no escape stays, raw bytes that do not
+ * decode are ISO-8859-1, escaped ones become U+FFFD. Null where there are more than MAX_FORM_FIELDS fields. Never throws.
  */
 export function parseForm(body: Uint8Array, encoding: string): Map<string, string> | null {
-  const decoder = new TextDecoder(encoding, { ignoreBOM: true });
-  const fields = new Map<string, string>();
-  // ISO-8859-1 in disguise: one character a byte, so that splitting cannot damage a multi-byte encoding.
-  const parts = latin1(body).split("&");
+  const parts = decodeRaw(body, encoding).split("&");
   if (parts.length > MAX_FORM_FIELDS) return null;
+  const decoder = new TextDecoder(encoding, { ignoreBOM: true });
+  const decode = (text: string) =>
+    text.replaceAll("+", " ").replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => decoder.decode(percentDecode(escapes)));
+  const fields = new Map<string, string>();
   for (const part of parts) {
     if (part === "") continue;
     const equals = part.indexOf("=");
-    const name = equals < 0 ? part : part.slice(0, equals);
-    const value = equals < 0 ? "" : part.slice(equals + 1);
-    fields.set(decoder.decode(percentDecode(name)), decoder.decode(percentDecode(value)));
+    if (equals < 0) fields.set(decode(part), "");
+    else fields.set(decode(part.slice(0, equals)), decode(part.slice(equals + 1)));
   }
   return fields;
 }
@@ -38,18 +34,15 @@ export function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-function percentDecode(text: string): Uint8Array {
-  const decoded = new Uint8Array(text.length);
-  let length = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    const digits = text.slice(i + 1, i + 3);
-    if (code === PERCENT && /^[0-9a-f]{2}$/i.test(digits)) {
-      decoded[length++] = Number.parseInt(digits, 16);
-      i += 2;
-    } else {
-      decoded[length++] = code === PLUS ? SPACE : code;
-    }
+/** The bytes behind a run of `%XX`. */
+export function percentDecode(escapes: string): Uint8Array {
+  return Uint8Array.from(escapes.split("%").slice(1), (digits) => Number.parseInt(digits, 16));
+}
+
+function decodeRaw(body: Uint8Array, encoding: string): string {
+  try {
+    return new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    return latin1(body);
   }
-  return decoded.subarray(0, length);
 }

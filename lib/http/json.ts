@@ -2,8 +2,8 @@
 const MAX_INTEGER_DIGITS = 4300;
 
 /**
- * JSON text to a value, integers as exact `bigint` and other numbers as `number`; null-safe: malformed text, and text
- * nested deeper than the engine's stack, give `{ ok: false }`. Never throws.
+ * JSON text to a value, integers as exact `bigint` and other numbers as `number`; malformed text, and text nested
+ * deeper than the engine's stack, give `{ ok: false }`. Never throws.
  */
 export function parseJson(text: string): { ok: true; value: unknown } | { ok: false; reason: string } {
   try {
@@ -18,7 +18,7 @@ export function parseJson(text: string): { ok: true; value: unknown } | { ok: fa
 function keepIntegersExact(_key: string, value: unknown, context?: { source?: string }): unknown {
   const source = context?.source;
   if (typeof value !== "number" || source === undefined || !/^-?\d+$/.test(source)) return value;
-  if (source.length > MAX_INTEGER_DIGITS + 1) throw new RangeError("integer too long");
+  if (source.replace("-", "").length > MAX_INTEGER_DIGITS) throw new RangeError("integer too long");
   return BigInt(source);
 }
 

@@ -1,3 +1,5 @@
+import { percentDecode } from "./form.ts";
+
 /** A media type or range as Django REST Framework reads it: lower-case type, parameters by lower-case name. */
 export interface MediaType {
   type: string;
@@ -29,7 +31,10 @@ export function parseParameters(text: string): { value: string; parameters: Map<
   for (const part of rest) {
     const equals = part.indexOf("=");
     if (equals < 0) continue;
-    parameters.set(part.slice(0, equals).trim().toLowerCase(), unquote(part.slice(equals + 1).trim()));
+    const name = part.slice(0, equals).trim().toLowerCase();
+    const text = part.slice(equals + 1).trim();
+    if (name.endsWith("*")) parameters.set(name.slice(0, -1), unquote(decodeExtended(text)));
+    else parameters.set(name, unquote(text));
   }
   return { value: first.trim().toLowerCase(), parameters };
 }
@@ -46,6 +51,18 @@ function splitOutsideQuotes(text: string): string[] {
     start = i + 1;
   }
   return [...parts, text.slice(start)];
+}
+
+/** `charset'language'percent-encoded` (RFC 8187 §3.2); anything else is taken as it is. */
+function decodeExtended(text: string): string {
+  const [charset = "", language, value, ...more] = text.split("'");
+  if (language === undefined || value === undefined || more.length > 0) return text;
+  try {
+    const decoder = new TextDecoder(charset || "utf-8");
+    return value.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => decoder.decode(percentDecode(escapes)));
+  } catch {
+    return value; // A charset that nobody knows.
+  }
 }
 
 function unquote(value: string): string {

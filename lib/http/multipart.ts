@@ -20,21 +20,24 @@ const MAX_PART_HEADER = 1024;
  * @param contentType the header as it came, for its boundary
  */
 export function parseMultipart(body: Uint8Array, contentType: string, encoding: string): MultipartResult {
+  if (!contentType.startsWith("multipart/")) return { ok: false, reason: `Invalid Content-Type: ${contentType}` };
   if (/\P{ASCII}/u.test(contentType)) return { ok: false, reason: "Invalid non-ASCII Content-Type in multipart." };
   const boundary = parseParameters(contentType).parameters.get("boundary");
   // RFC 2046 §5.1.1 allows 70 characters; Python's cgi.valid_boundary, which Django asks, 201.
   if (boundary === undefined || !/^[ -~]{0,200}[!-~]$/.test(boundary)) {
     return { ok: false, reason: `Invalid boundary in multipart: ${boundary ?? "None"}` };
   }
+  const parts = splitParts(latin1(body), `--${boundary}`)
+    .map(parsePart)
+    .filter((part) => part !== null);
+  const texts = parts.filter((part): part is { name: string; value: string } => part.value !== FILE);
+  const files = parts.filter((part) => part.value === FILE);
+  if (texts.length > MAX_FORM_FIELDS) return { ok: false, reason: null, tooManyFields: true };
   const decoder = new TextDecoder(encoding, { ignoreBOM: true });
+  const decode = (text: string) => decoder.decode(bytesOf(text));
   const fields = new Map<string, string | typeof FILE>();
-  let count = 0;
-  for (const part of splitParts(latin1(body), `--${boundary}`)) {
-    const field = parsePart(part);
-    if (field === null) continue;
-    if (field.value !== FILE && ++count > MAX_FORM_FIELDS) return { ok: false, reason: null, tooManyFields: true };
-    fields.set(decoder.decode(bytesOf(field.name)), field.value === FILE ? FILE : decoder.decode(bytesOf(field.value)));
-  }
+  for (const { name, value } of texts) fields.set(decode(name), decode(value));
+  for (const { name } of files) fields.set(decode(name), FILE); // A file counts before any text of its name.
   return { ok: true, fields };
 }
 
@@ -63,11 +66,18 @@ function parsePart(part: string): { name: string; value: string | typeof FILE } 
   return { name, value: isBase64 ? decodeBase64(value) : value };
 }
 
-/** Python's lenient b64decode: what is no base64 character is skipped; text that still does not decode stays as it is. */
+/**
+ * Python's lenient b64decode: what is no base64 character is passed over, padding ends the text only where it completes
+ * it; text that still does not decode stays as it is.
+ */
 function decodeBase64(text: string): string {
-  try {
-    return atob(text.replace(/[^A-Za-z0-9+/=]/g, ""));
-  } catch {
-    return text;
+  let digits = "";
+  let padding = 0;
+  for (const character of text.replace(/[^A-Za-z0-9+/=]/g, "")) {
+    if (character !== "=") {
+      digits += character;
+      padding = 0;
+    } else if (digits.length % 4 >= 2 && (digits.length % 4) + ++padding >= 4) return atob(digits);
   }
+  return digits.length % 4 === 0 ? atob(digits) : text;
 }
