@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type Client, createClient } from "./support/client.ts";
+import { createTestApp } from "./support/test-app.ts";
+
+const RIGHT = { username: "alice", password: "right horse" };
+
+async function setUp(environment: Record<string, string> = {}, host = "postern.test") {
+  const test = await createTestApp(environment);
+  await test.addUser(RIGHT);
+  const client = createClient(test.app, host);
+  return { ...test, client };
+}
+
+async function signedIn(environment: Record<string, string> = {}, host = "postern.test") {
+  const test = await setUp(environment, host);
+  assert.equal((await test.client.login("alice", "right horse")).status, 202);
+  return test;
+}
+
+const sessionName = (client: Client) => [...client.cookies.keys()].find((name) => name.endsWith("sessionid")) ?? "";
+
+async function detail(response: Response): Promise<string> {
+  const body: { detail: string } = await response.json();
+  assert.equal(response.status, 403);
+  return body.detail;
+}
+
+describe("an unsafe request", () => {
+  test("passes from our own page, without any token (deviation 2)", async () => {
+    const { client } = await signedIn();
+    assert.equal((await client.post("/login/", RIGHT, { "Sec-Fetch-Site": "same-origin" })).status, 202);
+    assert.equal((await client.post("/login/", RIGHT, { "Sec-Fetch-Site": "none" })).status, 202);
+    assert.equal((await client.post("/login/", RIGHT, { Origin: "http://postern.test" })).status, 202);
+  });
+
+  test("is refused from another site even with a good token, and a login without a session too (deviations 1, 2)", async () => {
+    const { client, app } = await signedIn();
+    const stranger = createClient(app);
+    for (const site of ["cross-site", "same-site", "something-new"]) {
+      const headers = { "Sec-Fetch-Site": site, "X-CSRFToken": client.cookies.get("csrftoken") ?? "" };
+      for (const sender of [client, stranger]) {
+        assert.match(await detail(await sender.post("/login/", RIGHT, headers)), /^CSRF Failed: Sec-Fetch-Site is /);
+      }
+    }
+    assert.equal(stranger.cookies.size, 0);
+  });
+
+  test("is refused from every Origin that is not our own to the letter", async () => {
+    const { client } = await signedIn();
+    const token = client.cookies.get("csrftoken") ?? "";
+    const foreign = [
+      "http://evil.test",
+      "null",
+      "",
+      "http://postern.test.evil.test",
+      "http://sub.postern.test",
+      "http://postern.test:8080",
+      "http://POSTERN.TEST",
+      "http://postern.test/",
+      "ftp://postern.test",
+      "http://[",
+    ];
+    for (const origin of foreign) {
+      const text = await detail(await client.post("/login/", RIGHT, { Origin: origin, "X-CSRFToken": token }));
+      assert.equal(text, `CSRF Failed: Origin checking failed - ${origin} does not match any trusted origins.`);
+    }
+  });
+
+  test("may name our Origin with the port that goes without saying, over http or behind a proxy that ends TLS", async () => {
+    const { client } = await setUp({}, "postern.test:443");
+    assert.equal((await client.post("/login/", RIGHT, { Origin: "https://postern.test" })).status, 202);
+    const { client: plain } = await setUp({}, "postern.test:80");
+    assert.equal((await plain.post("/login/", RIGHT, { Origin: "http://postern.test" })).status, 202);
+    assert.equal((await plain.post("/login/", RIGHT, { Origin: "https://postern.test" })).status, 403);
+  });
+
+  test("must come from the public origin exactly, where one is configured", async () => {
+    const { client } = await setUp({ PUBLIC_URL: "https://postern.test" });
+    assert.equal((await client.post("/login/", RIGHT, { Origin: "http://postern.test" })).status, 403);
+    assert.equal((await client.post("/login/", RIGHT, { Origin: "https://postern.test" })).status, 202);
+  });
+
+  test("of a program without a session passes, as the tutorial's `http POST :8000/login/` does", async () => {
+    const { client } = await setUp();
+    assert.equal((await client.post("/login/", RIGHT)).status, 202);
+  });
+
+  test("of a program with a session must repeat its csrftoken, in the header or in a form field", async () => {
+    const { client } = await signedIn();
+    const token = () => client.cookies.get("csrftoken") ?? "";
+    assert.equal(await detail(await client.post("/login/", RIGHT)), "CSRF Failed: CSRF token missing or incorrect.");
+    assert.equal((await client.post("/login/", RIGHT, { "X-CSRFToken": token() })).status, 202);
+    const form = new URLSearchParams({ ...RIGHT, csrfmiddlewaretoken: token() }).toString();
+    const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+    assert.equal((await client.send("POST", "/login/", { body: form, headers })).status, 202);
+    client.cookies.delete("csrftoken");
+    assert.equal(await detail(await client.post("/login/", RIGHT)), "CSRF Failed: CSRF cookie not set.");
+  });
+
+  test("takes no token but the one made for its session: no pair made up or planted passes (deviation 3)", async () => {
+    const { client, app } = await signedIn();
+    const other = createClient(app);
+    await other.login("alice", "right horse");
+    const planted = [other.cookies.get("csrftoken") ?? "", "b".repeat(32), "", "é".repeat(16)];
+    for (const token of planted) {
+      client.cookies.set("csrftoken", token);
+      const header = token.replaceAll("é", "\u00e9");
+      assert.equal(
+        await detail(await client.post("/logout/", {}, { "X-CSRFToken": header })),
+        "CSRF Failed: CSRF token missing or incorrect.",
+      );
+    }
+    assert.equal((await client.get("/profile/")).status, 200);
+  });
+
+  test("of a front end written for Django, such as axios with its xsrf settings, works unchanged", async () => {
+    const { client } = await signedIn();
+    const headers = { "X-CSRFTOKEN": client.cookies.get("csrftoken") ?? "", Origin: "http://postern.test" };
+    assert.equal((await client.post("/logout/", {}, headers)).status, 204);
+  });
+});
+
+describe("a trusted origin", () => {
+  const environment = {
+    PUBLIC_URL: "https://api.example.com",
+    POSTERN_TRUSTED_ORIGINS: "https://app.example.com, https://other.example.com/",
+    POSTERN_COOKIE_DOMAIN: "example.com",
+  };
+  const page = { Origin: "https://app.example.com", "Sec-Fetch-Site": "same-site" };
+
+  test("logs in across hosts, with CORS and credentials, and cookies for the domain", async () => {
+    const { client } = await setUp(environment, "api.example.com");
+    const response = await client.post("/login/", RIGHT, page);
+    assert.equal(response.status, 202);
+    assert.equal(response.headers.get("access-control-allow-origin"), "https://app.example.com");
+    assert.equal(response.headers.get("access-control-allow-credentials"), "true");
+    assert.match(response.headers.get("vary") ?? "", /\bOrigin\b/);
+    for (const line of response.headers.getSetCookie()) assert.match(line, /; Domain=example\.com; .*; Secure$/);
+    assert.equal(sessionName(client), "sessionid");
+    const refused = await client.post("/login/", { username: "alice" }, page);
+    assert.equal(
+      refused.headers.get("access-control-allow-origin"),
+      "https://app.example.com",
+      "errors can be read, too",
+    );
+  });
+
+  test("gets its preflight answered before any guard, since a preflight carries no cookie", async () => {
+    const { client } = await setUp(environment, "api.example.com");
+    const headers = {
+      ...page,
+      "Access-Control-Request-Method": "GET",
+      "Access-Control-Request-Headers": "x-csrftoken",
+    };
+    const response = await client.send("OPTIONS", "/profile/", { headers });
+    assert.equal(response.status, 204);
+    assert.equal(response.headers.get("access-control-allow-methods"), "GET, HEAD, OPTIONS");
+    assert.equal(response.headers.get("access-control-allow-headers"), "content-type, x-csrftoken");
+    assert.equal(response.headers.get("access-control-allow-origin"), "https://app.example.com");
+  });
+
+  test("is only what is named: no sibling, no prefix, no other scheme", async () => {
+    const { client } = await setUp(environment, "api.example.com");
+    for (const origin of [
+      "https://evil.example.com",
+      "https://app.example.com.evil.test",
+      "http://app.example.com",
+      "null",
+    ]) {
+      const response = await client.post("/login/", RIGHT, { Origin: origin, "Sec-Fetch-Site": "same-site" });
+      assert.equal(response.status, 403, origin);
+      assert.equal(response.headers.get("access-control-allow-origin"), null);
+      const headers = { Origin: origin, "Access-Control-Request-Method": "POST" };
+      const preflight = await client.send("OPTIONS", "/login/", { headers });
+      assert.equal(preflight.headers.get("access-control-allow-origin"), null);
+      assert.match(preflight.headers.get("vary") ?? "", /\bOrigin\b/, "a cache must not mix them up");
+    }
+  });
+});
+
+describe("cookies over https (deviation 7)", () => {
+  test("are Secure, and the session's is a __Host- one", async () => {
+    const { client } = await signedIn({ PUBLIC_URL: "https://postern.test" });
+    assert.deepEqual([...client.cookies.keys()], ["csrftoken", "__Host-sessionid"]);
+    assert.equal((await client.get("/profile/")).status, 200);
+    const response = await client.post("/logout/", {}, { "Sec-Fetch-Site": "same-origin" });
+    for (const line of response.headers.getSetCookie()) assert.match(line, /Max-Age=0; Path=\/; SameSite=Lax; Secure$/);
+  });
+
+  test("keep the name that a setting gives", async () => {
+    const environment = { PUBLIC_URL: "https://postern.test", POSTERN_SESSION_COOKIE_NAME: "sessionid" };
+    const { client } = await signedIn(environment);
+    assert.deepEqual([...client.cookies.keys()], ["csrftoken", "sessionid"]);
+  });
+
+  test("are not fooled by a name that only looks like theirs", async () => {
+    const { client, app } = await signedIn({ PUBLIC_URL: "https://postern.test" });
+    const token = client.cookies.get("__Host-sessionid") ?? "";
+    for (const name of ["sessionid", "__host-sessionid", "\u00a0__Host-sessionid", " x__Host-sessionid"]) {
+      const planted = createClient(app);
+      planted.cookies.set(name, token);
+      assert.equal((await planted.get("/profile/")).status, 403, name);
+    }
+  });
+});
