@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { describe, test } from "node:test";
+
+// The design's rules, so that they stay true. Each test goes over every source file.
+
+const ROOT = join(import.meta.dirname, "..");
+
+interface Source {
+  path: string;
+  text: string;
+  /** What it imports: packages by name, files by their path from the root. */
+  imports: string[];
+}
+
+const SOURCES: Source[] = globSync(["server.ts", "lib/**/*.ts", "db/**/*.ts"], { cwd: ROOT }).map((path) => {
+  const text = readFileSync(join(ROOT, path), "utf8");
+  const imports = [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, name = ""]) =>
+    name.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), name)) : name,
+  );
+  return { path, text, imports };
+});
+
+/** The code of a file, without its comments. */
+const codeOf = ({ text }: Source) => text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+
+function eachOf(folder: string, check: (source: Source) => void): void {
+  const sources = SOURCES.filter(({ path }) => path.startsWith(folder));
+  assert(sources.length > 0, `no sources in ${folder}`);
+  for (const source of sources) check(source);
+}
+
+const isFile = (name: string) => /^(lib|db|server|package)/.test(name);
+
+describe("who may import whom", () => {
+  test("db/ imports Kysely, its drivers, node: modules and itself", () => {
+    eachOf("db/", ({ path, imports }) => {
+      for (const name of imports) assert.match(name, /^(db\/|kysely|bun:sqlite$|node:)/, `${path} imports ${name}`);
+    });
+  });
+
+  test("nothing but db/ imports Kysely or a driver", () => {
+    eachOf("lib/", ({ path, imports }) => {
+      for (const name of imports)
+        assert.doesNotMatch(name, /^(kysely|bun:|node:sqlite|pg$)/, `${path} imports ${name}`);
+    });
+  });
+
+  test("migrations import nothing of ours", () => {
+    eachOf("db/migrations/", ({ path, imports }) => {
+      for (const name of imports) assert(!isFile(name), `${path} imports ${name}`);
+    });
+  });
+
+  test("lib/http/ and lib/crypto/ import nothing of ours but lib/problem.ts and each other", () => {
+    for (const leaf of ["lib/http/", "lib/crypto/"]) {
+      eachOf(leaf, ({ path, imports }) => {
+        for (const name of imports.filter(isFile))
+          assert.match(name, /^lib\/(http\/|crypto\/|problem\.ts)/, `${path} imports ${name}`);
+      });
+    }
+  });
+
+  test("lib/http/ stands on Web APIs alone", () => {
+    eachOf("lib/http/", ({ path, imports }) => {
+      for (const name of imports) assert(isFile(name), `${path} imports ${name}`);
+    });
+  });
+
+  test("nothing imports itself, by whatever way round", () => {
+    const importsOf = new Map(SOURCES.map(({ path, text }) => [path, valueImports(path, text)]));
+    const visit = (path: string, trail: string[]): void => {
+      assert(!trail.includes(path), [...trail, path].join(" → "));
+      for (const next of importsOf.get(path) ?? []) visit(next, [...trail, path]);
+    };
+    for (const path of importsOf.keys()) visit(path, []);
+  });
+});
+
+/** Without `import type` and lists of nothing but types, which are gone at run time. */
+function valueImports(path: string, text: string): string[] {
+  return [...text.matchAll(/^(?:import|export) (?!type\b)([^;]*?)from "(\.[^"]+)"/gm)]
+    .filter(([, what = ""]) => !/^\{\s*(type [^,}]+,?\s*)+\}\s*$/.test(what))
+    .map(([, , name = ""]) => relative(ROOT, join(ROOT, dirname(path), name)));
+}
+
+describe("where things may stand", () => {
+  const onlyIn = (pattern: RegExp, allowed: RegExp) => {
+    for (const source of SOURCES) {
+      if (!allowed.test(source.path)) assert.doesNotMatch(codeOf(source), pattern, source.path);
+    }
+  };
+
+  test("a runtime is named in lib/runtime/ only", () => onlyIn(/\b(Bun|Deno)\./, /^lib\/runtime\//));
+  test("the environment is read in lib/config.ts only", () => onlyIn(/process\.env|\benv\.get\b/, /^lib\/config\.ts$/));
+  test("the clock is read in lib/services.ts only", () => onlyIn(/Date\.now|new Date\(\)/, /^lib\/services\.ts$/));
+  test("randomness comes from crypto.getRandomValues", () => onlyIn(/Math\.random|randomBytes|randomUUID/, /^$/));
+  test("SQL stands in db/ only", () => onlyIn(/\b(selectFrom|insertInto|deleteFrom|updateTable)\b|sql`/, /^db\//));
+  test("a Problem is caught in lib/app.ts only", () => onlyIn(/instanceof Problem/, /^lib\/app\.ts$/));
+  test("nobody writes to the console", () => onlyIn(/\bconsole\./, /^$/));
+});
+
+describe("how things look", () => {
+  test("no file has more than 300 lines, tests included", () => {
+    for (const path of globSync(["server.ts", "{lib,db,test}/**/*.ts"], { cwd: ROOT })) {
+      const lines = readFileSync(join(ROOT, path), "utf8").split("\n").length - 1;
+      assert(lines <= 300, `${path} has ${lines}`);
+    }
+  });
+
+  test("nothing that the compiler or the linter objects to is silenced", () => {
+    for (const source of SOURCES) {
+      assert.doesNotMatch(source.text, /@ts-|biome-ignore|as unknown as|TODO|FIXME/, source.path);
+    }
+  });
+
+  test("every row of the route table has a guard with a name", () => {
+    const rows = [
+      ...(SOURCES.find(({ path }) => path === "lib/routes.ts")?.text ?? "").matchAll(
+        /^ {2}route\("[A-Z]+", "\/.*\/", (.+), \w+\),$/gm,
+      ),
+    ];
+    assert(rows.length > 0);
+    for (const [row, guard = ""] of rows) assert.match(guard, /^\w+(\(.*\))?$/, row);
+  });
+});

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createApp } from "../lib/app.ts";
+import { createClient } from "./support/client.ts";
+import { createTestApp } from "./support/test-app.ts";
+
+const JSON_TYPE = { "Content-Type": "application/json" };
+const RIGHT = { username: "alice", password: "right horse" };
+
+async function setUp(environment: Record<string, string> = {}, host?: string) {
+  const test = await createTestApp(environment);
+  await test.addUser(RIGHT);
+  return { ...test, client: createClient(test.app, host) };
+}
+
+describe("a path", () => {
+  test("without its slash leads there: 301 for GET and HEAD, 308 for what has a body (deviation 9)", async () => {
+    const { client } = await setUp();
+    const get = await client.get("/profile?x=1&y=%20+%C3%A9");
+    assert.deepEqual([get.status, get.headers.get("location")], [301, "/profile/?x=1&y=%20+%C3%A9"]);
+    const post = await client.post("/login", RIGHT);
+    assert.deepEqual([post.status, post.headers.get("location"), post.headers.get("allow")], [308, "/login/", null]);
+    assert.equal((await client.get("/profile?")).headers.get("location"), "/profile/");
+  });
+
+  test("is matched decoded, exactly and case-sensitively", async () => {
+    const { client } = await setUp();
+    for (const path of ["/%70rofile/", "/profile%2F"]) assert.equal((await client.get(path)).status, 403, path);
+    for (const path of [
+      "/Profile/",
+      "/profile//",
+      "//profile/",
+      "/profile/;x",
+      "/profile/%0A",
+      "/profile/%00",
+      "/",
+      "/%ff/",
+    ]) {
+      const response = await client.get(path);
+      assert.equal(response.status, 404, path);
+      assert.deepEqual(await response.json(), { detail: "Not found." }, "JSON for everybody (deviation 8)");
+    }
+  });
+
+  test("of 8 KB, or with escapes that are none, is a 404", async () => {
+    const { client } = await setUp();
+    for (const path of [`/${"a".repeat(8192)}`, "/%", "/%zz/", "/%e0%a4%a/", `/${"%41".repeat(2700)}`]) {
+      assert.equal((await client.get(path)).status, 404, path.slice(0, 20));
+    }
+  });
+});
+
+describe("a method", () => {
+  test("that nothing answers is a 405, but for whom the endpoint is closed to", async () => {
+    const { client } = await setUp();
+    const get = await client.get("/login/");
+    assert.deepEqual(
+      [get.status, get.headers.get("allow"), await get.json()],
+      [405, "POST, OPTIONS", { detail: 'Method "GET" not allowed.' }],
+    );
+    assert.equal((await client.send("DELETE", "/profile/")).status, 403);
+    await client.login("alice", "right horse");
+    const headers = { "Sec-Fetch-Site": "same-origin" };
+    assert.equal((await client.send("DELETE", "/profile/", { headers })).status, 405);
+    assert.equal((await client.send("PROPFIND", "/profile/", { headers })).status, 405);
+  });
+
+  test("OPTIONS tells what Django REST Framework tells", async () => {
+    const { client } = await setUp();
+    const body =
+      '{"name":"Login","description":"","renders":["application/json","text/html"],"parses":["application/json","application/x-www-form-urlencoded","multipart/form-data"]}';
+    assert.equal(await (await client.send("OPTIONS", "/login/")).text(), body);
+    assert.equal((await client.send("OPTIONS", "/profile/")).status, 403);
+    await client.login("alice", "right horse");
+    assert.equal(await (await client.send("OPTIONS", "/profile/")).text(), body.replace("Login", "Profile"));
+  });
+});
+
+describe("a header", () => {
+  test("Accept that nothing meets is a 406 before the password is looked at", async () => {
+    const { client } = await setUp();
+    const response = await client.send("POST", "/login/", {
+      json: RIGHT,
+      headers: { ...JSON_TYPE, Accept: "image/png" },
+    });
+    assert.deepEqual([response.status, response.headers.getSetCookie()], [406, []]);
+    assert.deepEqual(await response.json(), { detail: "Could not satisfy the request Accept header." });
+  });
+
+  test("Accept that asks for a page still gets JSON where there is no page (deviation 8)", async () => {
+    const { client } = await setUp();
+    const response = await client.get("/profile/", { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" });
+    assert.deepEqual([response.status, response.headers.get("content-type")], [403, "application/json"]);
+  });
+
+  test("Host that is none is a 400; any well-formed one will do until PUBLIC_URL names it (deviation 18)", async () => {
+    for (const host of ["a_b.test", "a b", "a@b", "", "x:port", "h\u00f6st"]) {
+      const { client } = await setUp();
+      assert.equal((await client.get("/profile/", { Host: host })).status, 400, host);
+    }
+    const { client } = await setUp({ PUBLIC_URL: "http://postern.test:8000" });
+    for (const [host, status] of [
+      ["postern.test:8000", 403],
+      ["POSTERN.test:8000", 403],
+      ["postern.test", 400],
+      ["evil.test", 400],
+    ] as const) {
+      assert.equal((await client.get("/profile/", { Host: host })).status, status, host);
+    }
+  });
+
+  test("Cookie of 8 KB, malformed in every way, does no harm to the cookie beside it", async () => {
+    const { client, app } = await setUp();
+    await client.login("alice", "right horse");
+    const session = `sessionid=${client.cookies.get("sessionid")}`;
+    for (const junk of [
+      "=x",
+      "=",
+      ";;; ",
+      'a="',
+      "a=\\",
+      "%zz=%",
+      `big=${"x".repeat(8192)}`,
+      "$Version=1",
+      "a=\u00ff\u00fe",
+    ]) {
+      const stranger = createClient(app);
+      assert.equal((await stranger.get("/profile/", { Cookie: `${junk}; ${session}` })).status, 200, junk.slice(0, 20));
+      assert.equal((await stranger.get("/profile/", { Cookie: `${session}; ${junk}` })).status, 200, junk.slice(0, 20));
+    }
+  });
+});
+
+test("every answer carries the headers of safety, whatever its status (deviation 14)", async () => {
+  const { client } = await setUp();
+  for (const [method, target] of [
+    ["GET", "/profile/"],
+    ["GET", "/nowhere/"],
+    ["GET", "/profile"],
+    ["GET", "/login/"],
+    ["OPTIONS", "/login/"],
+    ["POST", "/logout/"],
+  ] as const) {
+    const { headers } = await client.send(method, target);
+    assert.equal(headers.get("x-frame-options"), "DENY");
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+    assert.equal(headers.get("referrer-policy"), "same-origin");
+    assert.equal(headers.get("cross-origin-opener-policy"), "same-origin");
+    assert.equal(headers.get("cache-control"), "no-store");
+    assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
+  }
+});
+
+test("an unexpected error is a silent 500, with everything in the log", async () => {
+  const { app, services, logged } = await setUp();
+  services.passwords = { ...services.passwords, check: () => Promise.reject(new Error("the hasher caught fire")) };
+  const response = await createClient(createApp(services)).post("/login/", RIGHT);
+  assert.deepEqual([response.status, await response.json()], [500, { detail: "A server error occurred." }]);
+  assert(logged.some((line) => line.includes("the hasher caught fire") && line.includes("requests.test.ts")));
+  assert.equal((await createClient(app).get("/profile/")).status, 403);
+});
+
+test("no log line holds a password, a token, a cookie or a hash", async () => {
+  const { client, logged, services } = await setUp();
+  await client.login("alice", "wrong secret");
+  await client.login("alice", "right horse");
+  const secrets = ["wrong secret", "right horse", "argon2", ...client.cookies.values()];
+  await client.get(`/profile/?token=${secrets[3]}`);
+  await client.get(`/${secrets[3]}/`);
+  await client.post("/logout/", {}, { "Sec-Fetch-Site": "same-origin" });
+  assert(logged.length >= 5);
+  for (const secret of secrets) assert(!logged.join("").includes(secret), secret);
+  assert.equal(services.now() > 0, true);
+});
