@@ -1,8 +1,11 @@
 import type { Database } from "bun:sqlite";
-import { existsSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Dialect, SqliteAdapter } from "kysely";
 import { DatabaseError } from "./error.ts";
+
+/** A new file holds password hashes: its owner's business. SQLite gives the files beside it the same mode. */
+const OWNER_ONLY = 0o600;
 
 /** How long a statement waits for another process's write before it fails. */
 const BUSY_TIMEOUT_MS = 5000;
@@ -30,6 +33,7 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
 
 async function openFile(path: string) {
   try {
+    if (path !== ":memory:") closeSync(openSync(path, "a", OWNER_ONLY));
     const database = await createCachingDatabase(path);
     database.run(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`); // First, so that the next ones wait too.
     database.run("pragma journal_mode = wal");

@@ -37,7 +37,7 @@ export interface Cli {
   runtime: Runtime;
   /** @throws ConfigError */
   config: () => Config;
-  /** Opens and migrates the database. @throws ConfigError, DatabaseError */
+  /** Opens and migrates the database; it is closed when the command is over. @throws ConfigError, DatabaseError */
   open: () => Promise<Services>;
 }
 

@@ -16,7 +16,9 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     about: "Bring the database up to date; serve does so too.",
     run: async ({ config, terminal }) => {
-      const applied = await migrate(await openDatabase(config().databaseUrl));
+      const db = await openDatabase(config().databaseUrl);
+      const applied = await migrate(db);
+      await db.destroy();
       terminal.print(applied.length === 0 ? "No migrations to apply." : `Applied ${applied.join(", ")}.`);
     },
   },

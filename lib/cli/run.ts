@@ -2,6 +2,7 @@ import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { DatabaseError } from "../../db/error.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { ConfigError, parseConfig } from "../config.ts";
+import type { Services } from "../context.ts";
 import { ListenError, type Runtime } from "../runtime/runtime.ts";
 import { openServices } from "../services.ts";
 import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
@@ -26,20 +27,25 @@ interface Invocation {
  */
 export async function run({ argv, environment, program, terminal, runtime, write }: Invocation): Promise<number> {
   const config = () => parseConfig(environment);
-  const cli: Cli = { program, terminal, runtime, config, open: () => openServices(config(), write) };
+  let services: Services | undefined;
+  const open = async () => {
+    services = await openServices(config(), write);
+    return services;
+  };
   try {
-    await dispatch(cli, argv);
+    await dispatch({ program, terminal, runtime, config, open }, argv);
     return 0;
   } catch (error) {
-    if (error instanceof UsageError) terminal.remark(error.message);
-    else if (isMendable(error)) terminal.remark(error.message);
-    else throw error;
+    if (!isMendable(error)) throw error;
+    terminal.remark(error.message);
     return error instanceof UsageError ? 2 : 1;
+  } finally {
+    await services?.db.destroy();
   }
 }
 
 function isMendable(error: unknown): error is Error {
-  return [CommandError, ConfigError, DatabaseError, ListenError].some((kind) => error instanceof kind);
+  return [CommandError, UsageError, ConfigError, DatabaseError, ListenError].some((kind) => error instanceof kind);
 }
 
 async function dispatch(cli: Cli, argv: string[]): Promise<void> {

@@ -38,7 +38,6 @@ async function serve(cli: Cli): Promise<void> {
   await stopSignal();
   clearInterval(clearing);
   await listener.stop();
-  await db.destroy();
   log("info", "stopped");
 }
 
