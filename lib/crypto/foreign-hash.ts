@@ -6,7 +6,7 @@ import { sha256 } from "@oslojs/crypto/sha2";
 import { constantTimeEqual } from "@oslojs/crypto/subtle";
 import { decodeBase64IgnorePadding, encodeHexLowerCase } from "@oslojs/encoding";
 
-/** Says whether a password is the one behind a hash. Runs off the main thread, rejects never on a wrong password. */
+/** Says whether a password is the one behind a hash. Runs off the main thread. */
 export type Verifier = (password: string) => Promise<boolean>;
 
 const derivePbkdf2 = promisify(pbkdf2);
@@ -17,6 +17,7 @@ const MAX_PBKDF2_ROUNDS = 10_000_000;
 const MAX_BCRYPT_COST = 16;
 const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
 const MAX_PASSES = 32;
+const MAX_LANES = 32;
 
 /**
  * The verifier for a stored password in one of Django's layouts (`algorithm$…`), null where it is unusable (`!…`),
@@ -47,10 +48,14 @@ export function readHash(encoded: string): Verifier | null {
 
 /** `$argon2id$v=19$m=102400,t=2,p=8$salt$hash`, less its first `$`. */
 function readArgon2(phc: string): Verifier | null {
-  const match = /^argon2(?:id|i|d)\$v=\d+\$m=(\d+),t=(\d+),p=(\d+)\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/.exec(phc);
-  const [memoryKib, passes, lanes] = (match ?? []).slice(1).map(Number);
-  if (memoryKib === undefined || passes === undefined || lanes === undefined) return null;
-  if (memoryKib * 1024 > MAX_MEMORY_BYTES || passes > MAX_PASSES || passes < 1 || lanes < 1) return null;
+  const match = /^argon2(?:id|i|d)\$v=(?:16|19)\$m=(\d+),t=(\d+),p=(\d+)\$([^$]+)\$([^$]+)$/.exec(phc);
+  if (match === null) return null;
+  const [, memory = "", time = "", parallelism = "", salt = "", hash = ""] = match;
+  const memoryKib = parseCount(memory, MAX_MEMORY_BYTES / 1024);
+  const passes = parseCount(time, MAX_PASSES);
+  const lanes = parseCount(parallelism, MAX_LANES);
+  if (memoryKib === null || passes === null || lanes === null) return null;
+  if (!isUnpaddedBase64(salt, 8) || !isUnpaddedBase64(hash, 12)) return null;
   if (memoryKib < 8 * lanes) return null; // RFC 9106 §3.1
   return (password) => verifyArgon2(`$${phc}`, password);
 }
@@ -77,12 +82,13 @@ function readScrypt(rest: string): Verifier | null {
   const expected = decodeBase64(hash, 64);
   const cost = parseCount(costText, 2 ** 24);
   const blockSize = parseCount(blockText, 64);
-  const parallelization = parseCount(lanesText, MAX_PASSES);
+  const parallelization = parseCount(lanesText, MAX_LANES);
   if (salt === undefined || expected === null || more.length > 0) return null;
   if (cost === null || blockSize === null || parallelization === null) return null;
-  const isPowerOfTwo = cost > 1 && Number.isInteger(Math.log2(cost)); // RFC 7914 §2
+  // RFC 7914 §2: a power of two, less than 2^(128 r / 8).
+  const isCost = cost > 1 && Number.isInteger(Math.log2(cost)) && Math.log2(cost) < 16 * blockSize;
   const memoryBytes = 128 * blockSize * (cost + parallelization);
-  if (!isPowerOfTwo || memoryBytes > MAX_MEMORY_BYTES) return null;
+  if (!isCost || memoryBytes > MAX_MEMORY_BYTES) return null;
   const options = { cost, blockSize, parallelization, maxmem: 2 * memoryBytes };
   return async (password) => constantTimeEqual(await deriveScrypt(password, salt, options), expected);
 }
@@ -94,8 +100,16 @@ function deriveScrypt(password: string, salt: string, options: Parameters<typeof
 }
 
 function parseCount(text: string, max: number): number | null {
-  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  const count = /^[1-9]\d{0,8}$/.test(text) ? Number(text) : 0;
   return count >= 1 && count <= max ? count : null;
+}
+
+function isUnpaddedBase64(text: string, minBytes: number): boolean {
+  try {
+    return !text.includes("=") && decodeBase64IgnorePadding(text).length >= minBytes;
+  } catch {
+    return false;
+  }
 }
 
 function decodeBase64(text: string | undefined, length: number): Uint8Array | null {
