@@ -6,7 +6,7 @@ import { parseCookies } from "./http/cookie.ts";
 import { negotiate } from "./http/negotiate.ts";
 import { describeError } from "./log.ts";
 import { Problem } from "./problem.ts";
-import { createRouter, type Endpoint, type Match, routeFor } from "./router.ts";
+import { createRouter, type Endpoint, routeFor } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 import { dropDeadCookie, findCurrent } from "./session.ts";
 
@@ -42,20 +42,19 @@ export function createApp(services: Services): App {
 async function answer(
   context: Context,
   progress: Progress,
-  findEndpoint: (path: string) => Match | null,
+  findEndpoint: (path: string) => Endpoint | undefined,
 ): Promise<Response> {
   const { request } = context;
   requireHost(context);
   const target = parseTarget(request.url);
-  const path = decodePath(target.path) ?? "";
-  const match = findEndpoint(path);
-  if (match === null) {
-    if (findEndpoint(`${path}/`) === null) throw new Problem("not_found");
+  const path = decodePath(target.path);
+  if (path === null) throw new Problem("not_found");
+  const endpoint = findEndpoint(path);
+  if (endpoint === undefined) {
+    if (findEndpoint(`${path}/`) === undefined) throw new Problem("not_found");
     return redirectToSlash(`${path}/`, target.query, request.method);
   }
-  const { endpoint, parameters } = match;
   progress.endpoint = endpoint;
-  context.parameters = parameters;
   if (isTrustedPreflight(context)) return preflight(endpoint.allow);
   requireRepresentation(context, target);
   progress.sessionRead = true;
@@ -63,7 +62,7 @@ async function answer(
   await requireOwnOrigin(context);
   const route = routeFor(endpoint, request.method);
   if (route) return route.answer(context);
-  // A method that nothing answers is refused to whom the endpoint is closed before it is refused as such.
+  // Whom the endpoint's first row does not admit is not told which methods there are.
   endpoint.routes[0]?.admit(context);
   if (request.method === "OPTIONS") return describe(context, endpoint);
   throw new Problem("method_not_allowed", { values: { method: request.method } });

@@ -30,8 +30,6 @@ export interface Context {
   peer: Peer;
   cookies: ReadonlyMap<string, string>;
   representation: Representation;
-  /** The values of the `:name` segments of the route's path. */
-  parameters: Readonly<Record<string, string>>;
   /** The session the request presents, if it is alive, and its user. */
   current: CurrentSession | null;
   /** `Set-Cookie` values to send with the answer, whatever it will be. */
@@ -75,7 +73,6 @@ export function createContext(
     peer,
     cookies,
     representation: { format: "json", indent: 0 },
-    parameters: {},
     current: null,
     setCookies: [],
     data: () => {

@@ -5,7 +5,7 @@ type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 /** One row of the table of endpoints. */
 export interface Route {
   method: Method;
-  /** Literal segments and `:name` ones, with a final slash. */
+  /** With a final slash. */
   path: string;
   /** The name of its guard: who may come in. */
   admits: string;
@@ -30,47 +30,19 @@ export interface Endpoint {
   name: string;
 }
 
-export interface Match {
-  endpoint: Endpoint;
-  parameters: Record<string, string>;
-}
-
-/** Finds the endpoint of a decoded path: a Map for the fixed ones, a walk over the few that vary. */
-export function createRouter(routes: readonly Route[]): (path: string) => Match | null {
-  const fixed = new Map<string, Match>();
-  const varying: { segments: string[]; endpoint: Endpoint }[] = [];
+/** Finds the endpoint of a decoded path. */
+export function createRouter(routes: readonly Route[]): (path: string) => Endpoint | undefined {
+  const endpoints = new Map<string, Endpoint>();
   for (const [path, rows] of Map.groupBy(routes, (row) => row.path)) {
-    const endpoint = { path, routes: rows, allow: allowOf(rows), name: nameOf(path) };
-    if (path.includes(":")) varying.push({ segments: path.split("/"), endpoint });
-    else fixed.set(path, { endpoint, parameters: {} });
+    endpoints.set(path, { path, routes: rows, allow: allowOf(rows), name: nameOf(path) });
   }
-  return (path) => {
-    const match = fixed.get(path);
-    if (match) return match;
-    const segments = path.split("/");
-    for (const candidate of varying) {
-      const parameters = matchSegments(candidate.segments, segments);
-      if (parameters) return { endpoint: candidate.endpoint, parameters };
-    }
-    return null;
-  };
+  return (path) => endpoints.get(path);
 }
 
 /** The row that answers a method: HEAD is answered as GET, without its body. */
 export function routeFor({ routes }: Endpoint, method: string): Route | undefined {
   const wanted = method === "HEAD" ? "GET" : method;
   return routes.find((row) => row.method === wanted);
-}
-
-function matchSegments(pattern: string[], segments: string[]): Record<string, string> | null {
-  if (pattern.length !== segments.length) return null;
-  const parameters: Record<string, string> = {};
-  for (const [index, expected] of pattern.entries()) {
-    const segment = segments[index] ?? "";
-    if (expected.startsWith(":") && segment !== "") parameters[expected.slice(1)] = segment;
-    else if (expected !== segment) return null;
-  }
-  return parameters;
 }
 
 const DRF_ORDER = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -82,6 +54,6 @@ function allowOf(routes: readonly Route[]): string {
 }
 
 function nameOf(path: string): string {
-  const last = path.split("/").findLast((segment) => segment !== "" && !segment.startsWith(":")) ?? "";
+  const last = path.split("/").findLast((segment) => segment !== "") ?? "";
   return last.charAt(0).toUpperCase() + last.slice(1);
 }

@@ -6,8 +6,8 @@ export const FILE = Symbol("file");
 
 export type MultipartResult =
   | { ok: true; fields: Map<string, string | typeof FILE> }
-  | { ok: false; reason: string }
-  | { ok: false; reason: null; tooManyFields: true };
+  /** No reason: there are more than MAX_FORM_FIELDS fields. */
+  | { ok: false; reason: string | null };
 
 /** Django reads a part's headers from its first 1024 bytes; a part whose headers end later has none. */
 const MAX_PART_HEADER = 1024;
@@ -32,7 +32,7 @@ export function parseMultipart(body: Uint8Array, contentType: string, encoding: 
     .filter((part) => part !== null);
   const texts = parts.filter((part): part is { name: string; value: string } => part.value !== FILE);
   const files = parts.filter((part) => part.value === FILE);
-  if (texts.length > MAX_FORM_FIELDS) return { ok: false, reason: null, tooManyFields: true };
+  if (texts.length > MAX_FORM_FIELDS) return { ok: false, reason: null };
   const decoder = new TextDecoder(encoding, { ignoreBOM: true });
   const decode = (text: string) => decoder.decode(bytesOf(text));
   const fields = new Map<string, string | typeof FILE>();

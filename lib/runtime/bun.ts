@@ -11,6 +11,9 @@ export const bun: Runtime = {
         port,
         idleTimeout: idleTimeoutSeconds,
         maxRequestBodySize: NO_BODY_LIMIT,
+        development: false,
+        // The application answers its own errors; were one to escape, Bun would show it to the client.
+        error: () => new Response(null, { status: 500 }),
         fetch: (request, server) => app(request, { address: server.requestIP(request)?.address ?? "" }),
       });
       return { port: server.port ?? port, stop: () => server.stop() };
