@@ -5,12 +5,17 @@ import { createSqliteDialect } from "./sqlite.ts";
 /** The database, or a transaction on it: store functions take either and do not ask which. */
 export type Db = Kysely<Schema>;
 
+export interface DatabaseOptions {
+  /** Whether an SQLite file that is missing is made. */
+  mayCreate: boolean;
+}
+
 /**
  * @param url `sqlite:path`, or `sqlite::memory:`
  * @throws DatabaseError where it cannot be opened or is not a database
  */
-export async function openDatabase(url: string): Promise<Db> {
-  return new Kysely<Schema>({ dialect: await createSqliteDialect(url.replace(/^sqlite:/, "")) });
+export async function openDatabase(url: string, options: DatabaseOptions): Promise<Db> {
+  return new Kysely<Schema>({ dialect: await createSqliteDialect(url.replace(/^sqlite:/, ""), options) });
 }
 
 /**

@@ -1,6 +1,6 @@
-import type { Selectable } from "kysely";
+import type { ExpressionBuilder, Selectable } from "kysely";
 import type { Db } from "./open.ts";
-import type { Instant, SessionsTable } from "./schema.ts";
+import type { Instant, Schema, SessionsTable } from "./schema.ts";
 import { toUser, type User } from "./users.ts";
 
 export interface Session {
@@ -20,6 +20,11 @@ export interface Lifetime {
   now: Instant;
   idleMs: number;
 }
+
+const isLive =
+  ({ now, idleMs }: Lifetime) =>
+  (row: ExpressionBuilder<Schema, "sessions">) =>
+    row.and([row("sessions.expires_at", ">", now), row("sessions.last_seen_at", ">", now - idleMs)]);
 
 function toSession(row: Selectable<SessionsTable>): Session {
   return {
@@ -52,7 +57,7 @@ export async function insertSession(db: Db, session: Session): Promise<void> {
 export async function findLiveSession(
   db: Db,
   id: string,
-  { now, idleMs }: Lifetime,
+  lifetime: Lifetime,
 ): Promise<{ session: Session; user: User } | null> {
   const row = await db
     .selectFrom("sessions")
@@ -61,21 +66,19 @@ export async function findLiveSession(
     .select(["users.id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"])
     .select(["date_joined", "last_login"])
     .where("sessions.id", "=", id)
-    .where("expires_at", ">", now)
-    .where("last_seen_at", ">", now - idleMs)
+    .where(isLive(lifetime))
     .where("is_active", "=", 1)
     .executeTakeFirst();
   return row ? { session: toSession({ ...row, id: row.session_id }), user: toUser(row) } : null;
 }
 
 /** The live sessions of a user, the last used first. */
-export async function listLiveSessions(db: Db, userId: number, { now, idleMs }: Lifetime): Promise<Session[]> {
+export async function listLiveSessions(db: Db, userId: number, lifetime: Lifetime): Promise<Session[]> {
   const rows = await db
     .selectFrom("sessions")
     .selectAll()
     .where("user_id", "=", userId)
-    .where("expires_at", ">", now)
-    .where("last_seen_at", ">", now - idleMs)
+    .where(isLive(lifetime))
     .orderBy("last_seen_at", "desc")
     .execute();
   return rows.map(toSession);
@@ -107,10 +110,10 @@ export async function deleteSessionsOfUser(db: Db, userId: number, keepId: strin
 }
 
 /** Deletes the rows of sessions that are over. @returns how many there were */
-export async function deleteEndedSessions(db: Db, { now, idleMs }: Lifetime): Promise<number> {
+export async function deleteEndedSessions(db: Db, lifetime: Lifetime): Promise<number> {
   const result = await db
     .deleteFrom("sessions")
-    .where((row) => row.or([row("expires_at", "<=", now), row("last_seen_at", "<=", now - idleMs)]))
+    .where((row) => row.not(isLive(lifetime)(row)))
     .executeTakeFirst();
   return Number(result.numDeletedRows);
 }

@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { type Dialect, SqliteAdapter } from "kysely";
 import { DatabaseError } from "./error.ts";
 
@@ -11,11 +11,15 @@ const OWNER_ONLY = 0o600;
 const BUSY_TIMEOUT_MS = 5000;
 
 /**
- * @param path a file, made where it is missing; `:memory:` for one that ends with the process
+ * @param path a file; `:memory:` for a database that ends with the process
+ * @param options whether a missing file is made
  * @throws DatabaseError
  */
-export async function createSqliteDialect(path: string): Promise<Dialect> {
+export async function createSqliteDialect(path: string, { mayCreate }: { mayCreate: boolean }): Promise<Dialect> {
   const { BunSqliteDialect } = await import("kysely-bun-sqlite");
+  if (!mayCreate && path !== ":memory:" && !existsSync(path)) {
+    throw new DatabaseError(`There is no database at ${resolve(path)}: serve, migrate and createsuperuser make one.`);
+  }
   const database = await openFile(path);
   return new (class extends BunSqliteDialect {
     override createAdapter() {
@@ -33,7 +37,7 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
 
 async function openFile(path: string) {
   try {
-    if (path !== ":memory:") closeSync(openSync(path, "a", OWNER_ONLY));
+    if (path !== ":memory:" && !existsSync(path)) makeFile(path);
     const database = await createCachingDatabase(path);
     database.run(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`); // First, so that the next ones wait too.
     database.run("pragma journal_mode = wal");
@@ -45,6 +49,15 @@ async function openFile(path: string) {
     return database;
   } catch (error) {
     throw new DatabaseError(`Cannot open the database ${path}: ${explain(path, error)}.`, { cause: error });
+  }
+}
+
+/** Not opened where another process was first: to close it would drop the locks that this process holds on it. */
+function makeFile(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", OWNER_ONLY));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
 }
 
@@ -62,6 +75,11 @@ async function createCachingDatabase(path: string): Promise<Database> {
   };
   // The cast gives back the generic row type, a claim that nothing checks at run time either way.
   database.prepare = prepare as Database["prepare"];
+  const close = database.close.bind(database);
+  database.close = () => {
+    for (const statement of statements.values()) statement.finalize(); // Or the file stays open.
+    close();
+  };
   return database;
 }
 

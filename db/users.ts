@@ -117,9 +117,13 @@ export async function confirmLogin(
   return result.numUpdatedRows === 1n;
 }
 
-/** @param password encoded */
-export async function setPassword(db: Db, userId: number, password: string): Promise<void> {
-  await db.updateTable("users").set({ password }).where("id", "=", userId).execute();
+/**
+ * @param password encoded
+ * @returns whether there is such a user
+ */
+export async function setPassword(db: Db, userId: number, password: string): Promise<boolean> {
+  const result = await db.updateTable("users").set({ password }).where("id", "=", userId).executeTakeFirst();
+  return result.numUpdatedRows === 1n;
 }
 
 export async function setActive(db: Db, userId: number, isActive: boolean): Promise<void> {

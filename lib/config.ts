@@ -31,8 +31,8 @@ export const OPTIONS = {
   databaseUrl: {
     name: "DATABASE_URL",
     default: "sqlite:postern.db",
-    parse: (text) => (/^sqlite:./.test(text) ? text : null),
-    expected: "sqlite:PATH",
+    parse: (text) => (/^sqlite:(?!\/\/[^/])./.test(text) ? text : null),
+    expected: "sqlite:PATH, as in sqlite:postern.db or sqlite:/var/lib/postern/postern.db",
     about: "Where users and sessions are kept. The file is made where it is missing.",
   } satisfies Option<string>,
   publicUrl: {
@@ -69,10 +69,11 @@ export const OPTIONS = {
   cookieDomain: {
     name: "POSTERN_COOKIE_DOMAIN",
     default: null,
-    parse: (text) => (/^\.?([a-z0-9-]+\.)*[a-z0-9-]+$/i.test(text) ? text.replace(/^\./, "") : null),
+    parse: (text) => (/^\.?([a-z0-9-]+\.)*[a-z0-9-]+$/i.test(text) ? text.replace(/^\./, "").toLowerCase() : null),
     expected: "a domain such as example.com",
     about:
-      "Sends the cookies to every host of this domain. Only for front ends on sibling hosts: each of them can read and plant them.",
+      "Sends the cookies to every host of this domain, each of which can then read and plant them. " +
+      "Only where the back ends of several hosts must be sent the session; a front end on a sibling host does not need it.",
   } satisfies Option<string>,
   trustedOrigins: {
     name: "POSTERN_TRUSTED_ORIGINS",
@@ -80,7 +81,8 @@ export const OPTIONS = {
     parse: parseOrigins,
     expected: "origins such as https://app.example.com, with commas between them",
     about:
-      "Other origins whose pages may log in and call this server: they pass the cross-site check and get CORS with credentials.",
+      "Origins of front ends on sibling hosts (of the same site, or browsers keep the cookies back): " +
+      "they pass the cross-site check and get CORS with credentials.",
   } satisfies Option<ReadonlySet<string>>,
   bodyTimeoutSeconds: {
     name: "POSTERN_BODY_TIMEOUT_SECONDS",
@@ -149,12 +151,15 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
   return config;
 }
 
+/** What Kubernetes tells every pod beside a Service that is called postern. */
+const KUBERNETES = /^POSTERN_(SERVICE_|PORT$|PORT_)/;
+
 /** A misspelt setting is a mistake, not a default. */
 function unknownNames(environment: Record<string, string | undefined>): string[] {
   const known = new Set<string>(Object.values(OPTIONS).map(({ name }) => name));
   return Object.keys(environment)
-    .filter((name) => name.startsWith("POSTERN_") && !known.has(name))
-    .map((name) => `${name} is no setting: postern help settings lists them.`);
+    .filter((name) => name.startsWith("POSTERN_") && !known.has(name) && !KUBERNETES.test(name))
+    .map((name) => `${name} is no setting: the command help settings lists them.`);
 }
 
 /** What no single setting is wrong about (RFC 6265bis §4.1.3: the cookie name prefixes). */
@@ -165,6 +170,7 @@ function contradictions({ sessionCookieName: name, secureCookies, cookieDomain, 
       `POSTERN_SESSION_COOKIE_NAME is "${name}": browsers take that prefix only over https, so PUBLIC_URL must be an https one.`,
     );
   }
+  if (name === "csrftoken") mistakes.push('POSTERN_SESSION_COOKIE_NAME is "csrftoken": that is the other cookie.');
   if (/^__host-/i.test(name) && cookieDomain !== null) {
     mistakes.push(
       `POSTERN_SESSION_COOKIE_NAME is "${name}": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.`,

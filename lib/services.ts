@@ -9,11 +9,21 @@ import { createLog } from "./log.ts";
 /**
  * Everything the application stands on, for real: the database opened and migrated, the clock of this machine.
  *
+ * @param options whether an SQLite file that is missing is made
  * @throws DatabaseError
  */
-export async function openServices(config: Config, write: (line: string) => void): Promise<Services> {
-  const db = await openDatabase(config.databaseUrl);
-  await migrate(db);
+export async function openServices(
+  config: Config,
+  write: (line: string) => void,
+  { mayCreate } = { mayCreate: false },
+): Promise<Services> {
+  const db = await openDatabase(config.databaseUrl, { mayCreate });
+  try {
+    await migrate(db);
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
   const passwords = createPasswords({ atOnce: availableParallelism(), waiting: config.passwordQueue });
   return { config, db, passwords, log: createLog(write, now), now };
 }

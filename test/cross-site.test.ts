@@ -121,6 +121,17 @@ describe("an unsafe request", () => {
   });
 });
 
+test("a front end on a sibling host needs no cookie domain: the browser sends the __Host- cookie all the same", async () => {
+  const environment = { PUBLIC_URL: "https://api.example.com", POSTERN_TRUSTED_ORIGINS: "https://app.example.com" };
+  const { client } = await setUp(environment, "api.example.com");
+  const page = { Origin: "https://app.example.com", "Sec-Fetch-Site": "same-site" };
+  assert.equal((await client.post("/login/", RIGHT, page)).status, 202);
+  assert.equal(sessionName(client), "__Host-sessionid");
+  const profile = await client.get("/profile/", page);
+  assert.deepEqual([profile.status, profile.headers.get("access-control-allow-origin")], [200, page.Origin]);
+  assert.equal((await client.post("/logout/", {}, page)).status, 204);
+});
+
 describe("a trusted origin", () => {
   const environment = {
     PUBLIC_URL: "https://api.example.com",

@@ -137,7 +137,7 @@ describe("POST /login/", () => {
     const { app, services, user, addUser } = await setUp();
     const bob = await addUser({ username: "bob", password: "right horse" });
     const real = services.passwords;
-    const meanwhile = async (change: () => Promise<void>, username: string) => {
+    const meanwhile = async (change: () => Promise<unknown>, username: string) => {
       services.passwords = {
         ...real,
         check: async (password, encoded) => {

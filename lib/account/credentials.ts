@@ -7,6 +7,7 @@ import type { Services } from "../context.ts";
  * Gives a user a new password and ends every session of theirs, at their very next request.
  *
  * @param keepSessionId the session that asked, which stays; null where none did
+ * @returns false where the user was deleted meanwhile
  * @throws Problem overloaded
  */
 export async function changePassword(
@@ -14,11 +15,13 @@ export async function changePassword(
   user: User,
   password: string,
   keepSessionId: string | null,
-): Promise<void> {
+): Promise<boolean> {
   const encoded = await passwords.hash(password);
-  await transaction(db, async (db) => {
-    await setPassword(db, user.id, encoded);
+  return transaction(db, async (db) => {
+    // The user's row first: a login that is under way waits for it, and then finds its password changed.
+    const isChanged = await setPassword(db, user.id, encoded);
     await deleteSessionsOfUser(db, user.id, keepSessionId);
+    return isChanged;
   });
 }
 

@@ -37,8 +37,13 @@ export interface Cli {
   runtime: Runtime;
   /** @throws ConfigError */
   config: () => Config;
-  /** Opens and migrates the database; it is closed when the command is over. @throws ConfigError, DatabaseError */
-  open: () => Promise<Services>;
+  /**
+   * Opens and migrates the database; it is closed when the command is over.
+   *
+   * @param options whether to make an SQLite file that is missing: a mistyped path must not pass for an empty database
+   * @throws ConfigError, DatabaseError
+   */
+  open: (options?: { mayCreate: boolean }) => Promise<Services>;
 }
 
 /** A mistake of use, in one sentence: exit code 1. */

@@ -16,10 +16,13 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     about: "Bring the database up to date; serve does so too.",
     run: async ({ config, terminal }) => {
-      const db = await openDatabase(config().databaseUrl);
-      const applied = await migrate(db);
-      await db.destroy();
-      terminal.print(applied.length === 0 ? "No migrations to apply." : `Applied ${applied.join(", ")}.`);
+      const db = await openDatabase(config().databaseUrl, { mayCreate: true });
+      try {
+        const applied = await migrate(db);
+        terminal.print(applied.length === 0 ? "No migrations to apply." : `Applied ${applied.join(", ")}.`);
+      } finally {
+        await db.destroy();
+      }
     },
   },
   ...USER_COMMANDS,

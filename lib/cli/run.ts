@@ -28,8 +28,8 @@ interface Invocation {
 export async function run({ argv, environment, program, terminal, runtime, write }: Invocation): Promise<number> {
   const config = () => parseConfig(environment);
   let services: Services | undefined;
-  const open = async () => {
-    services = await openServices(config(), write);
+  const open: Cli["open"] = async (options) => {
+    services = await openServices(config(), write, options);
     return services;
   };
   try {
@@ -40,6 +40,7 @@ export async function run({ argv, environment, program, terminal, runtime, write
     terminal.remark(error.message);
     return error instanceof UsageError ? 2 : 1;
   } finally {
+    terminal.close();
     await services?.db.destroy();
   }
 }
@@ -63,7 +64,7 @@ function parseInput({ program }: Cli, command: Command, args: string[]): Input {
   const { positionals, values } = parse(command, args, usage);
   const [operand = null, ...more] = positionals;
   const takes = command.operand === "" ? 0 : 1;
-  if (more.length > 0 || positionals.length > takes) throw new UsageError(`Too much is named. ${usage}`);
+  if (more.length > 0 || positionals.length > takes) throw new UsageError(`Too many arguments. ${usage}`);
   if (command.operand === "USER" && operand === null) throw new UsageError(`A username must be named. ${usage}`);
   const entries = Object.entries(values);
   return {

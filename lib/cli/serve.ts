@@ -22,8 +22,9 @@ export const SERVE_COMMAND: Command = {
 };
 
 async function serve(cli: Cli): Promise<void> {
-  const services = await cli.open();
+  const services = await cli.open({ mayCreate: true });
   const { config, db, log } = services;
+  const stopped = stopSignal();
   const listener = cli.runtime.listen(createApp(services), {
     hostname: config.host,
     port: config.port,
@@ -34,8 +35,9 @@ async function serve(cli: Cli): Promise<void> {
   if (!(await hasUsers(db))) {
     log("info", "no_users", { remark: `There are no users yet. Make the first: ${cli.program} createsuperuser` });
   }
+  await clear(services);
   const clearing = setInterval(() => clear(services), CLEAR_EVERY_MS);
-  await stopSignal();
+  await stopped;
   clearInterval(clearing);
   await listener.stop();
   log("info", "stopped");
@@ -58,7 +60,8 @@ function remarks({ cookieDomain, secureCookies, sessionCookieName, host, publicU
 
 async function clear(services: Services): Promise<void> {
   try {
-    services.log("info", "sessions_cleared", { count: await deleteEndedSessions(services.db, lifetime(services)) });
+    const count = await deleteEndedSessions(services.db, lifetime(services));
+    if (count > 0) services.log("info", "sessions_cleared", { count });
   } catch (error) {
     services.log("error", "unexpected_error", describeError(error));
   }

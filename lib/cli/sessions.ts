@@ -1,7 +1,7 @@
 import { deleteEndedSessions, deleteSessionsOfUser, listLiveSessions } from "../../db/sessions.ts";
 import { lifetime } from "../session.ts";
 import type { Command } from "./command.ts";
-import { formatTable } from "./terminal.ts";
+import { formatJson, formatTable } from "./terminal.ts";
 import { formatInstant, requireUser } from "./users.ts";
 
 export const SESSION_COMMANDS: Command[] = [
@@ -21,7 +21,7 @@ export const SESSION_COMMANDS: Command[] = [
         ip,
         user_agent: userAgent,
       }));
-      if (input.flags.has("json")) return cli.terminal.print(JSON.stringify(rows, null, 2));
+      if (input.flags.has("json")) return cli.terminal.print(formatJson(rows));
       const headings = ["STARTED", "LAST SEEN", "EXPIRES", "ADDRESS", "USER AGENT"];
       cli.terminal.print(
         formatTable(

@@ -2,7 +2,7 @@ import { deleteUser, findUser, listUsers, setActive, type User } from "../../db/
 import { createUser, passwordMistake, type UserInput, userMistake } from "../account/create-user.ts";
 import { changePassword, deactivate } from "../account/credentials.ts";
 import { type Cli, type Command, CommandError, type CommandOption, type Input, UsageError } from "./command.ts";
-import { formatTable } from "./terminal.ts";
+import { formatJson, formatTable } from "./terminal.ts";
 
 const PASSWORD_STDIN: CommandOption = { type: "boolean", about: "Read the password from standard input." };
 
@@ -18,7 +18,10 @@ export const USER_COMMANDS: Command[] = [
   {
     name: "createuser",
     operand: "[USER]",
-    options: { ...NAME_OPTIONS, staff: { type: "boolean", about: "Marks the user as staff." } },
+    options: {
+      ...NAME_OPTIONS,
+      staff: { type: "boolean", about: "Mark the user as staff, for the applications that ask." },
+    },
     about: "Make a user.",
     run: (cli, input) => create(cli, input, { isStaff: input.flags.has("staff"), isSuperuser: false }),
   },
@@ -26,7 +29,7 @@ export const USER_COMMANDS: Command[] = [
     name: "createsuperuser",
     operand: "[USER]",
     options: NAME_OPTIONS,
-    about: "Make a user who may do everything.",
+    about: "Make a user who is marked as staff and superuser, for the applications that ask.",
     run: (cli, input) => create(cli, input, { isStaff: true, isSuperuser: true }),
   },
   {
@@ -37,7 +40,8 @@ export const USER_COMMANDS: Command[] = [
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
-      await changePassword(services, user, await requirePassword(cli, input), null);
+      const isChanged = await changePassword(services, user, await requirePassword(cli, input), null);
+      if (!isChanged) throw new CommandError(`There is no user "${user.username}" any more.`);
       cli.terminal.print(`Password of ${user.username} changed, every session ended.`);
     },
   },
@@ -82,13 +86,13 @@ export const USER_COMMANDS: Command[] = [
 ];
 
 async function create(cli: Cli, input: Input, role: { isStaff: boolean; isSuperuser: boolean }): Promise<void> {
-  const services = await cli.open();
-  const { values } = input;
+  const { operand, values } = input;
+  if (operand !== null && values["username"] !== undefined) throw new UsageError("The username is named twice.");
+  const services = await cli.open({ mayCreate: true });
+  const isAsked = cli.terminal.isInteractive && !input.flags.has("password-stdin");
   const details = {
-    username: input.operand ?? values["username"] ?? (await askFor(cli, "Username: ", "a username")),
-    email:
-      values["email"] ??
-      (cli.terminal.isInteractive && !input.flags.size ? await cli.terminal.ask("Email address: ") : ""),
+    username: operand ?? values["username"] ?? (await askFor(cli, "Username: ", "a username")),
+    email: values["email"] ?? (isAsked ? await cli.terminal.ask("Email address: ") : ""),
     firstName: values["first-name"] ?? "",
     lastName: values["last-name"] ?? "",
     ...role,
@@ -96,7 +100,7 @@ async function create(cli: Cli, input: Input, role: { isStaff: boolean; isSuperu
   // Before anybody types a password twice for nothing.
   const mistake =
     userMistake(details) ??
-    ((await findUser(services.db, details.username)) ? "That username is already taken." : null);
+    ((await findNamed(services.db, details.username)) ? "That username is already taken." : null);
   if (mistake !== null) throw new CommandError(mistake);
   const user: UserInput = { ...details, password: await requirePassword(cli, input) };
   const result = await createUser(services, user);
@@ -118,7 +122,7 @@ async function remove(cli: Cli, input: Input): Promise<void> {
 
 async function list(cli: Cli, input: Input): Promise<void> {
   const users = await listUsers((await cli.open()).db);
-  if (input.flags.has("json")) return cli.terminal.print(JSON.stringify(users.map(toJson), null, 2));
+  if (input.flags.has("json")) return cli.terminal.print(formatJson(users.map(toJson)));
   const rows = users.map((user) => [
     user.username,
     user.email,
@@ -153,9 +157,14 @@ export function formatInstant(instant: number): string {
 
 /** The user whom the operand names. */
 export async function requireUser({ db }: { db: Parameters<typeof findUser>[0] }, { operand }: Input): Promise<User> {
-  const user = operand === null ? null : await findUser(db, operand);
+  const user = operand === null ? null : await findNamed(db, operand);
   if (user === null) throw new CommandError(`There is no user "${operand}".`);
   return user;
+}
+
+/** As typed, or else in the form in which Postern stores it. */
+async function findNamed(db: Parameters<typeof findUser>[0], username: string): Promise<User | null> {
+  return (await findUser(db, username)) ?? (await findUser(db, username.normalize("NFKC")));
 }
 
 async function askFor({ terminal }: Cli, question: string, what: string): Promise<string> {
@@ -168,7 +177,7 @@ async function askFor({ terminal }: Cli, question: string, what: string): Promis
 async function requirePassword({ terminal }: Cli, { flags }: Input): Promise<string> {
   if (flags.has("password-stdin")) {
     const password = (await terminal.readInput()).replace(/\r?\n$/, "");
-    const mistake = passwordMistake(password);
+    const mistake = /[\r\n]/.test(password) ? "The password must be one line." : passwordMistake(password);
     if (mistake !== null) throw new CommandError(mistake);
     return password;
   }

@@ -28,7 +28,7 @@ export interface Clock {
 
 /** The whole application on an empty database of its own. */
 export async function createTestApp(environment: Record<string, string> = {}): Promise<TestApp> {
-  const db = await openDatabase("sqlite::memory:");
+  const db = await openDatabase("sqlite::memory:", { mayCreate: true });
   await migrate(db);
   const clock: Clock = {
     now: Date.UTC(2026, 0, 1),

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { copyFile, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { findUser, setPassword } from "../db/users.ts";
+import manifest from "../package.json" with { type: "json" };
+import hashes from "./fixtures/django-hashes.json" with { type: "json" };
+import { createSandbox, login, profile, ROOT, type Sandbox } from "./support/process.ts";
+
+const BUILD = { timeout: 120_000 };
+
+describe("the one-file program", () => {
+  let folder = "";
+  let sandbox: Sandbox;
+  // Nothing to be found there: no bun, no node_modules.
+  const environment = { PATH: "" };
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "postern-build-"));
+    const built = join(folder, "built");
+    const [program, ...args] = manifest.scripts.build.replace("dist/postern", built).split(" ");
+    assert.equal(program, "bun");
+    assert(args.includes(built));
+    await promisify(execFile)(process.execPath, args, { cwd: ROOT });
+    const copy = join(folder, "postern");
+    await copyFile(built, copy);
+    sandbox = await createSandbox([copy]);
+  }, BUILD);
+
+  after(async () => {
+    await sandbox[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test("tells its version, and calls itself postern", BUILD, async () => {
+    const { code, stdout } = await sandbox.run(["--version"], { environment });
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: `postern ${manifest.version}\n` });
+    assert.match((await sandbox.run(["help"], { environment })).stdout, /^Usage: postern \[COMMAND\] \[OPTIONS\]\n/);
+  });
+
+  test("runs nothing of the folder that it is started in", BUILD, async () => {
+    await writeFile(join(sandbox.folder, "bunfig.toml"), 'preload = ["./planted.ts"]');
+    await writeFile(join(sandbox.folder, "planted.ts"), 'process.stdout.write("planted")');
+    const { stdout } = await sandbox.run(["--version"], { environment });
+    assert.equal(stdout, `postern ${manifest.version}\n`);
+    for (const name of ["bunfig.toml", "planted.ts"]) await rm(join(sandbox.folder, name));
+  });
+
+  test("makes a superuser, serves, and logs in with argon2 and an imported bcrypt hash", BUILD, async () => {
+    const input = "right horse";
+    const made = await sandbox.run(["createsuperuser", "alice", "--password-stdin"], { environment, input });
+    assert.deepEqual(made, { code: 0, stdout: "Superuser alice created.\n", stderr: "" });
+    await sandbox.run(["createuser", "bob", "--password-stdin"], { environment, input });
+    const imported = hashes.find(({ encoded }) => encoded.startsWith("bcrypt"));
+    assert(imported);
+    await sandbox.withDatabase(async (db) => {
+      const bob = await findUser(db, "bob");
+      assert(bob);
+      await setPassword(db, bob.id, imported.encoded);
+    });
+    const server = await sandbox.serve({ environment });
+    for (const [username, password] of [
+      ["alice", input],
+      ["bob", imported.password],
+    ] as const) {
+      const { status, cookie } = await login(server, username, password);
+      assert.equal(status, 202);
+      const user: Record<string, unknown> = await (await profile(server, cookie)).json();
+      assert.equal(user["username"], username);
+    }
+    assert.equal((await login(server, "bob", "wrong")).status, 400);
+    assert.equal((await server.stop()).code, 0);
+    // Nothing is unpacked beside it.
+    assert((await readdir(sandbox.folder)).every((name) => name.startsWith("postern.db")));
+  });
+});

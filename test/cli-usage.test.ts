@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { describe, test } from "node:test";
+import { COMMANDS } from "../lib/cli/commands.ts";
+import { OPTIONS } from "../lib/config.ts";
+import manifest from "../package.json" with { type: "json" };
+import { createSandbox } from "./support/process.ts";
+
+const PROCESSES = { timeout: 60_000 };
+
+const PROGRAM = "bun run server.ts";
+
+describe("help", () => {
+  test("lists every command, its other name and its operand", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const { code, stdout, stderr } = await sandbox.run(["help"]);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    for (const { name, alias, operand, about } of COMMANDS) {
+      const line = stdout.split("\n").find((line) => line.trimStart().split(/[ ,]/, 1)[0] === name) ?? "";
+      assert(line.includes(operand) && line.endsWith(about) && line.includes(alias ?? ""), name);
+    }
+    for (const flag of ["--help", "-h"]) assert.equal((await sandbox.run([flag])).stdout, stdout);
+  });
+
+  test("a command's own help names its options, however it is asked for, and runs nothing", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const commands = COMMANDS.map(async ({ name, options, about }) => {
+      const { code, stdout, stderr } = await sandbox.run(["help", name]);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      assert(stdout.startsWith(`Usage: ${PROGRAM} ${name}`) && stdout.includes(about));
+      for (const option of Object.keys(options)) assert(stdout.includes(`--${option}`), option);
+      assert.deepEqual(await sandbox.run([name, "--help"]), { code, stdout, stderr });
+    });
+    await Promise.all(commands);
+    assert.deepEqual(await readdir(sandbox.folder), []);
+  });
+
+  test("`help settings` lists every setting with its default", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const { stdout } = await sandbox.run(["help", "settings"]);
+    const rows = stdout
+      .trimEnd()
+      .split("\n")
+      .slice(1)
+      .map((line) => line.split(/ {2,}/));
+    assert.deepEqual(
+      rows.map(([name, value]) => [name, value]),
+      Object.values(OPTIONS).map((option) => [option.name, option.default || "-"]),
+    );
+  });
+
+  test("--version tells the version, also where the settings are wrong", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    for (const flag of ["--version", "-V"]) {
+      const { code, stdout } = await sandbox.run([flag], { environment: { PORT: "nonsense" } });
+      assert.deepEqual({ code, stdout }, { code: 0, stdout: `postern ${manifest.version}\n` });
+    }
+  });
+});
+
+describe("a mistake of typing exits 2 with one sentence", () => {
+  for (const [what, args, sentence] of [
+    ["an unknown command", ["nosuch"], `There is no command "nosuch": ${PROGRAM} help lists them.`],
+    ["a name that every object has", ["constructor"], `There is no command "constructor": ${PROGRAM} help lists them.`],
+    ["help on an unknown command", ["help", "nosuch"], `There is no command "nosuch": ${PROGRAM} help lists them.`],
+    ["an unknown option", ["users", "--nosuch"], `Unknown option '--nosuch'. See: ${PROGRAM} help users`],
+    ["a missing user", ["changepassword"], `A username must be named. See: ${PROGRAM} help changepassword`],
+    ["too many users", ["activate", "a", "b"], `Too many arguments. See: ${PROGRAM} help activate`],
+    ["a user where none belongs", ["users", "alice"], `Too many arguments. See: ${PROGRAM} help users`],
+    [
+      "an option without its value",
+      ["createuser", "bob", "--email"],
+      `Option '--email <value>' argument missing. See: ${PROGRAM} help createuser`,
+    ],
+    ["a user who is named twice", ["createuser", "bob", "--username", "carl"], "The username is named twice."],
+    [
+      "no terminal to ask for a password at",
+      ["createuser", "bob"],
+      "Nobody is there to be asked for a password: use --password-stdin.",
+    ],
+    [
+      "no terminal to ask for a username at",
+      ["createsuperuser", "--password-stdin"],
+      "Nobody is there to be asked for a username: name it on the command line.",
+    ],
+  ] as const) {
+    test(what, PROCESSES, async () => {
+      await using sandbox = await createSandbox();
+      assert.deepEqual(await sandbox.run([...args]), { code: 2, stdout: "", stderr: `${sentence}\n` });
+    });
+  }
+
+  test("no terminal to confirm at, and nothing is deleted", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "x" });
+    const stderr = "Nobody is there to confirm: add --yes.\n";
+    assert.deepEqual(await sandbox.run(["deleteuser", "alice"]), { code: 2, stdout: "", stderr });
+    assert.match((await sandbox.run(["users"])).stdout, /^alice /m);
+  });
+});
+
+describe("a mistake of use exits 1 with one sentence and makes no user", () => {
+  const create = ["createuser", "bob", "--password-stdin"];
+  for (const [what, args, input, sentence] of [
+    ["a name that is taken", ["createsuperuser", "alice", "--password-stdin"], "x", "That username is already taken."],
+    [
+      "a name with a space in it",
+      ["createuser", "b b", "--password-stdin"],
+      "x",
+      "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.",
+    ],
+    [
+      "a name of 151 characters",
+      ["createuser", "b".repeat(151), "--password-stdin"],
+      "x",
+      "Ensure this value has at most 150 characters (it has 151).",
+    ],
+    ["an address without an @", [...create, "--email", "bob"], "x", "Enter a valid email address."],
+    ["no password", create, "", "Blank passwords aren't allowed."],
+    ["a line break for a password", create, "\n", "Blank passwords aren't allowed."],
+    ["a password of two lines", create, "x\ny\n", "The password must be one line."],
+    ["a password with a NUL in it", create, "x\0y", "Null characters are not allowed."],
+    ["a password that is not UTF-8", create, Uint8Array.of(0x78, 0xff), "Standard input is not UTF-8."],
+    [
+      "a password of more than 4096 bytes",
+      create,
+      "x".repeat(4097),
+      "The password is 4097 bytes long; at most 4096 are allowed.",
+    ],
+  ] as const) {
+    test(what, PROCESSES, async () => {
+      await using sandbox = await createSandbox();
+      await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "x" });
+      assert.deepEqual(await sandbox.run([...args], { input }), { code: 1, stdout: "", stderr: `${sentence}\n` });
+      const users: unknown[] = JSON.parse((await sandbox.run(["users", "--json"])).stdout);
+      assert.equal(users.length, 1);
+    });
+  }
+
+  test("a database that is not there: none is made by mistake", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    for (const args of [["users"], ["sessions", "alice"], ["clearsessions"]]) {
+      const { code, stdout, stderr } = await sandbox.run(args);
+      assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+      assert.match(
+        stderr,
+        /^There is no database at \/.*\/postern\.db: serve, migrate and createsuperuser make one\.\n$/,
+      );
+    }
+    assert.deepEqual(await readdir(sandbox.folder), []);
+  });
+
+  test("a user whom nobody has made, for every command that takes one", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await sandbox.run(["migrate"]);
+    const commands = COMMANDS.filter(({ operand }) => operand === "USER").map(({ name }) => name);
+    assert(commands.length >= 6);
+    const stderr = 'There is no user "nobody".\n';
+    for (const name of commands) {
+      assert.deepEqual(await sandbox.run([name, "nobody"]), { code: 1, stdout: "", stderr }, name);
+    }
+  });
+});

@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { chmod, copyFile, mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { parseConfig } from "../lib/config.ts";
+import { createSandbox, login, profile, type RunOptions, type Sandbox } from "./support/process.ts";
+
+const PROCESSES = { timeout: 60_000 };
+
+const PASSWORD = "right horse";
+
+/** `nobody`, whom file modes bind. */
+const NOBODY = 65534;
+
+/** It does not start: exit 1, nothing on standard output, and on standard error these sentences and nothing else. */
+async function assertStops(sandbox: Sandbox, sentences: string[], options: RunOptions = {}): Promise<void> {
+  const expected = { code: 1, stdout: "", stderr: sentences.map((sentence) => `${sentence}\n`).join("") };
+  assert.deepEqual(await sandbox.run(["serve"], options), expected);
+}
+
+describe("a database that cannot be used stops the start with one sentence:", () => {
+  test("a file that is no database, which stays as it is", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await writeFile(join(sandbox.folder, "postern.db"), "Dear diary,\n".repeat(1000));
+    await assertStops(sandbox, ["Cannot open the database postern.db: file is not a database."]);
+    assert.deepEqual(await readdir(sandbox.folder), ["postern.db"]);
+  });
+
+  test("a folder", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await mkdir(join(sandbox.folder, "postern.db"));
+    await assertStops(sandbox, ["Cannot open the database postern.db: it is a folder."]);
+  });
+
+  test("a file in a folder that is missing, which is not made", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const sentence = "Cannot open the database data/postern.db: the folder data does not exist.";
+    await assertStops(sandbox, [sentence], { environment: { DATABASE_URL: "sqlite:data/postern.db" } });
+    assert.deepEqual(await readdir(sandbox.folder), []);
+  });
+
+  test("one that a newer Postern has migrated, for every command and untouched", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await sandbox.run(["migrate"]);
+    await sandbox.withDatabase((db) =>
+      db
+        .withTables<{ postern_migration: { name: string; timestamp: string } }>()
+        .insertInto("postern_migration")
+        .values({ name: "9999_x", timestamp: "2099-01-01T00:00:00.000Z" })
+        .execute(),
+    );
+    const sentence =
+      "The database was made by a newer Postern (it has 9999_x, which this version does not know). " +
+      "Run that version, or restore a backup from before it.";
+    await assertStops(sandbox, [sentence]);
+    for (const args of [["migrate"], ["users"], ["createuser", "bob", "--password-stdin"]]) {
+      assert.deepEqual(await sandbox.run(args, { input: "x" }), { code: 1, stdout: "", stderr: `${sentence}\n` });
+    }
+  });
+
+  test("one of another application, with tables of the same names", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await sandbox.withDatabase((db) => db.schema.createTable("users").addColumn("x", "text").execute());
+    const { code, stdout, stderr } = await sandbox.run(["serve"]);
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.match(stderr, /^[^\n]+\.\n$/);
+    const tables = await sandbox.withDatabase((db) => db.introspection.getTables({ withInternalKyselyTables: true }));
+    assert.deepEqual(
+      tables.map(({ name }) => name),
+      ["users"],
+    );
+  });
+
+  test("a file that can only be read", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await sandbox.run(["migrate"]);
+    const folder = join(sandbox.folder, "read-only");
+    await mkdir(folder);
+    await copyFile(join(sandbox.folder, "postern.db"), join(folder, "postern.db"));
+    await chmod(join(folder, "postern.db"), 0o444);
+    await chmod(folder, 0o555);
+    await chmod(sandbox.folder, 0o755);
+    const options: RunOptions = {
+      environment: { DATABASE_URL: "sqlite:read-only/postern.db", HOME: folder },
+      // File modes do not bind root.
+      ...(process.getuid?.() === 0 ? { uid: NOBODY } : {}),
+    };
+    const result = await sandbox.run(["serve"], options).finally(() => chmod(folder, 0o755));
+    assert.deepEqual({ code: result.code, stdout: result.stdout }, { code: 1, stdout: "" });
+    // The reason is the system's or SQLite's own.
+    assert.match(result.stderr, /^Cannot open the database read-only\/postern\.db: .+\.\n$/);
+  });
+});
+
+test("a port in use stops the start with one sentence", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const address = other.address();
+  assert(address !== null && typeof address === "object");
+  const sentence = `Cannot listen on 127.0.0.1 port ${address.port}: the port is in use.`;
+  await assertStops(sandbox, [sentence], { environment: { PORT: String(address.port) } });
+  other.close();
+});
+
+describe("settings stop the start:", () => {
+  test("all that are wrong are told at once", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const environment = {
+      PORT: "80x",
+      DATABASE_URL: "mysql://localhost/x",
+      PUBLIC_URL: "https://example.com/path",
+      POSTERN_SESSION_IDLE_SECONDS: "1",
+      POSTERN_SESION_MAX_AGE_SECONDS: "3600",
+    };
+    const { code, stdout, stderr } = await sandbox.run(["serve"], { environment });
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.deepEqual(stderr.trimEnd().split("\n").sort(), [
+      'DATABASE_URL is "mysql://localhost/x": expected sqlite:PATH, as in sqlite:postern.db or sqlite:/var/lib/postern/postern.db.',
+      'PORT is "80x": expected a whole number from 0 to 65535.',
+      "POSTERN_SESION_MAX_AGE_SECONDS is no setting: the command help settings lists them.",
+      'POSTERN_SESSION_IDLE_SECONDS is "1": expected a whole number from 300 to 34560000.',
+      'PUBLIC_URL is "https://example.com/path": expected an origin such as https://example.com, without a path.',
+    ]);
+    assert.deepEqual(await readdir(sandbox.folder), []);
+  });
+
+  for (const [what, environment, sentence] of [
+    [
+      "a name with POSTERN_ before it that is none",
+      { POSTERN_COOKIE_NAME: "sid" },
+      "POSTERN_COOKIE_NAME is no setting: the command help settings lists them.",
+    ],
+    [
+      "a __Host- cookie without https",
+      { POSTERN_SESSION_COOKIE_NAME: "__Host-sid", PUBLIC_URL: "http://example.com" },
+      'POSTERN_SESSION_COOKIE_NAME is "__Host-sid": browsers take that prefix only over https, so PUBLIC_URL must be an https one.',
+    ],
+    [
+      "a __Host- cookie with a domain",
+      {
+        POSTERN_SESSION_COOKIE_NAME: "__Host-sid",
+        PUBLIC_URL: "https://login.example.com",
+        POSTERN_COOKIE_DOMAIN: "example.com",
+      },
+      'POSTERN_SESSION_COOKIE_NAME is "__Host-sid": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.',
+    ],
+    [
+      "a cookie domain that the public host is not in",
+      { PUBLIC_URL: "https://login.notexample.com", POSTERN_COOKIE_DOMAIN: "example.com" },
+      'POSTERN_COOKIE_DOMAIN is "example.com": browsers refuse it from login.notexample.com, which is not in it.',
+    ],
+  ] as const) {
+    test(what, PROCESSES, async () => {
+      await using sandbox = await createSandbox();
+      await assertStops(sandbox, [sentence], { environment });
+    });
+  }
+
+  test("what Kubernetes tells every pod beside a Service called postern is no mistake", () => {
+    const environment = {
+      POSTERN_SERVICE_HOST: "10.0.0.1",
+      POSTERN_PORT: "tcp://10.0.0.1:8000",
+      POSTERN_PORT_8000_TCP: "x",
+    };
+    assert.equal(parseConfig(environment).port, 8000);
+  });
+
+  test("an empty one counts as unset", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const environment = { DATABASE_URL: "", HOST: "", PUBLIC_URL: "", POSTERN_COOKIE_DOMAIN: "" };
+    const server = await sandbox.serve({ environment });
+    assert.equal((await server.stop()).code, 0);
+    assert.deepEqual(await readdir(sandbox.folder), ["postern.db"]);
+  });
+});
+
+test("a new database can be read by its owner only", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  const server = await sandbox.serve();
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+  for (const name of await readdir(sandbox.folder)) {
+    assert.equal((await stat(join(sandbox.folder, name))).mode & 0o077, 0, name);
+  }
+  await server.stop();
+});
+
+test(
+  "two processes started at once on one new file both come up and share their users and sessions",
+  PROCESSES,
+  async () => {
+    await using sandbox = await createSandbox();
+    const [first, second] = await Promise.all([sandbox.serve(), sandbox.serve()]);
+    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+    const logins = await Promise.all([first, second].map((server) => login(server, "alice", PASSWORD)));
+    for (const { status, cookie } of logins) {
+      assert.equal(status, 202);
+      for (const server of [first, second]) assert.equal((await profile(server, cookie)).status, 200);
+    }
+  },
+);
+
+describe("told to stop", () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    test(`with ${signal} it exits 0, though a client keeps its connection open`, PROCESSES, async () => {
+      await using sandbox = await createSandbox();
+      const server = await sandbox.serve();
+      const idle = connect(server.port, "127.0.0.1");
+      idle.on("error", () => {});
+      idle.write("GET /profile/ HTTP/1.1\r\nHost: x\r\n\r\n");
+      await once(idle, "data");
+      const { code, stderr } = await server.stop(signal);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      assert.equal(server.events().at(-1)?.["event"], "stopped");
+      idle.destroy();
+    });
+  }
+
+  test("it exits 0 from the moment it says that it listens", PROCESSES, async () => {
+    for (let times = 0; times < 5; times++) {
+      await using sandbox = await createSandbox();
+      const server = await sandbox.serve({}, ["serve"], { isHasty: true });
+      assert.equal((await server.stop()).code, 0);
+    }
+  });
+
+  test("it takes no new connection, but still answers the request that is under way", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+    const server = await sandbox.serve();
+    const body = JSON.stringify({ username: "alice", password: PASSWORD });
+    const head = `POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+    const client = connect(server.port, "127.0.0.1");
+    client.write(`${head}\r\nExpect: 100-continue\r\n\r\n`);
+    // The interim answer says that the request has begun.
+    const [interim] = await once(client, "data");
+    assert.match(String(interim), /^HTTP\/1\.1 100 /);
+    const stopped = server.stop();
+    while (await accepts(server.port));
+    client.write(body);
+    const [answer] = await once(client, "data");
+    assert.match(String(answer), /^HTTP\/1\.1 202 /);
+    client.end();
+    assert.equal((await stopped).code, 0);
+  });
+
+  test("it leaves one file, with everything in it", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+    const server = await sandbox.serve();
+    const { cookie } = await login(server, "alice", PASSWORD);
+    await server.stop();
+    assert.deepEqual(await readdir(sandbox.folder), ["postern.db"]);
+    const next = await sandbox.serve();
+    assert.equal((await profile(next, cookie)).status, 200);
+  });
+});
+
+/** Whether a new connection is taken. */
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
