@@ -21,10 +21,17 @@ export interface Lifetime {
   idleMs: number;
 }
 
+/** A session from further in the future was begun under a clock that was wrong: it would outlive its time. */
+const MAX_CLOCK_STEP_MS = 24 * 60 * 60 * 1000;
+
 const isLive =
   ({ now, idleMs }: Lifetime) =>
   (row: ExpressionBuilder<Schema, "sessions">) =>
-    row.and([row("sessions.expires_at", ">", now), row("sessions.last_seen_at", ">", now - idleMs)]);
+    row.and([
+      row("sessions.expires_at", ">", now),
+      row("sessions.last_seen_at", ">", now - idleMs),
+      row("sessions.last_seen_at", "<=", now + MAX_CLOCK_STEP_MS),
+    ]);
 
 function toSession(row: Selectable<SessionsTable>): Session {
   return {

@@ -27,8 +27,14 @@ export function describe(context: Context, { name }: Endpoint): Response {
 /** To the same path with its final slash: 308 keeps the method and the body (RFC 9110 §15.4.9), 301 is Django's. */
 export function redirectToSlash(path: string, query: string, method: string): Response {
   const status = method === "GET" || method === "HEAD" ? 301 : 308;
-  const location = encodeURI(path) + (query === "" ? "" : `?${query}`);
+  // A target that the runtime could make no URL of comes as it was sent: a header takes nothing but ASCII.
+  const location = encodeURI(path) + (query === "" ? "" : `?${query.replace(/[^!-~]/gu, escapeCharacter)}`);
   return new Response(null, { status, headers: { Location: location, "Content-Type": "text/html; charset=utf-8" } });
+}
+
+/** A lone surrogate, which no encoding has, becomes U+FFFD. */
+function escapeCharacter(character: string): string {
+  return encodeURIComponent(character.toWellFormed());
 }
 
 /** The answer to a CORS preflight of a trusted origin (Fetch Standard §3.3.3): it carries no cookie, so no guard is asked. */

@@ -31,7 +31,7 @@ export const OPTIONS = {
   databaseUrl: {
     name: "DATABASE_URL",
     default: "sqlite:postern.db",
-    parse: (text) => (/^sqlite:(?!\/\/[^/])./.test(text) ? text : null),
+    parse: (text) => (/^sqlite:(:memory:|(?!:|file:|\/\/[^/]).+)$/.test(text) ? text : null),
     expected: "sqlite:PATH, as in sqlite:postern.db or sqlite:/var/lib/postern/postern.db",
     about: "Where users and sessions are kept. The file is made where it is missing.",
   } satisfies Option<string>,
@@ -134,7 +134,7 @@ export class ConfigError extends Error {
 export function parseConfig(environment: Record<string, string | undefined>): Config {
   const mistakes: string[] = unknownNames(environment);
   const read = <T>(option: Option<T>): T | null => {
-    const text = environment[option.name] || option.default;
+    const text = environment[option.name]?.trim() || option.default;
     if (text === null) return null;
     const value = option.parse(text);
     if (value === null) mistakes.push(`${option.name} is "${text}": expected ${option.expected}.`);

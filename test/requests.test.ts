@@ -50,6 +50,27 @@ describe("a path", () => {
   });
 });
 
+describe("a target of which the runtime can make no URL", () => {
+  const odd = async (url: string, host: string) => {
+    const { app } = await setUp();
+    const request = new Request("http://x/", { headers: { Host: host } });
+    Object.defineProperty(request, "url", { value: url });
+    return app(request, { address: "" });
+  };
+
+  test("leads to its slash like any other", async () => {
+    const response = await odd("/profile?\u20ac\ud800=\u00ff x", "a:99999");
+    assert.deepEqual(
+      [response.status, response.headers.get("location")],
+      [301, "/profile/?%E2%82%AC%EF%BF%BD=%C3%BF%20x"],
+    );
+  });
+
+  test("is not routed by what stands in its query", async () => {
+    assert.equal((await odd("/x?a=http://h/profile/", "a:99999")).status, 404);
+  });
+});
+
 describe("a method", () => {
   test("that nothing answers is a 405, but for whom the endpoint is closed to", async () => {
     const { client } = await setUp();

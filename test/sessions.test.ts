@@ -149,6 +149,12 @@ describe("a session", () => {
     assert.equal(await status(client), 403);
   });
 
+  test("ends when it was begun under a clock that ran days ahead, which would make it last", async () => {
+    const { client, clock } = await setUp();
+    clock.advance(-2 * DAY);
+    assert.equal(await status(client), 403);
+  });
+
   test("ends for good when its user is deactivated (deviation 5) or deleted", async () => {
     const { client, services, user } = await setUp();
     await deactivate(services, user);

@@ -13,9 +13,11 @@ const derivePbkdf2 = promisify(pbkdf2);
 const utf8 = new TextEncoder();
 
 // What one login may cost at most: a damaged or hostile import must not be able to stop the server.
-const MAX_PBKDF2_ROUNDS = 10_000_000;
+const MAX_PBKDF2_ROUNDS = 5_000_000;
 const MAX_BCRYPT_COST = 16;
 const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
+/** Memory times passes (argon2) or lanes (scrypt): four times what Django 5.2's own parameters come to. */
+const MAX_WORK_BYTES = 1024 * 1024 * 1024;
 const MAX_PASSES = 32;
 const MAX_LANES = 32;
 
@@ -57,6 +59,7 @@ function readArgon2(phc: string): Verifier | null {
   if (memoryKib === null || passes === null || lanes === null) return null;
   if (!isUnpaddedBase64(salt, 8) || !isUnpaddedBase64(hash, 12)) return null;
   if (memoryKib < 8 * lanes) return null; // RFC 9106 §3.1
+  if (memoryKib * 1024 * passes > MAX_WORK_BYTES) return null;
   return (password) => verifyArgon2(`$${phc}`, password);
 }
 
@@ -88,7 +91,7 @@ function readScrypt(rest: string): Verifier | null {
   // RFC 7914 §2: a power of two, less than 2^(128 r / 8).
   const isCost = cost > 1 && Number.isInteger(Math.log2(cost)) && Math.log2(cost) < 16 * blockSize;
   const memoryBytes = 128 * blockSize * (cost + parallelization);
-  if (!isCost || memoryBytes > MAX_MEMORY_BYTES) return null;
+  if (!isCost || memoryBytes > MAX_MEMORY_BYTES || memoryBytes * parallelization > MAX_WORK_BYTES) return null;
   const options = { cost, blockSize, parallelization, maxmem: 2 * memoryBytes };
   return async (password) => constantTimeEqual(await deriveScrypt(password, salt, options), expected);
 }

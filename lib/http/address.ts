@@ -15,8 +15,7 @@ export interface Target {
 
 /** @param url absolute (`http://host/path?query`) or, where the Host made no URL, a bare path */
 export function parseTarget(url: string): Target {
-  const schemeEnd = url.indexOf("://");
-  const start = schemeEnd < 0 ? 0 : url.indexOf("/", schemeEnd + 3);
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   const [beforeFragment = ""] = (start < 0 ? "/" : url.slice(start)).split("#", 1);
   const mark = beforeFragment.indexOf("?");
   if (mark < 0) return { path: beforeFragment, query: "" };
