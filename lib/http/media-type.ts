@@ -31,12 +31,17 @@ export function parseParameters(text: string): { value: string; parameters: Map<
   for (const part of rest) {
     const equals = part.indexOf("=");
     if (equals < 0) continue;
-    const name = part.slice(0, equals).trim().toLowerCase();
-    const text = part.slice(equals + 1).trim();
+    const name = trimAscii(part.slice(0, equals)).toLowerCase();
+    const text = trimAscii(part.slice(equals + 1));
     if (name.endsWith("*")) parameters.set(name.slice(0, -1), unquote(decodeExtended(text)));
     else parameters.set(name, unquote(text));
   }
-  return { value: first.trim().toLowerCase(), parameters };
+  return { value: trimAscii(first).toLowerCase(), parameters };
+}
+
+/** Without the white space of ASCII at its ends. `trim()` would take bytes of UTF-8 too, read as one character each. */
+export function trimAscii(text: string): string {
+  return text.replace(/^[\t-\r ]+|(?<![\t-\r ])[\t-\r ]+$/g, "");
 }
 
 function splitOutsideQuotes(text: string): string[] {

@@ -1,5 +1,5 @@
 import { bytesOf, latin1, MAX_FORM_FIELDS } from "./form.ts";
-import { parseParameters } from "./media-type.ts";
+import { parseParameters, trimAscii } from "./media-type.ts";
 
 /** What a field holds when it was sent as a file: nothing here takes files, so nothing of it is kept. */
 export const FILE = Symbol("file");
@@ -55,11 +55,12 @@ function parsePart(part: string): { name: string; value: string | typeof FILE } 
   for (const line of part.slice(0, headersEnd).split("\r\n")) {
     const { value, parameters } = parseParameters(line);
     const colon = value.indexOf(":");
-    if (colon >= 0) headers.set(value.slice(0, colon), { value: value.slice(colon + 1).trim(), parameters });
+    if (colon >= 0) headers.set(value.slice(0, colon), { value: trimAscii(value.slice(colon + 1)), parameters });
   }
   const disposition = headers.get("content-disposition")?.parameters;
-  const name = disposition?.get("name")?.trim();
-  if (name === undefined) return null;
+  const quotedName = disposition?.get("name");
+  if (quotedName === undefined) return null;
+  const name = trimAscii(quotedName);
   if (disposition?.get("filename")) return { name, value: FILE };
   const value = part.slice(headersEnd + 4);
   const isBase64 = headers.get("content-transfer-encoding")?.value === "base64";

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import * as fc from "fast-check";
+import { matches, parseMediaType } from "../lib/http/media-type.ts";
+import { negotiate } from "../lib/http/negotiate.ts";
+import { KIB_64, soup } from "./support/soup.ts";
+
+const RUNS = { numRuns: 1000 };
+
+describe("an Accept header", () => {
+  const range = fc.constantFrom(
+    "application/json",
+    "text/html",
+    "*/*",
+    "text/*",
+    "application/*",
+    "image/png",
+    "*/json",
+    "",
+  );
+  const parameter = fc.constantFrom("", "", ";q=0", "; q=0.9", ";level=1", ";indent=4", ";q");
+  const entries = fc.array(fc.tuple(range, parameter), { minLength: 1, maxLength: 6 });
+  const written = (list: [string, string][]) => list.map((entry) => entry.join("")).join(", ");
+
+  test("is answered, whatever it is, with a representation or one of two refusals", () => {
+    const accept = fc.option(
+      soup(",", ";", "/", "*", "=", '"', "application/json", "text/html", "indent=", "3", "q=0", "_"),
+    );
+    fc.assert(
+      fc.property(accept, fc.option(soup("json", "api", "JSON", "&")), (accept, format) => {
+        const answer = negotiate(accept, format);
+        if (typeof answer === "string") {
+          assert(["not_found", "not_acceptable"].includes(answer));
+          assert.equal(answer === "not_found", Boolean(format) && format !== "json" && format !== "api");
+        } else {
+          assert(Number.isInteger(answer.indent) && answer.indent >= 0 && answer.indent <= 8);
+          if (format) assert.equal(answer.format, format);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  test("means what the table of specificity says", () => {
+    const classOf = ([range, parameter]: [string, string]) => {
+      if (range.startsWith("*/")) return 0;
+      if (range.endsWith("/*")) return 1;
+      return parameter === "" || parameter.includes("q") ? 2 : 3;
+    };
+    fc.assert(
+      fc.property(entries, (list) => {
+        const renderers = [
+          { format: "json", type: "application", subtype: "json" },
+          { format: "api", type: "text", subtype: "html" },
+        ];
+        const meeting = list.flatMap((entry) =>
+          renderers
+            .filter(({ type, subtype }) => matches(parseMediaType(entry[0]), type, subtype))
+            .map(({ format }) => ({ format, rank: classOf(entry) })),
+        );
+        const best = Math.max(...meeting.map(({ rank }) => rank));
+        const candidates = meeting.filter(({ rank }) => rank === best).map(({ format }) => format);
+        const expected = candidates.includes("json") ? "json" : (candidates[0] ?? "not_acceptable");
+        const answer = negotiate(written(list), null);
+        assert.equal(typeof answer === "string" ? answer : answer.format, expected);
+      }),
+      RUNS,
+    );
+  });
+
+  test("may be in any order, and in any case, for the same format", () => {
+    const formatOf = (accept: string) => {
+      const answer = negotiate(accept, null);
+      return typeof answer === "string" ? answer : answer.format;
+    };
+    fc.assert(
+      fc.property(entries, (list) => {
+        assert.equal(formatOf(written([...list].reverse()).toUpperCase()), formatOf(written(list)));
+      }),
+      RUNS,
+    );
+  });
+
+  test("may ask for an indent, which is at most 8", () => {
+    fc.assert(
+      fc.property(fc.bigInt(), fc.constantFrom("", '"'), (indent, quote) => {
+        const answer = negotiate(`application/json; indent=${quote}${indent}${quote}`, null);
+        assert.deepEqual(answer, { format: "json", indent: indent < 0n ? 0 : indent > 8n ? 8 : Number(indent) });
+      }),
+      RUNS,
+    );
+    for (const text of ["", "x", "4x", "0x4", "1e1", "\u0664", "-1", "_4", "4_", "NaN", "Infinity"])
+      assert.deepEqual(negotiate(`application/json; indent=${text}`, null), { format: "json", indent: 0 }, text);
+  });
+
+  test("of 64 KiB is answered, made of whatever repeats", { timeout: 60_000 }, () => {
+    for (const piece of [",", ";", "*/*,", "a/b;q=1,", "1", "1_", "_", '"', " ", "text/html;x=1,"]) {
+      const text = piece.repeat(KIB_64 / piece.length);
+      for (const whole of [text, `application/json;indent=${text}`, `application/json;indent=${text}x`])
+        negotiate(whole, null);
+    }
+  });
+});

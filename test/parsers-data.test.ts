@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import * as fc from "fast-check";
+import { readData } from "../lib/http/body.ts";
+import { Problem } from "../lib/problem.ts";
+import { byteSoup, KIB_64, soup } from "./support/soup.ts";
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+describe("a request's data", () => {
+  const LABELS = [
+    "utf-8",
+    "utf8",
+    "utf-16",
+    "utf-16be",
+    "utf-7",
+    "latin1",
+    "us-ascii",
+    "shift_jis",
+    "euc-jp",
+    "iso-2022-jp",
+    "iso-2022-kr",
+    "hz-gb-2312",
+    "gb18030",
+    "big5",
+    "euc-kr",
+    "replacement",
+    "x-user-defined",
+    "macintosh",
+    "ibm866",
+    "iso-8859-8-i",
+    "rot13",
+    "base64",
+    "klingon",
+    "",
+    "\x01",
+    "*",
+  ];
+  const TYPES = [
+    "application/json",
+    "*/*",
+    "application/*",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "Multipart/Form-Data",
+    "text/plain",
+    "",
+  ];
+  const read = (body: Uint8Array<ArrayBuffer>, contentType: string) => {
+    const request = new Request("http://a.test/", { method: "POST", body });
+    request.headers.set("content-type", contentType);
+    return readData(request, { maxBytes: KIB_64, timeoutSeconds: 60 });
+  };
+
+  test("is read or refused with a 400 or 415, whatever the bytes and the Content-Type are", async () => {
+    const type = fc
+      .tuple(
+        fc.constantFrom(...TYPES),
+        fc.constantFrom(...LABELS),
+        soup(";", "=", '"', "charset", "boundary", "x", "*", "'"),
+      )
+      // What a header can hold at all.
+      .map(([type, label, more]) => `${type};charset="${label}";${more}`.replace(/[^\t\x20-\x7e\x80-\xff]/g, ""));
+    const body = byteSoup(
+      "{",
+      '"a"',
+      ":",
+      "1",
+      "}",
+      "&",
+      "=",
+      "%ff",
+      "--x",
+      "\r\n",
+      "\r\n\r\n",
+      'Content-Disposition: form-data; name="a"',
+    );
+    await fc.assert(
+      fc.asyncProperty(body, type, async (body, type) => {
+        const refusal = await read(body, type).then(
+          () => null,
+          (error: unknown) => error,
+        );
+        if (refusal === null) return;
+        assert(refusal instanceof Problem, String(refusal));
+        assert([400, 415].includes(refusal.status));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("is read in every charset under the sun, or refused", async () => {
+    const everyByte = Uint8Array.from({ length: 256 }, (_, index) => index);
+    for (const type of TYPES) {
+      for (const label of LABELS) {
+        for (const body of [
+          everyByte,
+          utf8('{"a":1}'),
+          utf8('--x\r\nContent-Disposition: form-data; name="a"\r\n\r\né\r\n--x--'),
+        ]) {
+          const refusal = await read(body, `${type};charset=${label}`).then(
+            () => null,
+            (error: unknown) => error,
+          );
+          assert(refusal === null || refusal instanceof Problem, `${type} ${label}: ${refusal}`);
+        }
+      }
+    }
+  });
+
+  test("of no bytes is no data, whatever its Content-Type is", async () => {
+    for (const type of TYPES) assert.deepEqual(await read(new Uint8Array(), type), { kind: "form", fields: new Map() });
+  });
+});
