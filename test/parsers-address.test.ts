@@ -240,6 +240,19 @@ describe("the proof of origin", () => {
     );
   });
 
+  test("is an Origin that names the Host in any case, with its scheme's own port or without", () => {
+    const own = { publicOrigin: null, trusted: new Set<string>() };
+    const pairs: [string, string][] = [
+      ["A.test", "http://a.test"],
+      ["a.test:80", "http://a.test"],
+      ["a.test:443", "https://a.test"],
+      ["a.test:8000", "http://a.test:8000"],
+      ["[::1]:80", "http://[::1]"],
+    ];
+    for (const [host, origin] of pairs)
+      assert.equal(provenanceOf(new Headers({ host, origin }), own).kind, "own", origin);
+  });
+
   test("is not had for an Origin that only looks like ours", () => {
     const own = { publicOrigin: null, trusted: new Set<string>() };
     const foreign = [

@@ -141,6 +141,7 @@ describe("a multipart body", () => {
       [bodyOf(`${named("a", '; filename="f"')}\r\n\r\n1`, `${named("a")}\r\n\r\n2`), [["a", FILE]]],
       [bodyOf(`${named("a", '; filename=""')}\r\n\r\n1`), [["a", "1"]]],
       [bodyOf(`${named("__proto__")}\r\n\r\n1`), [["__proto__", "1"]]],
+      [bodyOf(`${named("\ufeffa")}\r\n\r\n\ufeff1`), [["\ufeffa", "\ufeff1"]]],
       // No closing delimiter: the line end stays. Bare line feeds: no headers. Headers past 1024 bytes: none.
       [`--${BOUNDARY}\r\n${named("a")}\r\n\r\n1\r\n`, [["a", "1\r\n"]]],
       [bodyOf(`${named("a")}\r\n\r\n1`).replaceAll("\r\n", "\n"), []],
