@@ -1,4 +1,5 @@
 import { Kysely, type Transaction } from "kysely";
+import { createPostgresDialect } from "./postgres.ts";
 import type { Schema } from "./schema.ts";
 import { createSqliteDialect } from "./sqlite.ts";
 
@@ -8,14 +9,23 @@ export type Db = Kysely<Schema>;
 export interface DatabaseOptions {
   /** Whether an SQLite file that is missing is made. */
   mayCreate: boolean;
+  /** How many connections to a Postgres at the most; SQLite has one. */
+  poolSize: number;
 }
 
 /**
- * @param url `sqlite:path`, or `sqlite::memory:`
- * @throws DatabaseError where it cannot be opened or is not a database
+ * @param url `sqlite:path`, `sqlite::memory:`, or `postgres://user:password@host/name` with the parameters of libpq
+ * @throws DatabaseError where an SQLite file cannot be opened or is none; a Postgres is asked at the first query only
  */
-export async function openDatabase(url: string, options: DatabaseOptions): Promise<Db> {
-  return new Kysely<Schema>({ dialect: await createSqliteDialect(url.replace(/^sqlite:/, ""), options) });
+export async function openDatabase(url: string, { mayCreate, poolSize }: DatabaseOptions): Promise<Db> {
+  const dialect = isPostgresUrl(url)
+    ? createPostgresDialect(url, poolSize)
+    : await createSqliteDialect(url.replace(/^sqlite:/, ""), { mayCreate });
+  return new Kysely<Schema>({ dialect });
+}
+
+export function isPostgresUrl(url: string): boolean {
+  return /^postgres(ql)?:\/\//.test(url);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isOutage } from "../db/outage.ts";
 import { describe, json, preflight, redirectToSlash } from "./answer.ts";
 import { type Context, createContext, type Peer, type Services } from "./context.ts";
 import { requireOwnOrigin } from "./csrf.ts";
@@ -9,6 +10,9 @@ import { Problem } from "./problem.ts";
 import { createRouter, type Endpoint, routeFor } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 import { dropDeadCookie, findCurrent } from "./session.ts";
+
+/** When to come back while the database is gone: it is asked anew at every request. */
+const OUTAGE_SECONDS = 5;
 
 /** The one handler: from a request to its answer. Never rejects. */
 export type App = (request: Request, peer: Peer) => Promise<Response>;
@@ -97,11 +101,19 @@ function isTrustedPreflight(context: Context): boolean {
 
 /** A Problem is what the client is told; any other error is ours, told to the log alone. */
 function refuse(context: Context, error: unknown): Response {
-  if (!(error instanceof Problem)) context.services.log("error", "unexpected_error", describeError(error));
-  const problem = error instanceof Problem ? error : new Problem("server_error");
+  const problem = problemOf(error, context.services);
   const response = json(context, problem.body, problem.status);
   if (problem.retryAfterSeconds !== null) response.headers.set("Retry-After", String(problem.retryAfterSeconds));
   return response;
+}
+
+function problemOf(error: unknown, { log }: Services): Problem {
+  if (error instanceof Problem) return error;
+  const isPassing = isOutage(error);
+  log("error", isPassing ? "database_unavailable" : "unexpected_error", describeError(error));
+  return isPassing
+    ? new Problem("unavailable", { values: { seconds: OUTAGE_SECONDS }, retryAfterSeconds: OUTAGE_SECONDS })
+    : new Problem("server_error");
 }
 
 /** Sent with every answer. */

@@ -9,8 +9,13 @@ interface Option<T> {
   parse: (text: string) => T | null;
   /** Completes the sentence "expected …". */
   expected: string;
+  /** Whether it may hold a password, and so is never repeated. */
+  isSecret?: true;
   about: string;
 }
+
+/** A file, a database in memory, or a Postgres. `sqlite://x` would be read as `//x`, and `sqlite:file:x` as no URI. */
+const DATABASE_URL = /^(sqlite:(:memory:|(?!:|file:|\/\/[^/]).+)|postgres(ql)?:\/\/.+)$/;
 
 /** Every setting. The README's table is made from this one. */
 export const OPTIONS = {
@@ -31,10 +36,19 @@ export const OPTIONS = {
   databaseUrl: {
     name: "DATABASE_URL",
     default: "sqlite:postern.db",
-    parse: (text) => (/^sqlite:(:memory:|(?!:|file:|\/\/[^/]).+)$/.test(text) ? text : null),
-    expected: "sqlite:PATH, as in sqlite:postern.db or sqlite:/var/lib/postern/postern.db",
-    about: "Where users and sessions are kept. The file is made where it is missing.",
+    parse: (text) => (DATABASE_URL.test(text) ? text : null),
+    expected: "sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME",
+    isSecret: true,
+    about:
+      "Where users and sessions are kept: `sqlite:PATH`, made where it is missing, or `postgres://USER:PASSWORD@HOST/NAME`.",
   } satisfies Option<string>,
+  databasePoolSize: {
+    name: "POSTERN_DATABASE_POOL_SIZE",
+    default: "10",
+    parse: (text) => parseInteger(text, 1, 1000),
+    expected: "a whole number from 1 to 1000",
+    about: "How many connections to a Postgres this process opens at the most.",
+  } satisfies Option<number>,
   publicUrl: {
     name: "PUBLIC_URL",
     default: null,
@@ -137,7 +151,8 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     const text = environment[option.name]?.trim() || option.default;
     if (text === null) return null;
     const value = option.parse(text);
-    if (value === null) mistakes.push(`${option.name} is "${text}": expected ${option.expected}.`);
+    const shown = option.isSecret ? "not understood" : `"${text}"`;
+    if (value === null) mistakes.push(`${option.name} is ${shown}: expected ${option.expected}.`);
     return value;
   };
   const entries = Object.entries(OPTIONS).map(([key, option]) => [key, read<unknown>(option)]);

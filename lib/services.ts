@@ -17,7 +17,7 @@ export async function openServices(
   write: (line: string) => void,
   { mayCreate } = { mayCreate: false },
 ): Promise<Services> {
-  const db = await openDatabase(config.databaseUrl, { mayCreate });
+  const db = await openDatabase(config.databaseUrl, { mayCreate, poolSize: config.databasePoolSize });
   try {
     await migrate(db);
   } catch (error) {

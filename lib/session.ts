@@ -1,4 +1,5 @@
 import { transaction } from "../db/open.ts";
+import { isOutage } from "../db/outage.ts";
 import {
   deleteSession,
   findLiveSession,
@@ -12,6 +13,7 @@ import type { Config } from "./config.ts";
 import type { Context, CurrentSession, Services } from "./context.ts";
 import { deriveCsrfToken, generateToken, hashToken } from "./crypto/token.ts";
 import { serializeCookie, serializeDeletion } from "./http/cookie.ts";
+import { describeError } from "./log.ts";
 
 export const CSRF_COOKIE = "csrftoken";
 
@@ -39,10 +41,18 @@ export async function findCurrent({ services, cookies }: Context): Promise<Curre
   const { now, idleMs } = lifetime(services);
   const found = await findLiveSession(services.db, hashToken(token), { now, idleMs });
   if (found === null) return null;
-  if (now - found.session.lastSeenAt >= TOUCH_EVERY_MS) {
-    await touchSession(services.db, found.session.id, { now, stepMs: TOUCH_EVERY_MS });
-  }
+  if (now - found.session.lastSeenAt >= TOUCH_EVERY_MS) await touch(services, found.session, now);
   return { ...found, token };
+}
+
+/** A database that can be read but not written, as one that is full, still lets people in. */
+async function touch({ db, log }: Services, session: Session, now: number): Promise<void> {
+  try {
+    await touchSession(db, session.id, { now, stepMs: TOUCH_EVERY_MS });
+  } catch (error) {
+    if (!isOutage(error)) throw error;
+    log("warning", "session_not_touched", describeError(error));
+  }
 }
 
 /**

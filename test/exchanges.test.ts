@@ -29,7 +29,7 @@ describe("every exchange recorded from Django is answered the same, or differs b
       const fixture = await createFixtureApp();
       app = fixture.app;
       const { deviations, wrong } = await replay(recorded, fixture, listener.port);
-      await fixture.services.db.destroy();
+      await fixture.close();
       const kind =
         wrong.length > 0
           ? "wrong"

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findCredentials, findUser, setPassword } from "../db/users.ts";
 import { changePassword, deactivate } from "../lib/account/credentials.ts";
-import { createPasswords, type Passwords } from "../lib/crypto/password.ts";
+import { createLine } from "../lib/crypto/line.ts";
+import type { Passwords } from "../lib/crypto/password.ts";
 import { createClient } from "./support/client.ts";
-import { createTestApp, QUICK_ARGON2 } from "./support/test-app.ts";
+import { createTestApp } from "./support/test-app.ts";
 
 const WRONG = { non_field_errors: ["Access denied: wrong username or password."] };
 
@@ -159,11 +160,16 @@ describe("POST /login/", () => {
 
   test("answers 503 with Retry-After, at once, when too many passwords wait to be hashed", async () => {
     const { app, services } = await setUp();
-    services.passwords = createPasswords({ atOnce: 1, waiting: 0, argon2: QUICK_ARGON2 });
-    const responses = await Promise.all([1, 2, 3].map(() => createClient(app).login("alice", "right horse")));
-    assert.deepEqual(responses.map(({ status }) => status).sort(), [202, 503, 503]);
-    const refused = responses.find(({ status }) => status === 503);
-    assert.equal(refused?.headers.get("retry-after"), "1");
-    assert.deepEqual(await refused?.json(), { detail: "The server is busy. Expected available in 1 seconds." });
+    const { promise: hashed, resolve: finishHashing } = Promise.withResolvers<void>();
+    const enter = createLine(1, 0);
+    const real = services.passwords;
+    services.passwords = { ...real, check: (...sent) => enter(() => hashed.then(() => real.check(...sent))) };
+    const first = createClient(app).login("alice", "right horse");
+    const refused = await Promise.race([first, createClient(app).login("alice", "right horse")]);
+    assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);
+    assert.deepEqual(await refused.json(), { detail: "The server is busy. Expected available in 1 seconds." });
+    assert.equal((await createClient(app).get("/profile/")).status, 403, "everything else is answered meanwhile");
+    finishHashing();
+    assert.equal((await first).status, 202);
   });
 });

@@ -99,7 +99,7 @@ test("any sequence of logins, logouts, waits and changes lets in whom the model 
         await take(world);
         await look(world);
       }
-      await test.services.db.destroy();
+      await test.close();
     }),
     { numRuns: 500 },
   );

@@ -1,9 +1,10 @@
 import type { Kysely } from "kysely";
+import { numbered } from "../columns.ts";
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable("users")
-    .addColumn("id", "integer", (column) => column.primaryKey().autoIncrement())
+    .addColumn("id", "integer", (column) => numbered(db, column))
     .addColumn("username", "text", (column) => column.notNull().unique())
     .addColumn("email", "text", (column) => column.notNull())
     .addColumn("first_name", "text", (column) => column.notNull())

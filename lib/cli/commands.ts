@@ -16,7 +16,8 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     about: "Bring the database up to date; serve does so too.",
     run: async ({ config, terminal }) => {
-      const db = await openDatabase(config().databaseUrl, { mayCreate: true });
+      const { databaseUrl, databasePoolSize } = config();
+      const db = await openDatabase(databaseUrl, { mayCreate: true, poolSize: databasePoolSize });
       try {
         const applied = await migrate(db);
         terminal.print(applied.length === 0 ? "No migrations to apply." : `Applied ${applied.join(", ")}.`);

@@ -87,7 +87,7 @@ export async function createSandbox(program: readonly string[] = FROM_SOURCE): P
       return server;
     },
     withDatabase: async (work) => {
-      const db = await openDatabase(`sqlite:${join(folder, "postern.db")}`, { mayCreate: true });
+      const db = await openDatabase(`sqlite:${join(folder, "postern.db")}`, { mayCreate: true, poolSize: 1 });
       return work(db).finally(() => db.destroy());
     },
     [Symbol.asyncDispose]: async () => {

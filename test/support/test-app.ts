@@ -1,5 +1,3 @@
-import { migrate } from "../../db/migrate.ts";
-import { openDatabase } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
 import { createUser, type UserInput } from "../../lib/account/create-user.ts";
 import { type App, createApp } from "../../lib/app.ts";
@@ -7,6 +5,7 @@ import { parseConfig } from "../../lib/config.ts";
 import type { Services } from "../../lib/context.ts";
 import { createPasswords } from "../../lib/crypto/password.ts";
 import { createLog } from "../../lib/log.ts";
+import { openTestDatabase } from "./database.ts";
 
 /** The real hasher with the least argon2 allows: right and wrong as in production, in no time. */
 export const QUICK_ARGON2 = { memoryCost: 8, timeCost: 1, parallelism: 1 };
@@ -15,6 +14,8 @@ export interface TestApp {
   app: App;
   services: Services;
   clock: Clock;
+  /** Lets go of the database. */
+  close: () => Promise<void>;
   /** Every line logged so far. */
   logged: string[];
   addUser: (input: Partial<UserInput> & Pick<UserInput, "username" | "password">) => Promise<User>;
@@ -28,8 +29,7 @@ export interface Clock {
 
 /** The whole application on an empty database of its own. */
 export async function createTestApp(environment: Record<string, string> = {}): Promise<TestApp> {
-  const db = await openDatabase("sqlite::memory:", { mayCreate: true });
-  await migrate(db);
+  const { db, close } = await openTestDatabase();
   const clock: Clock = {
     now: Date.UTC(2026, 0, 1),
     advance: (seconds) => {
@@ -45,7 +45,7 @@ export async function createTestApp(environment: Record<string, string> = {}): P
     log: createLog((line) => logged.push(line), now),
     now,
   };
-  return { app: createApp(services), services, clock, logged, addUser: (input) => addUser(services, input) };
+  return { app: createApp(services), services, close, clock, logged, addUser: (input) => addUser(services, input) };
 }
 
 export async function addUser(

@@ -1,0 +1,34 @@
+/**
+ * Whether an error says that the database cannot be asked at present: it is gone, full, locked or overloaded. That
+ * passes without a change of ours, so the request may be tried again. Anything else is a mistake in what was asked.
+ */
+export function isOutage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? String(error.code) : "";
+  const sqliteCode = "errcode" in error ? Number(error.errcode) & 0xff : 0;
+  return (
+    SQLITE_NAMES.test(code) ||
+    SQLITE_CODES.has(sqliteCode) ||
+    SYSTEM_CODES.test(code) ||
+    POSTGRES_CODES.test(code) ||
+    POSTGRES_MESSAGES.test(error.message)
+  );
+}
+
+/** https://www.sqlite.org/rescode.html, extended codes included; as Bun names them, and as Node and Deno number them. */
+const SQLITE_NAMES = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|READONLY|PROTOCOL|NOMEM)/;
+const SQLITE_CODES = new Set([5, 6, 7, 8, 10, 13, 14, 15]);
+
+const SYSTEM_CODES =
+  /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;
+
+/**
+ * Classes 08 connection, 53 resources, 57 operator intervention (but for a cancelled statement by its time-out, which is
+ * one too), 40001 and 40P01 for a transaction that lost, 25006 for a standby.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const POSTGRES_CODES = /^(08\w{3}|53\w{3}|57\w{3}|58030|40001|40P01|25006)$/;
+
+/** What the driver throws without a code. */
+const POSTGRES_MESSAGES =
+  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;

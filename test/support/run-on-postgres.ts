@@ -1,0 +1,49 @@
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { migrate } from "../../db/migrate.ts";
+import { openDatabase } from "../../db/open.ts";
+import { environment } from "../../lib/config.ts";
+import { startPostgres } from "./postgres.ts";
+
+// `bun run test:postgres [FILE…]`: the whole suite on a real Postgres, each test file on a database of its own that is
+// made from a template. TEST_DATABASE_URL names a Postgres to use instead of starting one; all files then share it.
+
+const TEMPLATE = "postern_template";
+
+const files = process.argv.length > 2 ? process.argv.slice(2) : globSync("test/*.test.ts").sort();
+const external = environment["TEST_DATABASE_URL"];
+const server = external === undefined ? await startPostgres() : null;
+if (server) {
+  const db = await openDatabase(await server.createDatabase(TEMPLATE), { mayCreate: false, poolSize: 1 });
+  await migrate(db);
+  await db.destroy();
+}
+const failed: string[] = [];
+let passed = 0;
+for (const [index, file] of files.entries()) {
+  const url = server ? await server.createDatabase(`postern_${index}`, TEMPLATE) : (external ?? "");
+  const { code, passes } = await runFile(file, url);
+  passed += passes;
+  if (code !== 0) failed.push(file);
+}
+await server?.stop();
+process.stdout.write(
+  `On Postgres: ${passed} passed in ${files.length} files${failed.map((file) => `, FAILED ${file}`).join("")}\n`,
+);
+process.exitCode = failed.length > 0 ? 1 : 0;
+
+function runFile(file: string, url: string): Promise<{ code: number | null; passes: number }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["test", file], {
+      env: { ...environment, TEST_DATABASE_URL: url },
+      stdio: ["ignore", "inherit", "pipe"],
+    });
+    let report = "";
+    child.stderr.on("data", (chunk) => {
+      report += String(chunk);
+      process.stderr.write(chunk);
+    });
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, passes: Number(/^\s*(\d+) pass$/m.exec(report)?.[1] ?? 0) }));
+  });
+}
