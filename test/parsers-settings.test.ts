@@ -86,11 +86,14 @@ describe("the environment", () => {
       fc.property(wrong, misspelt, (wrong, misspelt) => {
         const environment = Object.fromEntries([...wrong, ...misspelt.map((name) => [name, "x"] as const)]);
         const mistakes = mistakesOf(environment) ?? [];
-        for (const [name, text] of wrong)
+        for (const [name, text] of wrong) {
+          // A database's URL may hold a password.
+          const written = name === "DATABASE_URL" ? "not understood" : `"${text}"`;
           assert(
-            mistakes.some((mistake) => mistake.startsWith(`${name} is "${text}":`)),
+            mistakes.some((mistake) => mistake.startsWith(`${name} is ${written}:`)),
             name,
           );
+        }
         for (const name of misspelt)
           assert(
             mistakes.some((mistake) => mistake.startsWith(`${name} is no setting:`)),

@@ -110,7 +110,7 @@ describe("settings stop the start:", () => {
     await using sandbox = await createSandbox();
     const environment = {
       PORT: "80x",
-      DATABASE_URL: "mysql://localhost/x",
+      DATABASE_URL: "mysql://root:hidden@localhost/x",
       PUBLIC_URL: "https://example.com/path",
       POSTERN_SESSION_IDLE_SECONDS: "1",
       POSTERN_SESION_MAX_AGE_SECONDS: "3600",
@@ -118,7 +118,7 @@ describe("settings stop the start:", () => {
     const { code, stdout, stderr } = await sandbox.run(["serve"], { environment });
     assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
     assert.deepEqual(stderr.trimEnd().split("\n").sort(), [
-      'DATABASE_URL is "mysql://localhost/x": expected sqlite:PATH, as in sqlite:postern.db or sqlite:/var/lib/postern/postern.db.',
+      "DATABASE_URL is not understood: expected sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME.",
       'PORT is "80x": expected a whole number from 0 to 65535.',
       "POSTERN_SESION_MAX_AGE_SECONDS is no setting: the command help settings lists them.",
       'POSTERN_SESSION_IDLE_SECONDS is "1": expected a whole number from 300 to 34560000.',
