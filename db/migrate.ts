@@ -34,25 +34,51 @@ export async function migrate(db: Db): Promise<string[]> {
   }
 }
 
-/** Refuses a database that a newer version has migrated, and one where our tables' names are taken. */
-async function requireOurs(db: Db): Promise<void> {
+/** How a database stands to this version: `names` are the tables, or the migrations, that the state is about. */
+export interface SchemaState {
+  /** Without our tables; with another application's under our names; ahead of us; to be migrated; up to date. */
+  kind: "empty" | "foreign" | "newer" | "behind" | "current";
+  names: string[];
+}
+
+/** Looks, and changes nothing. */
+export async function findSchemaState(db: Db): Promise<SchemaState> {
   const tables = (await db.introspection.getTables()).map(({ name }) => name);
   if (!tables.includes(MIGRATION_TABLE)) {
     const taken = tables.filter((name) => ["users", "sessions"].includes(name));
-    if (taken.length === 0) return;
-    throw new DatabaseError(
-      `The database belongs to another application: it has a table ${taken.join(" and ")} that is not Postern's.`,
-    );
+    return { kind: taken.length === 0 ? "empty" : "foreign", names: taken };
   }
-  const rows = await db
-    .withTables<{ [MIGRATION_TABLE]: { name: string } }>()
+  const applied = (await listApplied(db)).map(({ name }) => name);
+  const unknown = applied.filter((name) => !(name in MIGRATIONS));
+  if (unknown.length > 0) return { kind: "newer", names: unknown };
+  const missing = Object.keys(MIGRATIONS).filter((name) => !applied.includes(name));
+  return { kind: missing.length > 0 ? "behind" : "current", names: missing };
+}
+
+/** The migrations that were applied, oldest first, each with its moment as ISO 8601: the first one tells databases apart. */
+export function listApplied(db: Db): Promise<{ name: string; timestamp: string }[]> {
+  return db
+    .withTables<{ [MIGRATION_TABLE]: { name: string; timestamp: string } }>()
     .selectFrom(MIGRATION_TABLE)
-    .select("name")
+    .select(["name", "timestamp"])
+    .orderBy("name")
     .execute();
-  const unknown = rows.map(({ name }) => name).filter((name) => !(name in MIGRATIONS));
-  if (unknown.length === 0) return;
-  throw new DatabaseError(
-    `The database was made by a newer Postern (it has ${unknown.join(", ")}, which this version does not know). ` +
-      "Run that version, or restore a backup from before it.",
+}
+
+/** The sentence about a database that is not ours to use, null where it is. */
+export function schemaMistake({ kind, names }: SchemaState): string | null {
+  if (kind === "foreign") {
+    return `The database belongs to another application: it has a table ${names.join(" and ")} that is not Postern's.`;
+  }
+  if (kind !== "newer") return null;
+  return (
+    `The database was made by a newer Postern (it has ${names.join(", ")}, which this version does not know). ` +
+    "Run that version, or restore a backup from before it."
   );
+}
+
+/** Refuses a database that a newer version has migrated, and one where our tables' names are taken. */
+async function requireOurs(db: Db): Promise<void> {
+  const mistake = schemaMistake(await findSchemaState(db));
+  if (mistake !== null) throw new DatabaseError(mistake);
 }

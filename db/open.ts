@@ -11,17 +11,27 @@ export interface DatabaseOptions {
   mayCreate: boolean;
   /** How many connections to a Postgres at the most; SQLite has one. */
   poolSize: number;
+  /** How long a statement may take on Postgres, where it may take longer than a request's. */
+  statementTimeoutMs?: number;
 }
 
 /**
  * @param url `sqlite:path`, `sqlite::memory:`, or `postgres://user:password@host/name` with the parameters of libpq
  * @throws DatabaseError where an SQLite file cannot be opened or is none; a Postgres is asked at the first query only
  */
-export async function openDatabase(url: string, { mayCreate, poolSize }: DatabaseOptions): Promise<Db> {
+export async function openDatabase(
+  url: string,
+  { mayCreate, poolSize, statementTimeoutMs }: DatabaseOptions,
+): Promise<Db> {
   const dialect = isPostgresUrl(url)
-    ? createPostgresDialect(url, poolSize)
+    ? createPostgresDialect(url, poolSize, statementTimeoutMs)
     : await createSqliteDialect(url.replace(/^sqlite:/, ""), { mayCreate });
   return new Kysely<Schema>({ dialect });
+}
+
+/** The path in an SQLite URL, as it is written there; null for a Postgres and a database in memory. */
+export function sqliteFile(url: string): string | null {
+  return isPostgresUrl(url) || url === "sqlite::memory:" ? null : url.replace(/^sqlite:/, "");
 }
 
 export function isPostgresUrl(url: string): boolean {

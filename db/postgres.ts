@@ -11,15 +11,20 @@ const INT8 = 20;
 /**
  * @param url with the parameters of libpq, `sslmode` among them
  * @param poolSize connections at the most
+ * @param statementTimeoutMs how long a statement may take
  */
-export function createPostgresDialect(url: string, poolSize: number): Dialect {
+export function createPostgresDialect(
+  url: string,
+  poolSize: number,
+  statementTimeoutMs = STATEMENT_TIMEOUT_MS,
+): Dialect {
   const pool = new pg.Pool({
     connectionString: url,
     max: poolSize,
     application_name: "postern",
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS, // The server gives up,
-    query_timeout: STATEMENT_TIMEOUT_MS + 1000, // and where it is gone, so do we.
+    statement_timeout: statementTimeoutMs, // The server gives up,
+    query_timeout: statementTimeoutMs + 1000, // and where it is gone, so do we.
     keepAlive: true,
     types: { getTypeParser: parserOf },
   });

@@ -29,6 +29,6 @@ export async function openServices(
 }
 
 /** The one clock. */
-function now(): number {
+export function now(): number {
   return Date.now();
 }

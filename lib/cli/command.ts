@@ -10,9 +10,11 @@ export interface Command {
   /** Another name it answers to. */
   alias?: string;
   /** Its operands as usage shows them: `USER`, or `[USER]` where it may be left out and is asked for. */
-  operand: "" | "USER" | "[USER]" | "[COMMAND]";
+  operand: "" | "USER" | "[USER]" | "[COMMAND]" | "FILE";
   options: Record<string, CommandOption>;
   about: string;
+  /** What its own help says besides. */
+  more?: string;
   run: (cli: Cli, input: Input) => Promise<void>;
 }
 
@@ -37,6 +39,8 @@ export interface Cli {
   runtime: Runtime;
   /** @throws ConfigError */
   config: () => Config;
+  /** Epoch milliseconds. */
+  now: () => number;
   /**
    * Opens and migrates the database; it is closed when the command is over.
    *

@@ -2,6 +2,7 @@ import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
 import { OPTIONS } from "../config.ts";
 import { type Cli, type Command, type Input, UsageError } from "./command.ts";
+import { COPY_COMMAND } from "./copy.ts";
 import { SERVE_COMMAND } from "./serve.ts";
 import { SESSION_COMMANDS } from "./sessions.ts";
 import { formatTable } from "./terminal.ts";
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   },
   ...USER_COMMANDS,
   ...SESSION_COMMANDS,
+  COPY_COMMAND,
   {
     name: "help",
     operand: "[COMMAND]",
@@ -55,7 +57,7 @@ export function commandHelp(program: string, command: Command): string {
     about,
   ]);
   const usage = ["Usage:", program, command.name, ...(options.length > 0 ? ["[OPTIONS]"] : []), command.operand];
-  const lines = [usage.join(" ").trimEnd(), "", command.about];
+  const lines = [usage.join(" ").trimEnd(), "", command.about, ...(command.more ? ["", command.more] : [])];
   return options.length > 0 ? [...lines, "", formatTable(["Options:", ""], options)].join("\n") : lines.join("\n");
 }
 

@@ -4,7 +4,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { ConfigError, parseConfig } from "../config.ts";
 import type { Services } from "../context.ts";
 import { ListenError, type Runtime } from "../runtime/runtime.ts";
-import { openServices } from "../services.ts";
+import { now, openServices } from "../services.ts";
 import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
 import { commandHelp, findCommand } from "./commands.ts";
 import type { Terminal } from "./terminal.ts";
@@ -33,7 +33,7 @@ export async function run({ argv, environment, program, terminal, runtime, write
     return services;
   };
   try {
-    await dispatch({ program, terminal, runtime, config, open }, argv);
+    await dispatch({ program, terminal, runtime, config, now, open }, argv);
     return 0;
   } catch (error) {
     if (!isMendable(error)) throw error;
@@ -66,6 +66,7 @@ function parseInput({ program }: Cli, command: Command, args: string[]): Input {
   const takes = command.operand === "" ? 0 : 1;
   if (more.length > 0 || positionals.length > takes) throw new UsageError(`Too many arguments. ${usage}`);
   if (command.operand === "USER" && operand === null) throw new UsageError(`A username must be named. ${usage}`);
+  if (command.operand === "FILE" && operand === null) throw new UsageError(`A file must be named. ${usage}`);
   const entries = Object.entries(values);
   return {
     operand,

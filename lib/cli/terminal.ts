@@ -10,6 +10,8 @@ export interface Terminal {
   print: (text: string) => void;
   /** Questions and remarks: standard error. */
   remark: (text: string) => void;
+  /** Writes one line of standard error over the one before; null where that is no terminal. */
+  redraw: ((line: string) => void) | null;
   ask: (question: string) => Promise<string>;
   /** As `ask`, without showing what is typed. */
   askHidden: (question: string) => Promise<string>;
@@ -25,6 +27,7 @@ export function createTerminal(): Terminal {
     isInteractive: process.stdin.isTTY === true,
     print: (text) => process.stdout.write(`${text}\n`),
     remark: (text) => process.stderr.write(`${text}\n`),
+    redraw: process.stderr.isTTY ? (line) => process.stderr.write(`\r\x1b[K${line}`) : null,
     ask: (question) => prompt.ask(question, { isHidden: false }),
     askHidden: (question) => prompt.ask(question, { isHidden: true }),
     readInput,

@@ -1,0 +1,51 @@
+import type { Cli } from "./command.ts";
+
+const BAR_CHARACTERS = 30;
+
+/** Where there is no terminal to draw on: a line in so long, for the log that it goes to. */
+const LINE_EVERY_MS = 5000;
+const DRAW_EVERY_MS = 100;
+
+export interface Progress {
+  show: (progress: { done: number; total: number }) => void;
+  /** Leaves the last state on its line. */
+  end: () => void;
+}
+
+/** Shows on standard error how far a long task is. */
+export function createProgress({ terminal, now }: Pick<Cli, "terminal" | "now">, what: string): Progress {
+  const { redraw } = terminal;
+  const every = redraw === null ? LINE_EVERY_MS : DRAW_EVERY_MS;
+  let shownAt = redraw === null ? now() : 0;
+  let isDrawn = false;
+  return {
+    show: ({ done, total }) => {
+      if (now() - shownAt < every && (redraw === null || done < total)) return;
+      shownAt = now();
+      const share = total === 0 ? 1 : done / total;
+      const counts = `${formatCount(done)} of ${formatCount(total)} ${what} (${Math.floor(share * 100)} %)`;
+      if (redraw === null) return terminal.remark(counts);
+      const filled = Math.floor(share * BAR_CHARACTERS);
+      redraw(`[${"#".repeat(filled).padEnd(BAR_CHARACTERS, ".")}] ${counts}`);
+      isDrawn = true;
+    },
+    end: () => {
+      if (isDrawn) terminal.remark("");
+    },
+  };
+}
+
+/** `1,234,567`. */
+export function formatCount(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** `1 user`, `2 users`. */
+export function plural(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** `1 user and 2 sessions`. */
+export function formatCounts({ users, sessions }: { users: number; sessions: number }): string {
+  return `${plural(users, "user")} and ${plural(sessions, "session")}`;
+}
