@@ -1,6 +1,7 @@
 import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
 import { OPTIONS } from "../config.ts";
+import { BACKUP_COMMANDS } from "./backup.ts";
 import { type Cli, type Command, type Input, UsageError } from "./command.ts";
 import { COPY_COMMAND } from "./copy.ts";
 import { SERVE_COMMAND } from "./serve.ts";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   ...USER_COMMANDS,
   ...SESSION_COMMANDS,
   COPY_COMMAND,
+  ...BACKUP_COMMANDS,
   {
     name: "help",
     operand: "[COMMAND]",

@@ -1,0 +1,22 @@
+import { sql } from "kysely";
+import { DatabaseError } from "./error.ts";
+import type { Db } from "./open.ts";
+
+/** Every page, index and foreign key of an SQLite database. @throws DatabaseError where something is damaged */
+export async function requireSound(db: Db): Promise<void> {
+  const damage = [
+    ...(await listDamage(db, "integrity_check")),
+    ...(await sql`pragma foreign_key_check`.execute(db)).rows.map(() => "a session without its user"),
+  ];
+  if (damage.length > 0) throw new DatabaseError(`it is damaged (${damage[0]})`);
+}
+
+/**
+ * What SQLite finds wrong, in its words; empty where all is well.
+ *
+ * @param check `quick_check` does not compare indexes with their tables
+ */
+export async function listDamage(db: Db, check: "quick_check" | "integrity_check"): Promise<string[]> {
+  const { rows } = await sql<Record<string, string>>`pragma ${sql.raw(check)}`.execute(db);
+  return rows.flatMap((row) => Object.values(row)).filter((line) => line !== "ok");
+}
