@@ -124,3 +124,13 @@ export async function deleteEndedSessions(db: Db, lifetime: Lifetime): Promise<n
     .executeTakeFirst();
   return Number(result.numDeletedRows);
 }
+
+/** How many sessions are over, and their rows not deleted yet. */
+export async function countEndedSessions(db: Db, lifetime: Lifetime): Promise<number> {
+  const { count } = await db
+    .selectFrom("sessions")
+    .select(({ fn }) => fn.countAll().as("count"))
+    .where((row) => row.not(isLive(lifetime)(row)))
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}

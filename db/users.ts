@@ -135,3 +135,20 @@ export async function setActive(db: Db, userId: number, isActive: boolean): Prom
 export async function deleteUser(db: Db, userId: number): Promise<void> {
   await db.deleteFrom("users").where("id", "=", userId).execute();
 }
+
+/** Whether there is a superuser who may log in. */
+export async function hasActiveSuperuser(db: Db): Promise<boolean> {
+  const found = db.selectFrom("users").select("id").where("is_superuser", "=", 1).where("is_active", "=", 1);
+  return (await found.limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** How many users have a password that was hashed elsewhere, and not with argon2id: their next login replaces it. */
+export async function countForeignHashes(db: Db): Promise<number> {
+  const { count } = await db
+    .selectFrom("users")
+    .select(({ fn }) => fn.countAll().as("count"))
+    .where("password", "not like", "argon2$argon2id$%")
+    .where("password", "not like", "!%")
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}

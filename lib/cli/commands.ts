@@ -2,6 +2,7 @@ import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
 import { OPTIONS } from "../config.ts";
 import { BACKUP_COMMANDS } from "./backup.ts";
+import { CHECK_COMMAND } from "./check.ts";
 import { type Cli, type Command, type Input, UsageError } from "./command.ts";
 import { COPY_COMMAND } from "./copy.ts";
 import { SERVE_COMMAND } from "./serve.ts";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   ...SESSION_COMMANDS,
   COPY_COMMAND,
   ...BACKUP_COMMANDS,
+  CHECK_COMMAND,
   {
     name: "help",
     operand: "[COMMAND]",

@@ -1,0 +1,54 @@
+import { existsSync, statSync } from "node:fs";
+import { listDamage } from "./integrity.ts";
+import { findSchemaState, type SchemaState } from "./migrate.ts";
+import { type Db, openDatabase, sqliteFile } from "./open.ts";
+import { countEndedSessions, type Lifetime } from "./sessions.ts";
+import { countForeignHashes, hasActiveSuperuser } from "./users.ts";
+
+/** What is worth knowing about a database before people depend on it. */
+export interface Inspection {
+  schema: SchemaState;
+  /** SQLite files that others than their owner can read, or write. */
+  exposedFiles: string[];
+  /** What SQLite finds wrong with the file, in its words. */
+  damage: string[];
+  /** Null where the schema is not one that can be asked. */
+  content: { hasSuperuser: boolean; foreignHashes: number; endedSessions: number } | null;
+}
+
+/** To count the rows of a large table takes longer than any request may. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+
+/**
+ * Looks at a database: nothing is made, migrated or written.
+ *
+ * @param lifetime of the sessions that should be gone by now
+ * @throws DatabaseError or a driver's error where it cannot be opened
+ */
+export async function inspectDatabase(url: string, lifetime: Lifetime): Promise<Inspection> {
+  const file = sqliteFile(url);
+  const db = await openDatabase(url, { mayCreate: false, poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+  try {
+    const schema = await findSchemaState(db);
+    return {
+      schema,
+      exposedFiles: file === null ? [] : [file, `${file}-wal`].filter(isExposed),
+      damage: file === null ? [] : await listDamage(db, "quick_check"),
+      content: schema.kind === "current" ? await inspectContent(db, lifetime) : null,
+    };
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function inspectContent(db: Db, lifetime: Lifetime): Promise<Inspection["content"]> {
+  return {
+    hasSuperuser: await hasActiveSuperuser(db),
+    foreignHashes: await countForeignHashes(db),
+    endedSessions: await countEndedSessions(db, lifetime),
+  };
+}
+
+function isExposed(path: string): boolean {
+  return existsSync(path) && (statSync(path).mode & 0o077) !== 0;
+}

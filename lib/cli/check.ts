@@ -1,0 +1,60 @@
+import { DatabaseError } from "../../db/error.ts";
+import { inspectDatabase } from "../../db/inspect.ts";
+import { isOutage } from "../../db/outage.ts";
+import { type Config, ConfigError } from "../config.ts";
+import { type Cli, type Command, CommandError, type Input } from "./command.ts";
+import { configFindings, configMistakes, databaseFindings, type Finding, MEMORY_FINDING } from "./findings.ts";
+import { formatJson } from "./terminal.ts";
+
+/** A running server clears every hour; what is older than two has been left. */
+const UNCLEARED_AFTER_MS = 2 * 60 * 60 * 1000;
+
+export const CHECK_COMMAND: Command = {
+  name: "check",
+  operand: "",
+  options: { json: { type: "boolean", about: "Print JSON." } },
+  about: "Say what is wrong with the settings and the database, or unsafe in production. Changes nothing.",
+  more: "The exit code is 1 where something is wrong or unsafe, 0 where all is well or merely worth knowing.",
+  run: check,
+};
+
+async function check(cli: Cli, input: Input): Promise<void> {
+  const findings = await findAll(cli);
+  if (input.flags.has("json")) cli.terminal.print(formatJson(findings));
+  else for (const { level, message, mend } of findings) cli.terminal.print(line(level, message, mend));
+  const count = findings.filter(({ level }) => level !== "info").length;
+  if (count > 0) throw new CommandError(count === 1 ? "1 thing to mend." : `${count} things to mend.`);
+  if (!input.flags.has("json")) cli.terminal.print("Nothing to mend.");
+}
+
+function line(level: string, message: string, mend: string | null): string {
+  return `${level.padEnd(6)}  ${message}${mend === null ? "" : ` [${mend}]`}`.replace(/\p{C}/gu, "\ufffd");
+}
+
+async function findAll(cli: Cli): Promise<Finding[]> {
+  const config = readConfig(cli);
+  if (config instanceof ConfigError) return configMistakes(config.mistakes);
+  return [...configFindings(config), ...(await inspect(cli, config))];
+}
+
+function readConfig(cli: Cli): Config | ConfigError {
+  try {
+    return cli.config();
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+}
+
+async function inspect({ now }: Cli, { databaseUrl, sessionIdleSeconds }: Config): Promise<Finding[]> {
+  if (databaseUrl === "sqlite::memory:") return [MEMORY_FINDING];
+  try {
+    const lifetime = { now: now() - UNCLEARED_AFTER_MS, idleMs: sessionIdleSeconds * 1000 };
+    return databaseFindings(await inspectDatabase(databaseUrl, lifetime));
+  } catch (error) {
+    if (!(error instanceof Error) || !(error instanceof DatabaseError || isOutage(error) || "code" in error))
+      throw error;
+    const message = error instanceof DatabaseError ? error.message : `The database cannot be asked: ${error.message}.`;
+    return [{ level: "error", code: "database", message, mend: "DATABASE_URL" }];
+  }
+}

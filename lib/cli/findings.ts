@@ -1,0 +1,119 @@
+import type { Inspection } from "../../db/inspect.ts";
+import { schemaMistake } from "../../db/migrate.ts";
+import type { Config } from "../config.ts";
+import { isSameSite } from "../http/site.ts";
+import { plural } from "./progress.ts";
+
+/** Something about the settings or the database that is worth knowing in production. */
+export interface Finding {
+  /** `error`: it does not work. `unsafe`: it works, and should not be left so. `info`: good to know. */
+  level: "error" | "unsafe" | "info";
+  /** For machines; it stays the same when the words change. */
+  code: string;
+  message: string;
+  /** The setting, or the command, that mends it. */
+  mend: string | null;
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\]|.+\.localhost)$/;
+
+/** Every mistake that stops the start. */
+export function configMistakes(mistakes: string[]): Finding[] {
+  return mistakes.map((message) => {
+    const mend = /^[A-Z_]+/.exec(message)?.[0] ?? null;
+    return { level: "error", code: "setting", message, mend };
+  });
+}
+
+/** What the settings allow, and production should not. */
+export function configFindings(config: Config): Finding[] {
+  return [...publicUrlFindings(config), ...cookieFindings(config), ...originFindings(config)];
+}
+
+function publicUrlFindings({ publicUrl, secureCookies }: Config): Finding[] {
+  const common = { level: "unsafe", mend: "PUBLIC_URL" } as const;
+  if (publicUrl === null) {
+    const message = "PUBLIC_URL is not set: any Host is answered, and cookies are not Secure.";
+    return [{ ...common, code: "public_url_unset", message }];
+  }
+  if (secureCookies || LOOPBACK.test(new URL(publicUrl).hostname)) return [];
+  const message = `PUBLIC_URL is ${publicUrl}: without https, whoever is on the way can read passwords and sessions.`;
+  return [{ ...common, code: "public_url_http", message }];
+}
+
+function cookieFindings({ cookieDomain, secureCookies, sessionCookieName }: Config): Finding[] {
+  if (cookieDomain !== null) {
+    const message = `POSTERN_COOKIE_DOMAIN is set: every host of ${cookieDomain} can read and plant the session cookie.`;
+    return [{ level: "unsafe", code: "cookie_domain", message, mend: "POSTERN_COOKIE_DOMAIN" }];
+  }
+  if (!secureCookies || /^__host-/i.test(sessionCookieName)) return [];
+  const message = `The session cookie is named ${sessionCookieName}, without __Host-: sibling hosts can plant it.`;
+  return [{ level: "unsafe", code: "cookie_name", message, mend: "POSTERN_SESSION_COOKIE_NAME" }];
+}
+
+function originFindings({ publicUrl, trustedOrigins }: Config): Finding[] {
+  if (publicUrl === null) return [];
+  return [...trustedOrigins]
+    .filter((origin) => !isSameSite(origin, publicUrl))
+    .map((origin) => ({
+      level: "error",
+      code: "foreign_origin",
+      message: `POSTERN_TRUSTED_ORIGINS names ${origin}, of another site than ${publicUrl}: browsers never send it the cookies.`,
+      mend: "POSTERN_TRUSTED_ORIGINS",
+    }));
+}
+
+export function databaseFindings({ schema, exposedFiles, damage, content }: Inspection): Finding[] {
+  const exposed = exposedFiles.map(
+    (file): Finding => ({
+      level: "unsafe",
+      code: "file_mode",
+      message: `${file} can be read or written by others than its owner, and holds password hashes.`,
+      mend: `chmod 600 ${file}`,
+    }),
+  );
+  const damaged = damage.slice(0, 1).map(
+    (line): Finding => ({
+      level: "error",
+      code: "damaged",
+      message: `The database is damaged: ${line}.`,
+      mend: "restore",
+    }),
+  );
+  return [...schemaFindings(schema), ...damaged, ...exposed, ...(content === null ? [] : contentFindings(content))];
+}
+
+/** A database that ends with its process cannot be asked by another one. */
+export const MEMORY_FINDING: Finding = {
+  level: "error",
+  code: "memory",
+  message: "The database is in memory: every user and session is gone when the server stops.",
+  mend: "DATABASE_URL",
+};
+
+function schemaFindings(schema: Inspection["schema"]): Finding[] {
+  if (schema.kind === "current") return [];
+  const mistake = schemaMistake(schema);
+  if (mistake !== null) return [{ level: "error", code: schema.kind, message: mistake, mend: "DATABASE_URL" }];
+  const what =
+    schema.kind === "empty" ? "has no tables yet" : `is not up to date: ${schema.names.join(", ")} is missing`;
+  return [{ level: "error", code: "not_migrated", message: `The database ${what}.`, mend: "migrate" }];
+}
+
+function contentFindings(content: NonNullable<Inspection["content"]>): Finding[] {
+  const findings: Finding[] = [];
+  const { hasSuperuser, foreignHashes, endedSessions } = content;
+  if (!hasSuperuser) {
+    const message = "There is no superuser who may log in.";
+    findings.push({ level: "error", code: "no_superuser", message, mend: "createsuperuser" });
+  }
+  if (endedSessions > 0) {
+    const message = `Still stored, though over for hours: ${plural(endedSessions, "session")}. No server has cleared them.`;
+    findings.push({ level: "error", code: "sessions_not_cleared", message, mend: "clearsessions" });
+  }
+  if (foreignHashes > 0) {
+    const message = `With imported password hashes, not argon2id: ${plural(foreignHashes, "user")}. The next login replaces each.`;
+    findings.push({ level: "info", code: "foreign_hashes", message, mend: null });
+  }
+  return findings;
+}
