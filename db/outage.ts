@@ -5,19 +5,31 @@
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";
-  const sqliteCode = "errcode" in error ? Number(error.errcode) & 0xff : 0;
   return (
     SQLITE_NAMES.test(code) ||
-    SQLITE_CODES.has(sqliteCode) ||
+    SQLITE_CODES.has(sqliteCode(error)) ||
     SYSTEM_CODES.test(code) ||
     POSTGRES_CODES.test(code) ||
     POSTGRES_MESSAGES.test(error.message)
   );
 }
 
+/** Whether another process holds SQLite's write lock. */
+export function isBusy(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ("code" in error && /^SQLITE_BUSY/.test(String(error.code))) || sqliteCode(error) === SQLITE_BUSY;
+}
+
+/** The primary result code that `node:sqlite` gives; 0 where there is none. */
+function sqliteCode(error: Error): number {
+  return "errcode" in error ? Number(error.errcode) & 0xff : 0;
+}
+
+const SQLITE_BUSY = 5;
+
 /** https://www.sqlite.org/rescode.html, extended codes included; as Bun names them, and as Node and Deno number them. */
 const SQLITE_NAMES = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|READONLY|PROTOCOL|NOMEM)/;
-const SQLITE_CODES = new Set([5, 6, 7, 8, 10, 13, 14, 15]);
+const SQLITE_CODES = new Set([SQLITE_BUSY, 6, 7, 8, 10, 13, 14, 15]);
 
 const SYSTEM_CODES =
   /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;

@@ -1,14 +1,16 @@
 import type { Database } from "bun:sqlite";
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { type Dialect, SqliteAdapter } from "kysely";
+import type { SQLInputValue } from "node:sqlite";
+import { type Dialect, SqliteAdapter, SqliteDialect, type SqliteStatement } from "kysely";
 import { DatabaseError } from "./error.ts";
+import { waitForWriteLock } from "./write-lock.ts";
 
 /** A new file holds password hashes: its owner's business. SQLite gives the files beside it the same mode. */
 const OWNER_ONLY = 0o600;
 
-/** How long a statement waits for another process's write before it fails. */
-const BUSY_TIMEOUT_MS = 5000;
+/** How long opening waits for another process's write. After that nothing waits in SQLite, where it stops the process. */
+const OPENING_TIMEOUT_MS = 5000;
 
 /**
  * @param path a file; `:memory:` for a database that ends with the process
@@ -16,16 +18,23 @@ const BUSY_TIMEOUT_MS = 5000;
  * @throws DatabaseError
  */
 export async function createSqliteDialect(path: string, { mayCreate }: { mayCreate: boolean }): Promise<Dialect> {
-  const { BunSqliteDialect } = await import("kysely-bun-sqlite");
   if (!mayCreate && path !== ":memory:" && !existsSync(path)) {
     throw new DatabaseError(`There is no database at ${resolve(path)}: serve, migrate and createsuperuser make one.`);
   }
-  const database = await openFile(path);
-  return new (class extends BunSqliteDialect {
-    override createAdapter() {
-      return new TransactionalSqliteAdapter();
-    }
-  })({ database });
+  const { dialect } = await openFile(path);
+  return waitForWriteLock({
+    createDriver: () => dialect.createDriver(),
+    createAdapter: () => new TransactionalSqliteAdapter(),
+    createQueryCompiler: () => dialect.createQueryCompiler(),
+    createIntrospector: (db) => dialect.createIntrospector(db),
+  });
+}
+
+/** An open file, whichever runtime's driver has opened it. */
+interface SqliteFile {
+  dialect: Dialect;
+  run: (sql: string) => void;
+  close: () => void;
 }
 
 /** SQLite runs DDL in transactions; Kysely's adapter says it does not, which would leave a failed migration half done. */
@@ -35,21 +44,28 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
   }
 }
 
-async function openFile(path: string) {
+async function openFile(path: string): Promise<SqliteFile> {
+  let file: SqliteFile | undefined;
   try {
     if (path !== ":memory:" && !existsSync(path)) makeFile(path);
-    const database = await createCachingDatabase(path);
-    database.run(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`); // First, so that the next ones wait too.
-    database.run("pragma journal_mode = wal");
-    database.run("pragma synchronous = full"); // An acknowledged logout survives a power cut.
-    database.run("pragma foreign_keys = on");
-    // Asks for the write lock: a file that can only be read is found out now, not at the first login.
-    database.run("begin immediate");
-    database.run("rollback");
-    return database;
+    file = await (process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path));
+    prepareFile(file);
+    return file;
   } catch (error) {
+    file?.close();
     throw new DatabaseError(`Cannot open the database ${path}: ${explain(path, error)}.`, { cause: error });
   }
+}
+
+function prepareFile({ run }: SqliteFile): void {
+  run(`pragma busy_timeout = ${OPENING_TIMEOUT_MS}`); // First, so that the next ones wait too.
+  run("pragma journal_mode = wal");
+  run("pragma synchronous = full"); // An acknowledged logout survives a power cut.
+  run("pragma foreign_keys = on");
+  // Asks for the write lock: a file that can only be read is found out now, not at the first login.
+  run("begin immediate");
+  run("rollback");
+  run("pragma busy_timeout = 0");
 }
 
 /** Not opened where another process was first: to close it would drop the locks that this process holds on it. */
@@ -61,26 +77,61 @@ function makeFile(path: string): void {
   }
 }
 
-/** A database that compiles each SQL text once, and begins every transaction as a writer. */
-async function createCachingDatabase(path: string): Promise<Database> {
+async function openWithBun(path: string): Promise<SqliteFile> {
   const { Database } = await import("bun:sqlite");
+  const { BunSqliteDialect } = await import("kysely-bun-sqlite");
   const database = new Database(path, { create: true, readwrite: true });
-  const compile = database.prepare.bind(database);
-  const statements = new Map<string, ReturnType<typeof compile>>();
-  const prepare = (sql: string) => {
+  const statements = createStatementCache(database.prepare.bind(database), (statement) => statement.finalize());
+  // The cast gives back the generic row type, a claim that nothing checks at run time either way.
+  database.prepare = statements.prepare as Database["prepare"];
+  const close = database.close.bind(database);
+  database.close = () => {
+    statements.clear(); // Or the file stays open.
+    close();
+  };
+  const dialect = new BunSqliteDialect({ database });
+  return { dialect, run: (sql) => database.run(sql), close: () => database.close() };
+}
+
+/** With the SQLite of `node:` modules, which Deno has too. */
+async function openWithNode(path: string): Promise<SqliteFile> {
+  const { DatabaseSync } = await import("node:sqlite");
+  const database = new DatabaseSync(path);
+  const compile = (sql: string): SqliteStatement => {
+    const statement = database.prepare(sql);
+    // Kysely hands on what our queries are made of, strings, numbers and nulls, and knows of no narrower type.
+    const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+    return {
+      reader: statement.columns().length > 0,
+      all: (parameters) => statement.all(...values(parameters)),
+      run: (parameters) => statement.run(...values(parameters)),
+      iterate: (parameters) => statement.iterate(...values(parameters)),
+    };
+  };
+  const { prepare, clear } = createStatementCache(compile, () => {});
+  const close = () => {
+    clear();
+    database.close();
+  };
+  return { dialect: new SqliteDialect({ database: { prepare, close } }), run: (sql) => database.exec(sql), close };
+}
+
+/** Compiles each SQL text once, and begins every transaction as a writer. */
+function createStatementCache<S>(compile: (sql: string) => S, discard: (statement: S) => void) {
+  const statements = new Map<string, S>();
+  const clear = () => {
+    for (const statement of statements.values()) discard(statement);
+    statements.clear();
+  };
+  const prepare = (sql: string): S => {
+    // A statement of node:sqlite that outlives a change of its table returns the columns of before.
+    if (/^(create|alter|drop)\b/i.test(sql)) clear();
     // A deferred transaction fails, unwaited, when it turns writer after another process wrote.
     const statement = statements.get(sql) ?? compile(sql === "begin" ? "begin immediate" : sql);
     statements.set(sql, statement);
     return statement;
   };
-  // The cast gives back the generic row type, a claim that nothing checks at run time either way.
-  database.prepare = prepare as Database["prepare"];
-  const close = database.close.bind(database);
-  database.close = () => {
-    for (const statement of statements.values()) statement.finalize(); // Or the file stays open.
-    close();
-  };
-  return database;
+  return { prepare, clear };
 }
 
 function explain(path: string, error: unknown): string {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { App } from "../lib/app.ts";
-import { bun } from "../lib/runtime/bun.ts";
+import { loadRuntime } from "../lib/runtime/load.ts";
 import type { Listener } from "../lib/runtime/runtime.ts";
 import exchanges from "./fixtures/drf/exchanges.json" with { type: "json" };
 import type { Recording } from "./support/recording.ts";
@@ -14,9 +14,9 @@ describe("every exchange recorded from Django is answered the same, or differs b
   let app: App;
   let listener: Listener;
 
-  before(() => {
+  before(async () => {
     const options = { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 30 };
-    listener = bun.listen((request, peer) => app(request, peer), options);
+    listener = (await loadRuntime()).listen((request, peer) => app(request, peer), options);
   });
   after(async () => {
     await listener.stop();

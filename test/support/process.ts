@@ -10,8 +10,14 @@ import { environment } from "../../lib/config.ts";
 /** The repository. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
+const IS_DENO = process.versions["deno"] !== undefined;
+
 /** Runs the program from its source, with the runtime that runs the tests. */
-export const FROM_SOURCE: readonly string[] = [process.execPath, join(ROOT, "server.ts")];
+export const FROM_SOURCE: readonly string[] = [
+  process.execPath,
+  ...(IS_DENO ? ["run", "-A", "--no-lock"] : []),
+  join(ROOT, "server.ts"),
+];
 
 /** How a program ended. */
 export interface Result {

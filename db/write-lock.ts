@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult, TransactionSettings } from "kysely";
+import { isBusy } from "./outage.ts";
+
+/** How long a statement or a transaction waits for another process's write before it fails, in sleeps alone. */
+const MAX_WAIT_MS = 5000;
+
+/** Most writes are over in a few milliseconds; while a long one lasts, it is asked for twenty times a second. */
+const FIRST_SLEEP_MS = 2;
+const LONGEST_SLEEP_MS = 50;
+
+/**
+ * A dialect that waits for SQLite's write lock asleep. The drivers are synchronous: were SQLite itself to wait
+ * (`busy_timeout`), nothing else would be answered meanwhile. What waits holds nothing, so that reads go by.
+ *
+ * @param dialect one whose connections do not wait, and whose transactions ask for the lock when they begin
+ */
+export function waitForWriteLock(dialect: Dialect): Dialect {
+  return {
+    createDriver: () => new WaitingDriver(dialect.createDriver()),
+    createAdapter: () => dialect.createAdapter(),
+    createQueryCompiler: () => dialect.createQueryCompiler(),
+    createIntrospector: (db) => dialect.createIntrospector(db),
+  };
+}
+
+/**
+ * The driver below hands out its only connection to one at a time. Here, it is taken for a statement, or from the
+ * beginning of a transaction to its end.
+ */
+class WaitingDriver implements Driver {
+  readonly #driver: Driver;
+  /** The connection of each transaction under way. */
+  readonly #held = new Map<DatabaseConnection, DatabaseConnection>();
+
+  constructor(driver: Driver) {
+    this.#driver = driver;
+  }
+
+  init(): Promise<void> {
+    return this.#driver.init();
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    const connection: DatabaseConnection = {
+      executeQuery: (query) => this.#execute(connection, query),
+      streamQuery: (query, chunkSize) => this.#stream(connection, query, chunkSize),
+    };
+    return connection;
+  }
+
+  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    const held = this.#held.get(connection);
+    if (held === undefined) return;
+    this.#held.delete(connection);
+    await this.#driver.releaseConnection(held);
+  }
+
+  beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    return patiently(async () => {
+      const taken = await this.#driver.acquireConnection();
+      try {
+        await this.#driver.beginTransaction(taken, settings);
+      } catch (error) {
+        await this.#driver.releaseConnection(taken);
+        throw error;
+      }
+      this.#held.set(connection, taken);
+    });
+  }
+
+  commitTransaction(connection: DatabaseConnection): Promise<void> {
+    return this.#driver.commitTransaction(this.#held.get(connection) ?? connection);
+  }
+
+  rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    return this.#driver.rollbackTransaction(this.#held.get(connection) ?? connection);
+  }
+
+  destroy(): Promise<void> {
+    return this.#driver.destroy();
+  }
+
+  async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
+    const held = this.#held.get(connection);
+    if (held !== undefined) return held.executeQuery<R>(query);
+    return patiently(async () => {
+      const taken = await this.#driver.acquireConnection();
+      try {
+        return await taken.executeQuery<R>(query);
+      } finally {
+        await this.#driver.releaseConnection(taken);
+      }
+    });
+  }
+
+  async *#stream<R>(connection: DatabaseConnection, query: CompiledQuery, chunkSize?: number) {
+    const held = this.#held.get(connection);
+    const taken = held ?? (await this.#driver.acquireConnection());
+    try {
+      yield* taken.streamQuery<R>(query, chunkSize);
+    } finally {
+      if (held === undefined) await this.#driver.releaseConnection(taken);
+    }
+  }
+}
+
+/** Tries, and sleeps and tries again while the lock is another's. */
+async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+  let waitedMs = 0;
+  let sleepMs = FIRST_SLEEP_MS;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isBusy(error) || waitedMs >= MAX_WAIT_MS) throw error;
+    }
+    await sleep(sleepMs);
+    waitedMs += sleepMs;
+    sleepMs = Math.min(2 * sleepMs, LONGEST_SLEEP_MS);
+  }
+}
