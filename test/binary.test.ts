@@ -9,10 +9,11 @@ import { findUser, setPassword } from "../db/users.ts";
 import manifest from "../package.json" with { type: "json" };
 import hashes from "./fixtures/django-hashes.json" with { type: "json" };
 import { createSandbox, login, profile, ROOT, type Sandbox } from "./support/process.ts";
+import { onlyOnBun } from "./support/runtime.ts";
 
 const BUILD = { timeout: 120_000 };
 
-describe("the one-file program", () => {
+describe("the one-file program", onlyOnBun("the one-file program is made by Bun and holds Bun"), () => {
   let folder = "";
   let sandbox: Sandbox;
   // Nothing to be found there: no bun, no node_modules.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { bun } from "../lib/runtime/bun.ts";
+import { loadRuntime } from "../lib/runtime/load.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { exchange } from "./support/raw-http.ts";
 import { createTestApp } from "./support/test-app.ts";
@@ -184,7 +184,7 @@ describe("a body", () => {
 
 test("a slow body over a real connection is answered, not cut off", { timeout: 20_000 }, async () => {
   const { app } = await setUp({ POSTERN_BODY_TIMEOUT_SECONDS: "1" });
-  const listener = bun.listen(app, { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 10 });
+  const listener = (await loadRuntime()).listen(app, { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 10 });
   const head = "POST /login/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
   const response = await exchange(listener.port, new TextEncoder().encode(head), false);
   assert.deepEqual(

@@ -4,11 +4,9 @@ import { describe, test } from "node:test";
 import { COMMANDS } from "../lib/cli/commands.ts";
 import { OPTIONS } from "../lib/config.ts";
 import manifest from "../package.json" with { type: "json" };
-import { createSandbox } from "./support/process.ts";
+import { createSandbox, PROGRAM } from "./support/process.ts";
 
 const PROCESSES = { timeout: 60_000 };
-
-const PROGRAM = "bun run server.ts";
 
 describe("help", () => {
   test("lists every command, its other name and its operand", PROCESSES, async () => {

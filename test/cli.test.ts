@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { COMMANDS } from "../lib/cli/commands.ts";
-import { createSandbox, login, profile, type Sandbox, type Server } from "./support/process.ts";
+import { createSandbox, login, PROGRAM, profile, type Sandbox, type Server } from "./support/process.ts";
 import { exchange } from "./support/raw-http.ts";
 
 const PROCESSES = { timeout: 60_000 };
@@ -236,7 +236,7 @@ describe("the database", () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve();
     const { remark } = await server.event("no_users");
-    assert.equal(remark, "There are no users yet. Make the first: bun run server.ts createsuperuser");
+    assert.equal(remark, `There are no users yet. Make the first: ${PROGRAM} createsuperuser`);
     await server.stop();
     await sandbox.run(["createsuperuser", "alice", "--password-stdin"], { input: PASSWORD });
     const next = await sandbox.serve();

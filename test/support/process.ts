@@ -6,18 +6,20 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Db, openDatabase } from "../../db/open.ts";
 import { environment } from "../../lib/config.ts";
+import { IS_DENO } from "./runtime.ts";
 
 /** The repository. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-const IS_DENO = process.versions["deno"] !== undefined;
-
 /** Runs the program from its source, with the runtime that runs the tests. */
 export const FROM_SOURCE: readonly string[] = [
   process.execPath,
-  ...(IS_DENO ? ["run", "-A", "--no-lock"] : []),
+  ...(IS_DENO ? ["run", "-A"] : []),
   join(ROOT, "server.ts"),
 ];
+
+/** How that program calls itself. */
+export const PROGRAM = IS_DENO ? "deno run -A server.ts" : "bun run server.ts";
 
 /** How a program ended. */
 export interface Result {
@@ -148,7 +150,9 @@ async function listening(running: Running): Promise<Server> {
     events,
     event,
     stop: (signal = "SIGTERM") => {
-      running.child.kill(signal);
+      const { pid, exitCode } = running.child;
+      // Where `child.kill` is called, Deno has it ended by that signal, however it ends.
+      if (pid !== undefined && exitCode === null) process.kill(pid, signal);
       return running.ended;
     },
   };

@@ -1,0 +1,14 @@
+/** Whether the tests run on Deno; else, on Bun. */
+export const IS_DENO = process.versions["deno"] !== undefined;
+
+/** For a test of what only Bun does: on Deno it is reported as skipped, and a line says why. */
+export function onlyOnBun(reason: string): { skip: boolean } {
+  if (IS_DENO) process.stdout.write(`Not run on Deno: ${reason}\n`);
+  return { skip: IS_DENO };
+}
+
+/** For a test that needs Deno beside Bun, which is in the packages: on Bun it is reported as skipped, with a line. */
+export function onlyOnDeno(reason: string): { skip: boolean } {
+  if (!IS_DENO) process.stdout.write(`Not run on Bun: ${reason}\n`);
+  return { skip: !IS_DENO };
+}
