@@ -1,4 +1,10 @@
+import { type Networks, parseNetworks } from "./client.ts";
 import { isHost } from "./http/address.ts";
+
+export interface SocketAddress {
+  hostname: string;
+  port: number;
+}
 
 interface Option<T> {
   /** The environment variable. */
@@ -98,6 +104,40 @@ export const OPTIONS = {
       "Origins of front ends on sibling hosts (of the same site, or browsers keep the cookies back): " +
       "they pass the cross-site check and get CORS with credentials.",
   } satisfies Option<ReadonlySet<string>>,
+  trustedProxies: {
+    name: "POSTERN_TRUSTED_PROXIES",
+    default: "",
+    parse: parseNetworks,
+    expected: "addresses and networks such as 127.0.0.1, 10.0.0.0/8 or fd00::/8, with commas between them",
+    about:
+      "Reverse proxies whose X-Forwarded-For, -Proto and -Host are believed; from anybody else they are ignored. " +
+      "They must set these headers themselves, and the last one must not pass a client's own X-Forwarded-Host on.",
+  } satisfies Option<Networks>,
+  opsAddress: {
+    name: "POSTERN_OPS_ADDRESS",
+    default: null,
+    parse: parseAddressAndPort,
+    expected: "an address and a port, such as 127.0.0.1:9464 or [::1]:9464",
+    about:
+      "Where `/healthz`, `/readyz` and `/metrics` are answered, and nothing else is. Unset, they are answered beside the " +
+      "rest: the first two to everybody, `/metrics` only to clients on this machine (loopback) that no proxy speaks for.",
+  } satisfies Option<SocketAddress>,
+  shutdownSeconds: {
+    name: "POSTERN_SHUTDOWN_SECONDS",
+    default: "10",
+    parse: (text) => parseInteger(text, 0, 3600),
+    expected: "a whole number from 0 to 3600",
+    about: "How long requests under way may take to finish when the server is told to stop.",
+  } satisfies Option<number>,
+  shutdownDelaySeconds: {
+    name: "POSTERN_SHUTDOWN_DELAY_SECONDS",
+    default: "0",
+    parse: (text) => parseInteger(text, 0, 3600),
+    expected: "a whole number from 0 to 3600",
+    about:
+      "How long the server goes on as before when it is told to stop, but for `/readyz`, which answers 503: " +
+      "time for a load balancer to look elsewhere.",
+  } satisfies Option<number>,
   bodyTimeoutSeconds: {
     name: "POSTERN_BODY_TIMEOUT_SECONDS",
     default: "10",
@@ -208,6 +248,13 @@ function parseOrigin(text: string): string | null {
   const match = /^(https?):\/\/([^/]+)\/?$/i.exec(text);
   if (!match?.[2] || !isHost(match[2]) || !URL.canParse(text)) return null;
   return new URL(text).origin;
+}
+
+/** `host:port`; an IPv6 address in brackets, which the result is without. */
+function parseAddressAndPort(text: string): SocketAddress | null {
+  const [, hostname = "", digits = ""] = /^(.+):(\d+)$/.exec(text) ?? [];
+  const port = parseInteger(digits, 0, 65535);
+  return port === null || !isHost(hostname) ? null : { hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port };
 }
 
 function parseOrigins(text: string): ReadonlySet<string> | null {
