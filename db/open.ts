@@ -1,4 +1,4 @@
-import { Kysely, type Transaction } from "kysely";
+import { Kysely, sql, type Transaction } from "kysely";
 import { createPostgresDialect } from "./postgres.ts";
 import type { Schema } from "./schema.ts";
 import { createSqliteDialect } from "./sqlite.ts";
@@ -44,4 +44,9 @@ export function isPostgresUrl(url: string): boolean {
  */
 export function transaction<T>(db: Db, work: (db: Transaction<Schema>) => Promise<T>): Promise<T> {
   return db.transaction().execute(work);
+}
+
+/** Asks the database for nothing. @throws Error where it does not answer */
+export async function ping(db: Db): Promise<void> {
+  await sql`select 1`.execute(db);
 }

@@ -1,4 +1,4 @@
-import type { ExpressionBuilder, Selectable } from "kysely";
+import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import type { Db } from "./open.ts";
 import type { Instant, Schema, SessionsTable } from "./schema.ts";
 import { toUser, type User } from "./users.ts";
@@ -89,6 +89,27 @@ export async function listLiveSessions(db: Db, userId: number, lifetime: Lifetim
     .orderBy("last_seen_at", "desc")
     .execute();
   return rows.map(toSession);
+}
+
+/**
+ * How many sessions are live, from the indexes of two columns alone: those in use, without the few of them that have
+ * expired and whose rows are not gone yet. It reads no row but of those few, so a million sessions are counted in
+ * milliseconds.
+ */
+export async function countLiveSessions(db: Db, { now, idleMs }: Lifetime): Promise<number> {
+  const row = await db
+    .selectNoFrom((select) => {
+      const count = select.selectFrom("sessions").select(({ fn }) => fn.countAll<number>().as("count"));
+      const inUse = count.where("last_seen_at", ">", now - idleMs).where("last_seen_at", "<=", now + MAX_CLOCK_STEP_MS);
+      const expired = count
+        .where("expires_at", "<=", now)
+        // The plus keeps SQLite from choosing this column's index, and with it every row in use.
+        .where(sql`+last_seen_at`, ">", now - idleMs)
+        .where(sql`+last_seen_at`, "<=", now + MAX_CLOCK_STEP_MS);
+      return select(inUse, "-", expired).as("live");
+    })
+    .executeTakeFirstOrThrow();
+  return row.live ?? 0;
 }
 
 /** Notes that a session was used; of several at once, one writes. */
