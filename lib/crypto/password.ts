@@ -1,6 +1,6 @@
 import { hash as hashArgon2 } from "@node-rs/argon2";
 import { readHash } from "./foreign-hash.ts";
-import { createLine } from "./line.ts";
+import { createLine, type WaitWatch } from "./line.ts";
 
 /** `replacement`, where there is one, is the same password hashed as we hash today, to be stored in place of the old. */
 export type PasswordCheck = { right: false } | { right: true; replacement: string | null };
@@ -22,6 +22,7 @@ export interface PasswordOptions {
   atOnce: number;
   /** How many may wait their turn before the next is refused. */
   waiting: number;
+  watch?: WaitWatch;
   argon2?: Argon2Parameters;
 }
 
@@ -41,8 +42,8 @@ export const MAX_PASSWORD_BYTES = 4096;
  * Stores passwords as Django would with argon2 (`argon2$argon2id$v=19$m=…`), so that a database can go back; reads
  * whatever Django wrote. Text is hashed as it came: no normalisation, or imported hashes would not verify.
  */
-export function createPasswords({ atOnce, waiting, argon2 = ARGON2 }: PasswordOptions): Passwords {
-  const enter = createLine(atOnce, waiting);
+export function createPasswords({ atOnce, waiting, watch, argon2 = ARGON2 }: PasswordOptions): Passwords {
+  const enter = createLine(atOnce, waiting, watch);
   const { memoryCost, timeCost, parallelism } = argon2;
   const current = `argon2$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`;
   // Argon2id is the library's default algorithm; its own enum cannot be imported by a bundler.

@@ -13,6 +13,14 @@ export function generateToken(): string {
   return encodeBase32LowerCaseNoPadding(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
 }
 
+/** 80 bits: enough that no two requests share one, and short enough to read out. */
+const REQUEST_ID_BYTES = 10;
+
+/** A new name for a request, 16 characters `[a-z2-7]`. No secret. */
+export function generateRequestId(): string {
+  return encodeBase32LowerCaseNoPadding(crypto.getRandomValues(new Uint8Array(REQUEST_ID_BYTES)));
+}
+
 /** What is stored of a token: its SHA-256 in hex. 160 random bits need no salt and no slow hash. */
 export function hashToken(token: string): string {
   return encodeHexLowerCase(sha256(utf8.encode(token)));
