@@ -4,6 +4,7 @@ import { parseEnv } from "node:util";
 import { run } from "./lib/cli/run.ts";
 import { createTerminal } from "./lib/cli/terminal.ts";
 import { environment } from "./lib/config.ts";
+import { createOutput } from "./lib/output.ts";
 import { loadRuntime } from "./lib/runtime/load.ts";
 
 const isDeno = process.versions["deno"] !== undefined;
@@ -14,7 +15,7 @@ process.exitCode = await run({
   program: programName(),
   terminal: createTerminal(),
   runtime: await loadRuntime(),
-  write: (line) => process.stdout.write(line),
+  output: createOutput(process.stdout),
 });
 
 /** What to type before a command to run this program again. */

@@ -1,59 +1,69 @@
 import { isOutage } from "../db/outage.ts";
 import { describe, json, preflight, redirectToSlash } from "./answer.ts";
-import { type Context, createContext, type Peer, type Services } from "./context.ts";
+import { clientOf } from "./client.ts";
+import { type Context, createContext, type Entrance, type Peer, type Services } from "./context.ts";
+import { generateRequestId } from "./crypto/token.ts";
 import { requireOwnOrigin } from "./csrf.ts";
 import { decodePath, isHost, parseTarget, type Target } from "./http/address.ts";
 import { parseCookies } from "./http/cookie.ts";
 import { negotiate } from "./http/negotiate.ts";
 import { describeError } from "./log.ts";
 import { Problem } from "./problem.ts";
-import { createRouter, type Endpoint, routeFor } from "./router.ts";
-import { ROUTES } from "./routes.ts";
+import { type Progress, record } from "./record.ts";
+import { createRouter, type Endpoint, type Router, routeFor } from "./router.ts";
+import { isOperational, ROUTES } from "./routes.ts";
 import { dropDeadCookie, findCurrent } from "./session.ts";
 
 /** When to come back while the database is gone: it is asked anew at every request. */
 const OUTAGE_SECONDS = 5;
 
+const PROXY_REMARK =
+  "Headers of a reverse proxy are ignored, since it is none that POSTERN_TRUSTED_PROXIES names. " +
+  "Name its address there if it is yours.";
+
 /** The one handler: from a request to its answer. Never rejects. */
 export type App = (request: Request, peer: Peer) => Promise<Response>;
 
-/** How far a request got, for the headers and the log line of its answer. */
-interface Progress {
-  endpoint: Endpoint | null;
-  /** Whether its session was looked up. */
-  sessionRead: boolean;
-}
+/** What a client may name its request. */
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-export function createApp(services: Services): App {
-  const findEndpoint = createRouter(ROUTES);
+/** @param entrance which listener it is for: where operators have their own, each answers its own rows alone */
+export function createApp(services: Services, entrance: Entrance = "public"): App {
+  const { config, now } = services;
+  const isSplit = config.opsAddress !== null;
+  const findEndpoint = createRouter(
+    ROUTES.filter((row) => !isSplit || isOperational(row) === (entrance === "operators")),
+  );
+  let isProxyRemarked = entrance === "operators";
   return async (request, peer) => {
-    const startedAt = services.now();
-    const context = createContext(services, request, peer, parseCookies(request.headers.get("cookie")));
-    const progress: Progress = { endpoint: null, sessionRead: false };
-    const response = await answer(context, progress, findEndpoint).catch((error) => refuse(context, error));
+    const startedAt = now();
+    const { headers } = request;
+    const sentId = headers.get("x-request-id") ?? "";
+    const requestId = REQUEST_ID.test(sentId) ? sentId : generateRequestId();
+    const client = clientOf(headers, peer.address, config);
+    if (client.isProxyIgnored && !isProxyRemarked) {
+      isProxyRemarked = true;
+      services.log("warning", "proxy_not_trusted", { peer: client.address, remark: PROXY_REMARK });
+    }
+    const cookies = parseCookies(headers.get("cookie"));
+    const context = createContext({ services, request, requestId, peer, client, entrance, cookies });
+    const progress: Progress = { endpoint: null, sessionRead: false, problem: null };
+    const response = await answer(context, progress, findEndpoint).catch((error) => refuse(context, progress, error));
     finish(context, progress, response);
-    services.log("info", "request", {
-      method: request.method,
-      route: progress.endpoint?.path ?? null,
-      status: response.status,
-      ms: services.now() - startedAt,
-    });
+    record(context, progress, { status: response.status, ms: now() - startedAt });
     return response;
   };
 }
 
 /** The stations of a request, in Django's order: the first that objects answers. */
-async function answer(
-  context: Context,
-  progress: Progress,
-  findEndpoint: (path: string) => Endpoint | undefined,
-): Promise<Response> {
+async function answer(context: Context, progress: Progress, findEndpoint: Router): Promise<Response> {
   const { request } = context;
-  requireHost(context);
   const target = parseTarget(request.url);
   const path = decodePath(target.path);
+  const endpoint = path === null ? undefined : findEndpoint(path);
+  if (endpoint?.routes.every(isOperational)) return answerOperator(context, progress, endpoint);
+  requireHost(context);
   if (path === null) throw new Problem("not_found");
-  const endpoint = findEndpoint(path);
   if (endpoint === undefined) {
     if (findEndpoint(`${path}/`) === undefined) throw new Problem("not_found");
     return redirectToSlash(`${path}/`, target.query, request.method);
@@ -64,17 +74,28 @@ async function answer(
   progress.sessionRead = true;
   context.current = await findCurrent(context);
   await requireOwnOrigin(context);
-  const route = routeFor(endpoint, request.method);
+  return dispatch(context, endpoint);
+}
+
+/** Whom the guard refuses is not shown that there is anything. */
+function answerOperator(context: Context, progress: Progress, endpoint: Endpoint): Response | Promise<Response> {
+  for (const { admit } of endpoint.routes) admit(context);
+  progress.endpoint = endpoint;
+  return dispatch(context, endpoint);
+}
+
+function dispatch(context: Context, endpoint: Endpoint): Response | Promise<Response> {
+  const { method } = context.request;
+  const route = routeFor(endpoint, method);
   if (route) return route.answer(context);
   // Whom the endpoint's first row does not admit is not told which methods there are.
   endpoint.routes[0]?.admit(context);
-  if (request.method === "OPTIONS") return describe(context, endpoint);
-  throw new Problem("method_not_allowed", { values: { method: request.method } });
+  if (method === "OPTIONS") return describe(context, endpoint);
+  throw new Problem("method_not_allowed", { values: { method } });
 }
 
 /** Where the public origin is known, a request for another host is not for us (host header attacks). */
-function requireHost({ request, services: { config } }: Context): void {
-  const host = request.headers.get("host");
+function requireHost({ client: { host }, services: { config } }: Context): void {
   if (host !== null && !isHost(host)) throw new Problem("bad_host");
   if (config.publicUrl === null) return;
   const { host: own, protocol } = new URL(config.publicUrl);
@@ -100,17 +121,20 @@ function isTrustedPreflight(context: Context): boolean {
 }
 
 /** A Problem is what the client is told; any other error is ours, told to the log alone. */
-function refuse(context: Context, error: unknown): Response {
-  const problem = problemOf(error, context.services);
+function refuse(context: Context, progress: Progress, error: unknown): Response {
+  const problem = problemOf(error, context);
+  progress.problem = problem.code;
   const response = json(context, problem.body, problem.status);
   if (problem.retryAfterSeconds !== null) response.headers.set("Retry-After", String(problem.retryAfterSeconds));
   return response;
 }
 
-function problemOf(error: unknown, { log }: Services): Problem {
+function problemOf(error: unknown, { requestId, services: { log, metrics } }: Context): Problem {
   if (error instanceof Problem) return error;
   const isPassing = isOutage(error);
-  log("error", isPassing ? "database_unavailable" : "unexpected_error", describeError(error));
+  if (isPassing) metrics.databaseFailed();
+  const fields = { request_id: requestId, ...describeError(error) };
+  log("error", isPassing ? "database_unavailable" : "unexpected_error", fields);
   return isPassing
     ? new Problem("unavailable", { values: { seconds: OUTAGE_SECONDS }, retryAfterSeconds: OUTAGE_SECONDS })
     : new Problem("server_error");
@@ -128,6 +152,7 @@ const HEADERS = {
 
 function finish(context: Context, { endpoint, sessionRead }: Progress, { headers }: Response): void {
   for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+  headers.set("X-Request-Id", context.requestId);
   if (endpoint) headers.set("Allow", endpoint.allow);
   dropDeadCookie(context, sessionRead);
   for (const cookie of context.setCookies) headers.append("Set-Cookie", cookie);

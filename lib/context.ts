@@ -1,11 +1,14 @@
 import type { Db } from "../db/open.ts";
 import type { Session } from "../db/sessions.ts";
 import type { User } from "../db/users.ts";
+import type { Client } from "./client.ts";
 import type { Config } from "./config.ts";
 import type { Passwords } from "./crypto/password.ts";
 import { type Data, readData } from "./http/body.ts";
 import type { Representation } from "./http/negotiate.ts";
 import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { ProblemCode } from "./problem.ts";
 
 /** What the application stands on. Handed in, so that a test can turn the clock. */
 export interface Services {
@@ -13,27 +16,53 @@ export interface Services {
   db: Db;
   passwords: Passwords;
   log: Log;
+  metrics: Metrics;
+  /** Log lines that could not be written. */
+  droppedLines: () => number;
+  /** Whether this process is about to stop, and wants no more visitors. */
+  lifecycle: { isStopping: boolean };
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /** Who sent a request, as the runtime saw it. */
 export interface Peer {
-  /** The client's IP address, empty where there is none. */
+  /** The IP address at the other end of the connection, empty where there is none. */
   address: string;
+}
+
+/** Which listener a request came in by: the one for everybody, or the operators' own. */
+export type Entrance = "public" | "operators";
+
+/** What became of a request, for its log line and the metrics. Nothing in it is as the client sent it. */
+export interface Answered {
+  /** The path in the table of endpoints, null where it is none of them. */
+  route: string | null;
+  /** As the table has it, so GET for HEAD; `OPTIONS`; or `other`. */
+  method: string;
+  status: number;
+  ms: number;
+  /** Null where the request was not refused. */
+  problem: ProblemCode | null;
 }
 
 /** A request on its way through the pipeline. A guard narrows it to what its handler needs. */
 export interface Context {
   services: Services;
   request: Request;
+  /** Well formed; the client's own where it sent one. */
+  requestId: string;
   peer: Peer;
+  client: Client;
+  entrance: Entrance;
   cookies: ReadonlyMap<string, string>;
   representation: Representation;
   /** The session the request presents, if it is alive, and its user. */
   current: CurrentSession | null;
   /** `Set-Cookie` values to send with the answer, whatever it will be. */
   setCookies: string[];
+  /** Who has just logged in. */
+  loggedInUserId: number | null;
   /** The request's data, parsed at the first call. @throws Problem as `readData` does */
   data: () => Promise<Data>;
 }
@@ -59,22 +88,19 @@ export type Handler<C extends Context> = (context: C) => Response | Promise<Resp
 /** 64 KiB: a login is a few hundred bytes. */
 const MAX_BODY_BYTES = 65536;
 
-export function createContext(
-  services: Services,
-  request: Request,
-  peer: Peer,
-  cookies: ReadonlyMap<string, string>,
-): Context {
+/** What a request is known by from its first moment. */
+type Arrival = Pick<Context, "services" | "request" | "requestId" | "peer" | "client" | "entrance" | "cookies">;
+
+export function createContext(arrival: Arrival): Context {
+  const { request, services } = arrival;
   let data: Promise<Data> | undefined;
   const limits = { maxBytes: MAX_BODY_BYTES, timeoutSeconds: services.config.bodyTimeoutSeconds };
   return {
-    services,
-    request,
-    peer,
-    cookies,
+    ...arrival,
     representation: { format: "json", indent: 0 },
     current: null,
     setCookies: [],
+    loggedInUserId: null,
     data: () => {
       data ??= readData(request, limits);
       return data;

@@ -15,10 +15,11 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
  * @throws Problem csrf_site, csrf_origin, csrf_cookie, csrf_token, and those of reading the body
  */
 export async function requireOwnOrigin(context: Context): Promise<void> {
-  const { request, services } = context;
+  const { request, services, client } = context;
   if (SAFE_METHODS.has(request.method)) return;
   const { publicUrl, trustedOrigins } = services.config;
-  const provenance = provenanceOf(request.headers, { publicOrigin: publicUrl, trusted: trustedOrigins });
+  const own = { publicOrigin: publicUrl, host: client.host, isHttps: client.isHttps, trusted: trustedOrigins };
+  const provenance = provenanceOf(request.headers, own);
   if (provenance.kind === "own") return;
   if (provenance.kind === "unknown") return requireToken(context);
   const { header, value } = provenance;

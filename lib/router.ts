@@ -5,11 +5,11 @@ type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 /** One row of the table of endpoints. */
 export interface Route {
   method: Method;
-  /** With a final slash. */
+  /** With a final slash, but for what operators ask. */
   path: string;
   /** The name of its guard: who may come in. */
   admits: string;
-  /** Lets the request in or throws a Problem. */
+  /** The guard: lets the request in or throws a Problem. */
   admit: (context: Context) => void;
   /** Guard, then handler. */
   answer: (context: Context) => Response | Promise<Response>;
@@ -31,7 +31,9 @@ export interface Endpoint {
 }
 
 /** Finds the endpoint of a decoded path. */
-export function createRouter(routes: readonly Route[]): (path: string) => Endpoint | undefined {
+export type Router = (path: string) => Endpoint | undefined;
+
+export function createRouter(routes: readonly Route[]): Router {
   const endpoints = new Map<string, Endpoint>();
   for (const [path, rows] of Map.groupBy(routes, (row) => row.path)) {
     endpoints.set(path, { path, routes: rows, allow: allowOf(rows), name: nameOf(path) });

@@ -1,10 +1,13 @@
 import { availableParallelism } from "node:os";
 import { migrate } from "../db/migrate.ts";
-import { openDatabase } from "../db/open.ts";
+import { isPostgresUrl, openDatabase } from "../db/open.ts";
+import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import type { Services } from "./context.ts";
 import { createPasswords } from "./crypto/password.ts";
-import { createLog } from "./log.ts";
+import { createLog, formatJson, formatReadable } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import type { Output } from "./output.ts";
 
 /**
  * Everything the application stands on, for real: the database opened and migrated, the clock of this machine.
@@ -14,7 +17,7 @@ import { createLog } from "./log.ts";
  */
 export async function openServices(
   config: Config,
-  write: (line: string) => void,
+  output: Output,
   { mayCreate } = { mayCreate: false },
 ): Promise<Services> {
   const db = await openDatabase(config.databaseUrl, { mayCreate, poolSize: config.databasePoolSize });
@@ -24,8 +27,22 @@ export async function openServices(
     await db.destroy();
     throw error;
   }
-  const passwords = createPasswords({ atOnce: availableParallelism(), waiting: config.passwordQueue });
-  return { config, db, passwords, log: createLog(write, now), now };
+  const database = isPostgresUrl(config.databaseUrl) ? "postgres" : "sqlite";
+  const metrics = createMetrics(now, { version: manifest.version, database });
+  return {
+    config,
+    db,
+    passwords: createPasswords({
+      atOnce: availableParallelism(),
+      waiting: config.passwordQueue,
+      watch: metrics.watchHashes,
+    }),
+    log: createLog(output.write, now, output.isTerminal ? formatReadable : formatJson),
+    metrics,
+    droppedLines: output.dropped,
+    lifecycle: { isStopping: false },
+    now,
+  };
 }
 
 /** The one clock. */

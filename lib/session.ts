@@ -9,7 +9,6 @@ import {
   touchSession,
 } from "../db/sessions.ts";
 import { type Credentials, confirmLogin, type User } from "../db/users.ts";
-import type { Config } from "./config.ts";
 import type { Context, CurrentSession, Services } from "./context.ts";
 import { deriveCsrfToken, generateToken, hashToken } from "./crypto/token.ts";
 import { serializeCookie, serializeDeletion } from "./http/cookie.ts";
@@ -46,11 +45,12 @@ export async function findCurrent({ services, cookies }: Context): Promise<Curre
 }
 
 /** A database that can be read but not written, as one that is full, still lets people in. */
-async function touch({ db, log }: Services, session: Session, now: number): Promise<void> {
+async function touch({ db, log, metrics }: Services, session: Session, now: number): Promise<void> {
   try {
     await touchSession(db, session.id, { now, stepMs: TOUCH_EVERY_MS });
   } catch (error) {
     if (!isOutage(error)) throw error;
+    metrics.databaseFailed();
     log("warning", "session_not_touched", describeError(error));
   }
 }
@@ -73,14 +73,17 @@ export async function start(context: Context, credentials: Credentials, replacem
     await insertSession(db, session);
     return true;
   });
-  if (isLoggedIn) setCookies(context, token);
-  return isLoggedIn;
+  if (!isLoggedIn) return false;
+  context.loggedInUserId = credentials.user.id;
+  setCookies(context, token);
+  return true;
 }
 
 /** Ends the presented session, where there is one, and expires both cookies in any case. */
-export async function end({ services, current, setCookies }: Context): Promise<void> {
+export async function end(context: Context): Promise<void> {
+  const { services, current, setCookies } = context;
   if (current !== null) await deleteSession(services.db, current.session.id);
-  setCookies.push(...[CSRF_COOKIE, services.config.sessionCookieName].map((name) => deletion(services.config, name)));
+  setCookies.push(...[CSRF_COOKIE, services.config.sessionCookieName].map((name) => deletion(context, name)));
 }
 
 /**
@@ -89,16 +92,15 @@ export async function end({ services, current, setCookies }: Context): Promise<v
  *
  * @param wasRead whether the request got as far as looking its session up
  */
-export function dropDeadCookie(
-  { services: { config }, cookies, current, setCookies }: Context,
-  wasRead: boolean,
-): void {
+export function dropDeadCookie(context: Context, wasRead: boolean): void {
+  const { cookies, current, setCookies } = context;
+  const { config } = context.services;
   const presented = cookies.get(config.sessionCookieName);
   if (presented === undefined || current !== null || setCookies.length > 0) return;
-  if (wasRead || presented.length < MIN_KEY_CHARACTERS) setCookies.push(deletion(config, config.sessionCookieName));
+  if (wasRead || presented.length < MIN_KEY_CHARACTERS) setCookies.push(deletion(context, config.sessionCookieName));
 }
 
-function newSession({ services, peer, request }: Context, user: User, token: string): Session {
+function newSession({ services, client, request }: Context, user: User, token: string): Session {
   const createdAt = services.now();
   return {
     id: hashToken(token),
@@ -106,21 +108,26 @@ function newSession({ services, peer, request }: Context, user: User, token: str
     createdAt,
     lastSeenAt: createdAt,
     expiresAt: createdAt + services.config.sessionMaxAgeSeconds * 1000,
-    ip: peer.address,
+    ip: client.address,
     userAgent: (request.headers.get("user-agent") ?? "").slice(0, MAX_USER_AGENT_CHARACTERS),
   };
 }
 
-function setCookies({ services: { config, now }, setCookies }: Context, token: string): void {
-  const common = { secure: config.secureCookies, domain: config.cookieDomain };
+function setCookies(context: Context, token: string): void {
+  const { config, now } = context.services;
+  const common = commonAttributes(context);
   const readable = { ...common, maxAgeSeconds: CSRF_COOKIE_SECONDS, httpOnly: false };
   const hidden = { ...common, maxAgeSeconds: config.sessionMaxAgeSeconds, httpOnly: true };
-  setCookies.push(
+  context.setCookies.push(
     serializeCookie(CSRF_COOKIE, deriveCsrfToken(token), readable, now()),
     serializeCookie(config.sessionCookieName, token, hidden, now()),
   );
 }
 
-function deletion({ secureCookies, cookieDomain }: Config, name: string): string {
-  return serializeDeletion(name, { secure: secureCookies, domain: cookieDomain });
+function deletion(context: Context, name: string): string {
+  return serializeDeletion(name, commonAttributes(context));
+}
+
+function commonAttributes({ client, services: { config } }: Context): { secure: boolean; domain: string | null } {
+  return { secure: config.secureCookies || client.isHttps, domain: config.cookieDomain };
 }

@@ -3,6 +3,7 @@ import { DatabaseError } from "../../db/error.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { ConfigError, parseConfig } from "../config.ts";
 import type { Services } from "../context.ts";
+import type { Output } from "../output.ts";
 import { ListenError, type Runtime } from "../runtime/runtime.ts";
 import { now, openServices } from "../services.ts";
 import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
@@ -17,7 +18,7 @@ interface Invocation {
   terminal: Terminal;
   runtime: Runtime;
   /** Where log lines go. */
-  write: (line: string) => void;
+  output: Output;
 }
 
 /**
@@ -25,11 +26,11 @@ interface Invocation {
  *
  * @returns the exit code: 0, 1 for a mistake of use, 2 for one of typing
  */
-export async function run({ argv, environment, program, terminal, runtime, write }: Invocation): Promise<number> {
+export async function run({ argv, environment, program, terminal, runtime, output }: Invocation): Promise<number> {
   const config = () => parseConfig(environment);
   let services: Services | undefined;
   const open: Cli["open"] = async (options) => {
-    services = await openServices(config(), write, options);
+    services = await openServices(config(), output, options);
     return services;
   };
   try {

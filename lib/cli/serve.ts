@@ -1,16 +1,15 @@
+import { isOutage } from "../../db/outage.ts";
 import { deleteEndedSessions } from "../../db/sessions.ts";
 import { hasUsers } from "../../db/users.ts";
-import { createApp } from "../app.ts";
 import type { Config } from "../config.ts";
 import type { Services } from "../context.ts";
 import { describeError } from "../log.ts";
 import { lifetime } from "../session.ts";
 import type { Cli, Command } from "./command.ts";
+import { openDoors } from "./door.ts";
+import { shutDown, stopSignal } from "./shutdown.ts";
 
 const CLEAR_EVERY_MS = 60 * 60 * 1000;
-
-/** Longer than a body may take, so that a slow one is answered and not cut off. */
-const IDLE_TIMEOUT_MARGIN_SECONDS = 20;
 
 export const SERVE_COMMAND: Command = {
   name: "serve",
@@ -25,12 +24,7 @@ async function serve(cli: Cli): Promise<void> {
   const services = await cli.open({ mayCreate: true });
   const { config, db, log } = services;
   const stopped = stopSignal();
-  const listener = cli.runtime.listen(createApp(services), {
-    hostname: config.host,
-    port: config.port,
-    idleTimeoutSeconds: config.bodyTimeoutSeconds + IDLE_TIMEOUT_MARGIN_SECONDS,
-  });
-  log("info", "listening", { url: `http://${hostInUrl(config.host)}:${listener.port}/` });
+  const listeners = await openDoors(cli, services);
   for (const sentence of remarks(config)) log("warning", "remark", { remark: sentence });
   if (!(await hasUsers(db))) {
     log("info", "no_users", { remark: `There are no users yet. Make the first: ${cli.program} createsuperuser` });
@@ -39,8 +33,7 @@ async function serve(cli: Cli): Promise<void> {
   const clearing = setInterval(() => clear(services), CLEAR_EVERY_MS);
   await stopped;
   clearInterval(clearing);
-  await listener.stop();
-  log("info", "stopped");
+  await shutDown(services, listeners);
 }
 
 /** What is allowed, but worth knowing. */
@@ -63,16 +56,7 @@ async function clear(services: Services): Promise<void> {
     const count = await deleteEndedSessions(services.db, lifetime(services));
     if (count > 0) services.log("info", "sessions_cleared", { count });
   } catch (error) {
+    if (isOutage(error)) services.metrics.databaseFailed();
     services.log("error", "unexpected_error", describeError(error));
   }
-}
-
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
-}
-
-function hostInUrl(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }

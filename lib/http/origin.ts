@@ -2,6 +2,10 @@
 export interface OwnOrigin {
   /** The configured public origin, null where none is configured: then the Host it was sent to counts. */
   publicOrigin: string | null;
+  /** That Host; null where there was none. */
+  host: string | null;
+  /** Whether the client is known to have come by https. False: not known. */
+  isHttps: boolean;
   /** Origins of other front ends, allowed by name. */
   trusted: ReadonlySet<string>;
 }
@@ -25,15 +29,14 @@ export function provenanceOf(headers: Headers, own: OwnOrigin): Provenance {
   if (site === "same-origin" || site === "none") return { kind: "own" };
   if (site) return { kind: "foreign", header: "Sec-Fetch-Site", value: site };
   if (origin === null) return { kind: "unknown" };
-  return isOwn(origin, headers.get("host"), own.publicOrigin)
-    ? { kind: "own" }
-    : { kind: "foreign", header: "Origin", value: origin };
+  return isOwn(origin, own) ? { kind: "own" } : { kind: "foreign", header: "Origin", value: origin };
 }
 
-/** Without a public origin only the host is compared: behind a proxy that ends TLS the scheme is not ours to know. */
-function isOwn(origin: string, host: string | null, publicOrigin: string | null): boolean {
+/** Without a public origin only the host is compared, unless a proxy that ends TLS has told the scheme. */
+function isOwn(origin: string, { publicOrigin, host, isHttps }: OwnOrigin): boolean {
   if (publicOrigin !== null) return origin === publicOrigin;
   if (host === null) return false;
   const name = host.toLowerCase();
-  return origin === `http://${name.replace(/:80$/, "")}` || origin === `https://${name.replace(/:443$/, "")}`;
+  if (origin === `https://${name.replace(/:443$/, "")}`) return true;
+  return !isHttps && origin === `http://${name.replace(/:80$/, "")}`;
 }

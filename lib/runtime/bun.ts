@@ -16,7 +16,7 @@ export const bun: Runtime = {
         error: () => new Response(null, { status: 500 }),
         fetch: (request, server) => app(request, { address: server.requestIP(request)?.address ?? "" }),
       });
-      return { port: server.port ?? port, stop: () => server.stop() };
+      return { port: server.port ?? port, stop: () => server.stop(), cut: () => void server.stop(true) };
     } catch (error) {
       const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
       const reason = isTaken ? "the port is in use" : error instanceof Error ? error.message : String(error);

@@ -6,6 +6,7 @@ declare const Deno: {
     options: {
       hostname: string;
       port: number;
+      signal: AbortSignal;
       onListen: () => void;
       onError: () => Response;
     },
@@ -17,10 +18,12 @@ declare const Deno: {
 export const deno: Runtime = {
   listen(app, { hostname, port }) {
     try {
+      const cutter = new AbortController();
       const server = Deno.serve(
         {
           hostname,
           port,
+          signal: cutter.signal,
           // Or Deno would print a line of its own.
           onListen: () => {},
           // The application answers its own errors; were one to escape, Deno would print it.
@@ -28,7 +31,7 @@ export const deno: Runtime = {
         },
         (request, { remoteAddr }) => app(request, { address: remoteAddr.hostname }),
       );
-      return { port: server.addr.port, stop: () => server.shutdown() };
+      return { port: server.addr.port, stop: () => server.shutdown(), cut: () => cutter.abort() };
     } catch (error) {
       const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
       const reason = isTaken ? "the port is in use" : error instanceof Error ? error.message : String(error);

@@ -19,6 +19,8 @@ export interface Listener {
   port: number;
   /** Stops accepting, lets what is in flight finish. */
   stop(): Promise<void>;
+  /** Ends every connection, whatever is in flight. */
+  cut(): void;
 }
 
 /** The sentence that says why nothing listens. */

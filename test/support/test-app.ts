@@ -5,6 +5,7 @@ import { parseConfig } from "../../lib/config.ts";
 import type { Services } from "../../lib/context.ts";
 import { createPasswords } from "../../lib/crypto/password.ts";
 import { createLog } from "../../lib/log.ts";
+import { createMetrics } from "../../lib/metrics.ts";
 import { openTestDatabase } from "./database.ts";
 
 /** The real hasher with the least argon2 allows: right and wrong as in production, in no time. */
@@ -38,11 +39,15 @@ export async function createTestApp(environment: Record<string, string> = {}): P
   };
   const logged: string[] = [];
   const now = () => clock.now;
+  const metrics = createMetrics(now, { version: "test", database: "test" });
   const services: Services = {
     config: parseConfig(environment),
     db,
-    passwords: createPasswords({ atOnce: 2, waiting: 1000, argon2: QUICK_ARGON2 }),
+    passwords: createPasswords({ atOnce: 2, waiting: 1000, argon2: QUICK_ARGON2, watch: metrics.watchHashes }),
     log: createLog((line) => logged.push(line), now),
+    metrics,
+    droppedLines: () => 0,
+    lifecycle: { isStopping: false },
     now,
   };
   return { app: createApp(services), services, close, clock, logged, addUser: (input) => addUser(services, input) };

@@ -1,0 +1,32 @@
+import { createApp } from "../app.ts";
+import type { Services } from "../context.ts";
+import type { Listener } from "../runtime/runtime.ts";
+import type { Cli } from "./command.ts";
+
+/** Longer than a body may take, so that a slow one is answered and not cut off. */
+const IDLE_TIMEOUT_MARGIN_SECONDS = 20;
+
+/** Starts answering, operators by a door of their own where there is one. The first listener is the visitors'. @throws ListenError */
+export async function openDoors({ runtime }: Cli, services: Services): Promise<Listener[]> {
+  const { config, log } = services;
+  const { opsAddress } = config;
+  const idleTimeoutSeconds = config.bodyTimeoutSeconds + IDLE_TIMEOUT_MARGIN_SECONDS;
+  const main = runtime.listen(createApp(services), { hostname: config.host, port: config.port, idleTimeoutSeconds });
+  if (opsAddress === null) {
+    log("info", "listening", { url: urlOf(config.host, main.port) });
+    return [main];
+  }
+  try {
+    const operators = runtime.listen(createApp(services, "operators"), { ...opsAddress, idleTimeoutSeconds });
+    log("info", "ops_listening", { url: urlOf(opsAddress.hostname, operators.port) });
+    log("info", "listening", { url: urlOf(config.host, main.port) });
+    return [main, operators];
+  } catch (error) {
+    await main.stop();
+    throw error;
+  }
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}/`;
+}
