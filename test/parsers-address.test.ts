@@ -214,11 +214,13 @@ describe("the proof of origin", () => {
   );
   const site = fc.oneof(headerValue, fc.constantFrom("same-origin", "none", "same-site", "cross-site", "Same-Origin"));
   const headers = fc
-    .record({ host: fc.oneof(host, headerValue), origin, "sec-fetch-site": site }, { requiredKeys: [] })
+    .record({ origin, "sec-fetch-site": site }, { requiredKeys: [] })
     .map((values) => new Headers(Object.entries(values)));
 
   const own: fc.Arbitrary<OwnOrigin> = fc.record({
     publicOrigin: fc.constantFrom(null, "https://a.test", "http://a.test:8000"),
+    host: fc.oneof(host, headerValue, fc.constant(null)),
+    isHttps: fc.boolean(),
     trusted: fc.constantFrom(new Set<string>(), new Set(["https://b.test", "null"])),
   });
 
@@ -226,12 +228,16 @@ describe("the proof of origin", () => {
     fc.assert(
       fc.property(headers, own, (headers, own) => {
         const verdict = provenanceOf(headers, own);
-        const [site, origin, host] = ["sec-fetch-site", "origin", "host"].map((name) => headers.get(name));
+        const [site, origin] = ["sec-fetch-site", "origin"].map((name) => headers.get(name));
         const isTrusted = origin != null && own.trusted.has(origin);
         const isVouchedFor = site === "same-origin" || site === "none";
         const isPublic = !site && own.publicOrigin !== null && origin === own.publicOrigin;
         const isHosts =
-          !site && own.publicOrigin === null && origin != null && originsOf(host ?? null).includes(origin);
+          !site &&
+          own.publicOrigin === null &&
+          origin != null &&
+          originsOf(own.host).includes(origin) &&
+          (origin.startsWith("https:") || !own.isHttps);
         assert.equal(verdict.kind === "own", isTrusted || isVouchedFor || isPublic || isHosts);
         assert.equal(verdict.kind === "unknown", !site && origin == null);
         if (verdict.kind === "foreign") assert.equal(verdict.value, headers.get(verdict.header));
@@ -241,7 +247,7 @@ describe("the proof of origin", () => {
   });
 
   test("is an Origin that names the Host in any case, with its scheme's own port or without", () => {
-    const own = { publicOrigin: null, trusted: new Set<string>() };
+    const own = (host: string | null) => ({ publicOrigin: null, host, isHttps: false, trusted: new Set<string>() });
     const pairs: [string, string][] = [
       ["A.test", "http://a.test"],
       ["a.test:80", "http://a.test"],
@@ -250,11 +256,11 @@ describe("the proof of origin", () => {
       ["[::1]:80", "http://[::1]"],
     ];
     for (const [host, origin] of pairs)
-      assert.equal(provenanceOf(new Headers({ host, origin }), own).kind, "own", origin);
+      assert.equal(provenanceOf(new Headers({ origin }), own(host)).kind, "own", origin);
   });
 
   test("is not had for an Origin that only looks like ours", () => {
-    const own = { publicOrigin: null, trusted: new Set<string>() };
+    const own = (host: string | null) => ({ publicOrigin: null, host, isHttps: false, trusted: new Set<string>() });
     const foreign = [
       "null",
       "http://a.test.evil",
@@ -268,12 +274,9 @@ describe("the proof of origin", () => {
       "",
     ];
     for (const origin of foreign)
-      assert.equal(provenanceOf(new Headers({ host: "a.test", origin }), own).kind, "foreign", origin);
-    assert.equal(provenanceOf(new Headers({ origin: "http://a.test" }), own).kind, "foreign");
-    assert.equal(
-      provenanceOf(new Headers({ host: `a${":80".repeat(20_000)}x`, origin: "http://a" }), own).kind,
-      "foreign",
-    );
+      assert.equal(provenanceOf(new Headers({ origin }), own("a.test")).kind, "foreign", origin);
+    assert.equal(provenanceOf(new Headers({ origin: "http://a.test" }), own(null)).kind, "foreign");
+    assert.equal(provenanceOf(new Headers({ origin: "http://a" }), own(`a${":80".repeat(20_000)}x`)).kind, "foreign");
   });
 
   /** The origins of pages that a Host serves, as a browser writes them. */

@@ -163,8 +163,12 @@ describe("the environment", () => {
   });
 
   test("counts an empty setting as none, and blanks around one for nothing", () => {
-    for (const blank of ["", " ", "\t\n"])
-      assert.deepEqual(parseConfig(Object.fromEntries(NAMES.map((name) => [name, blank]))), parseConfig({}));
+    const { trustedProxies: _, ...unset } = parseConfig({});
+    for (const blank of ["", " ", "\t\n"]) {
+      const { trustedProxies, ...config } = parseConfig(Object.fromEntries(NAMES.map((name) => [name, blank])));
+      assert.deepEqual(config, unset);
+      assert(!trustedProxies.has("127.0.0.1"));
+    }
     assert.equal(parseConfig({ PORT: " 80\n" }).port, 80);
   });
 

@@ -78,9 +78,9 @@ function isServersBusiness(
   if (expected === null) return actual === null || actual.status >= 400;
   const isMalformed = request.host === "absent" || request.headers.some(([, value]) => /\p{Cc}/u.test(value));
   if (isMalformed) return actual === null || actual.status === 400;
-  // Methods are case-sensitive (RFC 9110 §9.1). Django and Bun write every one in capitals, Deno as it came.
+  // Methods are case-sensitive (RFC 9110 §9.1). gunicorn writes every one in capitals, Deno none, Bun closes.
   if (request.method !== request.method.toUpperCase())
-    return actual?.status === expected.status && actual.status === 405;
+    return actual === null || (actual.status === expected.status && actual.status === 405);
   // A method that the runtime's parser does not know ends the connection there.
   return !/^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|PROPFIND)$/.test(request.method) && actual === null;
 }
