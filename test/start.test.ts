@@ -4,8 +4,10 @@ import { chmod, copyFile, mkdir, readdir, stat, writeFile } from "node:fs/promis
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseConfig } from "../lib/config.ts";
 import { createSandbox, login, profile, type RunOptions, type Sandbox } from "./support/process.ts";
+import { IS_DENO } from "./support/runtime.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
@@ -238,12 +240,15 @@ describe("told to stop", () => {
     const [interim] = await once(client, "data");
     assert.match(String(interim), /^HTTP\/1\.1 100 /);
     const stopped = server.stop();
-    while (await accepts(server.port));
+    // Deno would break off the body, and so it listens until what is under way has been answered.
+    if (IS_DENO) await sleep(200);
+    else while (await accepts(server.port));
     client.write(body);
     const [answer] = await once(client, "data");
     assert.match(String(answer), /^HTTP\/1\.1 202 /);
     client.end();
     assert.equal((await stopped).code, 0);
+    assert.equal(await accepts(server.port), false);
   });
 
   test("it leaves one file, with everything in it", PROCESSES, async () => {

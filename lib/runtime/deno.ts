@@ -3,13 +3,7 @@ import { ListenError, type Runtime } from "./runtime.ts";
 /** What is used of Deno. */
 declare const Deno: {
   serve(
-    options: {
-      hostname: string;
-      port: number;
-      signal: AbortSignal;
-      onListen: () => void;
-      onError: () => Response;
-    },
+    options: { hostname: string; port: number; signal: AbortSignal; onListen: () => void; onError: () => Response },
     handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Promise<Response>,
   ): { addr: { port: number }; shutdown: () => Promise<void> };
 };
@@ -17,21 +11,32 @@ declare const Deno: {
 /** Deno closes no idle connection: what an unfinished request may hold is bounded by the body's time limit alone. */
 export const deno: Runtime = {
   listen(app, { hostname, port }) {
+    const underWay = new Set<Promise<Response>>();
+    const handle = (request: Request, address: string) => {
+      const answer = app(request, { address });
+      underWay.add(answer);
+      return answer.finally(() => underWay.delete(answer));
+    };
+    // Without these two, Deno would print a line of its own: where it listens, and an error, were one to escape the app.
+    const cutter = new AbortController();
+    const options = {
+      hostname,
+      port,
+      signal: cutter.signal,
+      onListen: () => {},
+      onError: () => new Response(null, { status: 500 }),
+    };
     try {
-      const cutter = new AbortController();
-      const server = Deno.serve(
-        {
-          hostname,
-          port,
-          signal: cutter.signal,
-          // Or Deno would print a line of its own.
-          onListen: () => {},
-          // The application answers its own errors; were one to escape, Deno would print it.
-          onError: () => new Response(null, { status: 500 }),
+      const server = Deno.serve(options, (request, { remoteAddr }) => handle(request, remoteAddr.hostname));
+      return {
+        port: server.addr.port,
+        stop: async () => {
+          // `shutdown` breaks off the bodies that are still arriving: https://github.com/denoland/deno/issues/36809
+          await Promise.allSettled(underWay);
+          await server.shutdown();
         },
-        (request, { remoteAddr }) => app(request, { address: remoteAddr.hostname }),
-      );
-      return { port: server.addr.port, stop: () => server.shutdown(), cut: () => cutter.abort() };
+        cut: () => cutter.abort(),
+      };
     } catch (error) {
       const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
       const reason = isTaken ? "the port is in use" : error instanceof Error ? error.message : String(error);

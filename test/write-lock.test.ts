@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openDatabase, transaction } from "../db/open.ts";
+import { findUser, setActive } from "../db/users.ts";
+import { createSandbox, login, profile, type Sandbox, type Server } from "./support/process.ts";
+
+const PROCESSES = { timeout: 60_000 };
+
+const PASSWORD = "right horse";
+
+/** A server, and another process's connection to its file: this test's. */
+async function serveBeside(sandbox: Sandbox): Promise<Server> {
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+  return sandbox.serve();
+}
+
+/** Holds SQLite's write lock while `work` is done. */
+function whileLocked(sandbox: Sandbox, work: () => Promise<void>): Promise<void> {
+  return sandbox.withDatabase((db) => transaction(db, work));
+}
+
+/** How long it takes. */
+async function timed<T>(work: Promise<T>): Promise<{ result: T; ms: number }> {
+  const begin = performance.now();
+  const result = await work;
+  return { result, ms: performance.now() - begin };
+}
+
+describe("while another process writes to the SQLite file", () => {
+  test("a login waits and is answered when that is over; other requests are answered at once", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await serveBeside(sandbox);
+    const before = await login(server, "alice", PASSWORD);
+    let waiting: Promise<{ result: { status: number; cookie: string }; ms: number }> | undefined;
+    await whileLocked(sandbox, async () => {
+      waiting = timed(login(server, "alice", PASSWORD));
+      await sleep(1000);
+      for (let times = 0; times < 10; times++) {
+        const missing = await timed(fetch(`${server.url}/nowhere/`));
+        assert.equal(missing.result.status, 404);
+        assert(missing.ms < 500, `a 404 took ${missing.ms} ms`);
+        // It reads the database, and goes by the one that waits.
+        const read = await timed(profile(server, before.cookie));
+        assert.equal(read.result.status, 200);
+        assert(read.ms < 500, `a profile took ${read.ms} ms`);
+      }
+      await sleep(2000);
+    });
+    const { result, ms } = (await waiting) ?? assert.fail();
+    assert.equal(result.status, 202);
+    assert(ms >= 3000, `it did not wait: ${ms} ms`);
+    assert.equal((await profile(server, result.cookie)).status, 200);
+    assert.equal((await server.stop()).code, 0);
+  });
+
+  test("one that never ends is a 503 after five seconds, and the server goes on", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await serveBeside(sandbox);
+    await whileLocked(sandbox, async () => {
+      const body = new URLSearchParams({ username: "alice", password: PASSWORD });
+      const logins = [1, 2, 3].map(() => timed(fetch(`${server.url}/login/`, { method: "POST", body })));
+      for (const { result, ms } of await Promise.all(logins)) {
+        assert.equal(result.status, 503);
+        assert.equal(result.headers.get("Retry-After"), "5");
+        assert(ms >= 5000, `it gave up after ${ms} ms`);
+      }
+    });
+    const { status, cookie } = await login(server, "alice", PASSWORD);
+    assert.equal(status, 202);
+    assert.equal((await profile(server, cookie)).status, 200);
+  });
+
+  test("a command waits too", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+    let result: Promise<{ code: number | null; stderr: string }> | undefined;
+    await whileLocked(sandbox, async () => {
+      result = sandbox.run(["deactivate", "alice"]);
+      await sleep(2000);
+    });
+    assert.equal((await result)?.code, 0);
+    assert.equal((await sandbox.withDatabase((db) => findUser(db, "alice")))?.isActive, false);
+  });
+});
+
+test("two connections that write again and again both get through", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+  const url = `sqlite:${join(sandbox.folder, "postern.db")}`;
+  const open = () => openDatabase(url, { mayCreate: false, poolSize: 1 });
+  const [first, second] = [await open(), await open()];
+  const user = await findUser(first, "alice");
+  assert(user);
+  const write = (db: typeof first) => transaction(db, (trx) => setActive(trx, user.id, true).then(() => sleep(1)));
+  const writes = Array.from({ length: 100 }, (_, index) => write(index % 2 === 0 ? first : second));
+  await Promise.all(writes);
+  for (const db of [first, second]) await db.destroy();
+});
+
+test("statements outside a transaction stay outside the one under way", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+  await sandbox.withDatabase(async (db) => {
+    const user = await findUser(db, "alice");
+    assert(user);
+    let outside: Promise<void> | undefined;
+    const failing = transaction(db, async (trx) => {
+      await setActive(trx, user.id, true);
+      outside = setActive(db, user.id, false);
+      await sleep(50);
+      throw new Error("rolled back");
+    });
+    await assert.rejects(failing, /rolled back/);
+    await outside;
+    assert.equal((await findUser(db, "alice"))?.isActive, false);
+  });
+});
