@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { type Networks, parseNetworks } from "./client.ts";
 import { isHost } from "./http/address.ts";
 
@@ -39,6 +40,13 @@ export const OPTIONS = {
     expected: "an address or a host name",
     about: "The address to listen on; `0.0.0.0` for every IPv4 one, `::` for every one.",
   } satisfies Option<string>,
+  workers: {
+    name: "POSTERN_WORKERS",
+    default: "1",
+    parse: (text) => (text === "auto" ? availableParallelism() : parseInteger(text, 1, 256)),
+    expected: "a whole number from 1 to 256, or auto",
+    about: "How many processes share the port, on Linux; `auto` is one for each core.",
+  } satisfies Option<number>,
   databaseUrl: {
     name: "DATABASE_URL",
     default: "sqlite:postern.db",
@@ -217,8 +225,26 @@ function unknownNames(environment: Record<string, string | undefined>): string[]
     .map((name) => `${name} is no setting: the command help settings lists them.`);
 }
 
-/** What no single setting is wrong about (RFC 6265bis §4.1.3: the cookie name prefixes). */
-function contradictions({ sessionCookieName: name, secureCookies, cookieDomain, publicUrl }: Config): string[] {
+/** What no single setting is wrong about. */
+function contradictions(config: Config): string[] {
+  return [...workerContradictions(config), ...cookieContradictions(config)];
+}
+
+function workerContradictions({ workers, port, databaseUrl }: Config): string[] {
+  const mistakes: string[] = [];
+  if (workers > 1 && port === 0) {
+    mistakes.push(`PORT is 0, and POSTERN_WORKERS asks for ${workers} processes: a port that is shared must be named.`);
+  }
+  if (workers > 1 && databaseUrl === "sqlite::memory:") {
+    mistakes.push(
+      `DATABASE_URL is in memory, and POSTERN_WORKERS asks for ${workers} processes: each would have its own.`,
+    );
+  }
+  return mistakes;
+}
+
+/** RFC 6265bis §4.1.3: the cookie name prefixes. */
+function cookieContradictions({ sessionCookieName: name, secureCookies, cookieDomain, publicUrl }: Config): string[] {
   const mistakes: string[] = [];
   if (/^__(host|secure)-/i.test(name) && !secureCookies) {
     mistakes.push(

@@ -14,10 +14,20 @@ type Line = LogFields & { time: string; level: Level; event: string };
 /** Control and format characters, which would steer a terminal, and what some programs take for the end of a line. */
 const UNSAFE = /[\p{C}\u2028\u2029]/gu;
 
-/** @param format `formatJson`, for programs, or `formatReadable`, for people */
-export function createLog(write: LogWriter, now: () => number, format: (line: Line) => string = formatJson): Log {
+export interface LogOptions {
+  /** `formatJson`, for programs, or `formatReadable`, for people. */
+  format?: (line: Line) => string;
+  /** Stands in every line. */
+  common?: LogFields;
+}
+
+export function createLog(
+  write: LogWriter,
+  now: () => number,
+  { format = formatJson, common = {} }: LogOptions = {},
+): Log {
   return (level, event, fields = {}) => {
-    write(`${format({ time: new Date(now()).toISOString(), level, event, ...fields })}\n`, level);
+    write(`${format({ time: new Date(now()).toISOString(), level, event, ...common, ...fields })}\n`, level);
   };
 }
 

@@ -12,17 +12,18 @@ import type { Output } from "./output.ts";
 /**
  * Everything the application stands on, for real: the database opened and migrated, the clock of this machine.
  *
- * @param options whether an SQLite file that is missing is made
+ * @param options whether an SQLite file that is missing is made; the number of this worker where `serve` started it,
+ *   having migrated the database before
  * @throws DatabaseError
  */
 export async function openServices(
   config: Config,
   output: Output,
-  { mayCreate } = { mayCreate: false },
+  { mayCreate = false, worker = null }: { mayCreate?: boolean; worker?: number | null } = {},
 ): Promise<Services> {
   const db = await openDatabase(config.databaseUrl, { mayCreate, poolSize: config.databasePoolSize });
   try {
-    await migrate(db);
+    if (worker === null) await migrate(db);
   } catch (error) {
     await db.destroy();
     throw error;
@@ -33,11 +34,14 @@ export async function openServices(
     config,
     db,
     passwords: createPasswords({
-      atOnce: availableParallelism(),
+      atOnce: Math.ceil(availableParallelism() / config.workers),
       waiting: config.passwordQueue,
       watch: metrics.watchHashes,
     }),
-    log: createLog(output.write, now, output.isTerminal ? formatReadable : formatJson),
+    log: createLog(output.write, now, {
+      format: output.isTerminal ? formatReadable : formatJson,
+      common: worker === null ? {} : { worker },
+    }),
     metrics,
     droppedLines: output.dropped,
     lifecycle: { isStopping: false },

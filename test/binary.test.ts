@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { findUser, setPassword } from "../db/users.ts";
 import manifest from "../package.json" with { type: "json" };
 import hashes from "./fixtures/django-hashes.json" with { type: "json" };
+import { freePort } from "./support/postgres.ts";
 import { createSandbox, login, profile, ROOT, type Sandbox } from "./support/process.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 
@@ -74,6 +75,10 @@ describe("the one-file program", onlyOnBun("the one-file program is made by Bun 
     }
     assert.equal((await login(server, "bob", "wrong")).status, 400);
     assert.equal((await server.stop()).code, 0);
+    const shared = { ...environment, POSTERN_WORKERS: "2", PORT: String(await freePort()) };
+    const two = await sandbox.serve({ environment: shared });
+    assert.equal((await login(two, "alice", input)).status, 202);
+    assert.equal((await two.stop()).code, 0);
     // Nothing is unpacked beside it.
     assert((await readdir(sandbox.folder)).every((name) => name.startsWith("postern.db")));
   });

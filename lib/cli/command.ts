@@ -44,10 +44,11 @@ export interface Cli {
   /**
    * Opens and migrates the database; it is closed when the command is over.
    *
-   * @param options whether to make an SQLite file that is missing: a mistyped path must not pass for an empty database
+   * @param options whether to make an SQLite file that is missing: a mistyped path must not pass for an empty database;
+   *   the number of a worker, which does not migrate
    * @throws ConfigError, DatabaseError
    */
-  open: (options?: { mayCreate: boolean }) => Promise<Services>;
+  open: (options?: { mayCreate?: boolean; worker?: number }) => Promise<Services>;
 }
 
 /** A mistake of use, in one sentence: exit code 1. */

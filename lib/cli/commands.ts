@@ -9,6 +9,7 @@ import { SERVE_COMMAND } from "./serve.ts";
 import { SESSION_COMMANDS } from "./sessions.ts";
 import { formatTable } from "./terminal.ts";
 import { USER_COMMANDS } from "./users.ts";
+import { WORKER_COMMAND } from "./workers.ts";
 
 /** Every verb of the command line, in the order that help shows them. */
 export const COMMANDS: readonly Command[] = [
@@ -44,7 +45,7 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 export function findCommand(name: string): Command | undefined {
-  return COMMANDS.find((command) => command.name === name || command.alias === name);
+  return [...COMMANDS, WORKER_COMMAND].find((command) => command.name === name || command.alias === name);
 }
 
 function help({ program }: Cli, { operand }: Input): string {

@@ -11,13 +11,14 @@ export async function openDoors({ runtime }: Cli, services: Services): Promise<L
   const { config, log } = services;
   const { opsAddress } = config;
   const idleTimeoutSeconds = config.bodyTimeoutSeconds + IDLE_TIMEOUT_MARGIN_SECONDS;
-  const main = runtime.listen(createApp(services), { hostname: config.host, port: config.port, idleTimeoutSeconds });
+  const common = { idleTimeoutSeconds, sharesPort: config.workers > 1 };
+  const main = runtime.listen(createApp(services), { ...common, hostname: config.host, port: config.port });
   if (opsAddress === null) {
     log("info", "listening", { url: urlOf(config.host, main.port) });
     return [main];
   }
   try {
-    const operators = runtime.listen(createApp(services, "operators"), { ...opsAddress, idleTimeoutSeconds });
+    const operators = runtime.listen(createApp(services, "operators"), { ...common, ...opsAddress });
     log("info", "ops_listening", { url: urlOf(opsAddress.hostname, operators.port) });
     log("info", "listening", { url: urlOf(config.host, main.port) });
     return [main, operators];

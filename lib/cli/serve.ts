@@ -8,6 +8,7 @@ import { lifetime } from "../session.ts";
 import type { Cli, Command } from "./command.ts";
 import { openDoors } from "./door.ts";
 import { shutDown, stopSignal } from "./shutdown.ts";
+import { startWorkers } from "./workers.ts";
 
 const CLEAR_EVERY_MS = 60 * 60 * 1000;
 
@@ -24,7 +25,7 @@ async function serve(cli: Cli): Promise<void> {
   const services = await cli.open({ mayCreate: true });
   const { config, db, log } = services;
   const stopped = stopSignal();
-  const listeners = await openDoors(cli, services);
+  const stop = config.workers === 1 ? await openHere(cli, services) : await startWorkers(cli, services);
   for (const sentence of remarks(config)) log("warning", "remark", { remark: sentence });
   if (!(await hasUsers(db))) {
     log("info", "no_users", { remark: `There are no users yet. Make the first: ${cli.program} createsuperuser` });
@@ -33,7 +34,13 @@ async function serve(cli: Cli): Promise<void> {
   const clearing = setInterval(() => clear(services), CLEAR_EVERY_MS);
   await stopped;
   clearInterval(clearing);
-  await shutDown(services, listeners);
+  await stop();
+}
+
+/** Answers in this process. @returns what stops it */
+async function openHere(cli: Cli, services: Services): Promise<() => Promise<void>> {
+  const listeners = await openDoors(cli, services);
+  return () => shutDown(services, listeners);
 }
 
 /** What is allowed, but worth knowing. */

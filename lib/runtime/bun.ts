@@ -1,14 +1,21 @@
+import { basename } from "node:path";
 import { ListenError, type Runtime } from "./runtime.ts";
 
 /** Bodies are counted by whoever reads them; Bun discards what nobody reads, and must not answer in our place. */
 const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
 
+/** In the one-file program, the runtime and the program are one file. */
+const isCompiled = !basename(process.execPath).startsWith("bun");
+
 export const bun: Runtime = {
-  listen(app, { hostname, port, idleTimeoutSeconds }) {
+  // Elsewhere than on Linux, SO_REUSEPORT is either unknown or deals nothing out.
+  command: process.platform !== "linux" ? null : isCompiled ? [process.execPath] : [process.execPath, Bun.main],
+  listen(app, { hostname, port, idleTimeoutSeconds, sharesPort = false }) {
     try {
       const server = Bun.serve({
         hostname,
         port,
+        reusePort: sharesPort,
         idleTimeout: idleTimeoutSeconds,
         maxRequestBodySize: NO_BODY_LIMIT,
         development: false,

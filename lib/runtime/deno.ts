@@ -10,6 +10,7 @@ declare const Deno: {
 
 /** Deno closes no idle connection: what an unfinished request may hold is bounded by the body's time limit alone. */
 export const deno: Runtime = {
+  command: null,
   listen(app, { hostname, port }) {
     const underWay = new Set<Promise<Response>>();
     const handle = (request: Request, address: string) => {

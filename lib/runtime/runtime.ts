@@ -4,6 +4,8 @@ import type { App } from "../app.ts";
 export interface Runtime {
   /** Starts listening. @throws ListenError where it cannot */
   listen(app: App, options: ListenOptions): Listener;
+  /** What starts this very program once more, arguments to follow; null where processes cannot share a port. */
+  command: readonly string[] | null;
 }
 
 export interface ListenOptions {
@@ -12,6 +14,8 @@ export interface ListenOptions {
   port: number;
   /** A connection on which nothing moves for so long is closed. */
   idleTimeoutSeconds: number;
+  /** Whether other processes that say so too may listen on the same port: the system deals connections out to them. */
+  sharesPort?: boolean;
 }
 
 export interface Listener {

@@ -57,11 +57,12 @@ export interface Server {
   /** Without a final slash. */
   url: string;
   port: number;
+  pid: number;
   /** The events logged so far. */
   events: () => Record<string, unknown>[];
   /** Resolves with the first event of that name, whether it has been logged or is to come. */
   event: (name: string) => Promise<Record<string, unknown>>;
-  stop: (signal?: "SIGTERM" | "SIGINT") => Promise<Result>;
+  stop: (signal?: "SIGTERM" | "SIGINT" | "SIGKILL") => Promise<Result>;
 }
 
 /** A program that was started. */
@@ -147,6 +148,7 @@ async function listening(running: Running): Promise<Server> {
   return {
     url: origin,
     port: Number(port),
+    pid: running.child.pid ?? 0,
     events,
     event,
     stop: (signal = "SIGTERM") => {
@@ -176,6 +178,12 @@ export async function login(
   });
   const lines = response.headers.getSetCookie().map((line) => line.split(";", 1)[0] ?? "");
   return { status: response.status, cookie: lines.find((line) => line.startsWith("sessionid=")) ?? "" };
+}
+
+/** As a page of our own would. */
+export function logout(server: Server, cookie: string): Promise<Response> {
+  const headers = { Cookie: cookie, "Sec-Fetch-Site": "same-origin" };
+  return fetch(`${server.url}/logout/`, { method: "POST", headers });
 }
 
 export function profile(server: Server, cookie: string): Promise<Response> {

@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { describe, test } from "node:test";
+import { parseConfig } from "../lib/config.ts";
+import { until } from "./support/poll.ts";
+import { freePort, startPostgres } from "./support/postgres.ts";
+import { createSandbox, login, logout, type RunOptions, type Sandbox, type Server } from "./support/process.ts";
+
+const PROCESSES = { timeout: 60_000 };
+
+const PASSWORD = "right horse";
+
+async function startTwo(sandbox: Sandbox, environment: Record<string, string> = {}): Promise<Server> {
+  const settings = { POSTERN_WORKERS: "2", PORT: String(await freePort()), ...environment };
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD, environment });
+  const server = await sandbox.serve({ environment: settings }, ["serve"], { isHasty: true });
+  await until("both listen", () => listening(server).length === 2);
+  return server;
+}
+
+const eventsNamed = (server: Server, name: string) => server.events().filter(({ event }) => event === name);
+const listening = (server: Server) => eventsNamed(server, "listening");
+
+/** On a connection of its own, which the system gives to whichever worker. */
+function freshProfile(server: Server, cookie: string): Promise<Response> {
+  return fetch(`${server.url}/profile/`, { headers: { Cookie: cookie }, keepalive: false });
+}
+
+/** Asks for the profile until every worker has answered. @returns the statuses seen */
+async function askAll(server: Server, cookie: string): Promise<Set<number>> {
+  const before = eventsNamed(server, "request").length;
+  const statuses = new Set<number>();
+  await until("every worker has answered", async () => {
+    statuses.add((await freshProfile(server, cookie)).status);
+    const answered = eventsNamed(server, "request").slice(before);
+    return new Set(answered.map(({ worker }) => worker)).size === 2;
+  });
+  return statuses;
+}
+
+/** The processes of the workers, by number. */
+async function findWorkers(server: Server): Promise<Map<number, number>> {
+  const found = new Map<number, number>();
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const [stat, line] = await Promise.all(
+      ["stat", "cmdline"].map((name) => readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "")),
+    );
+    const [, parent] = /^\d+ \(.*\) \S (\d+) /.exec(stat ?? "") ?? [];
+    const [, number] = /\0worker\0--number\0(\d+)\0/.exec(line ?? "") ?? [];
+    if (Number(parent) === server.pid && number !== undefined) found.set(Number(number), Number(pid));
+  }
+  return found;
+}
+
+async function workerOf(server: Server, number: number): Promise<number> {
+  const pid = (await findWorkers(server)).get(number);
+  assert(pid !== undefined);
+  return pid;
+}
+
+const isRunning = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+async function assertOneService(server: Server): Promise<void> {
+  const { status, cookie } = await login(server, "alice", PASSWORD);
+  assert.equal(status, 202);
+  assert.deepEqual(await askAll(server, cookie), new Set([200]));
+  assert.equal((await logout(server, cookie)).status, 204);
+  assert.deepEqual(await askAll(server, cookie), new Set([403]));
+}
+
+describe("two workers (POSTERN_WORKERS)", () => {
+  test(
+    "share one port and one SQLite file: a login in one holds in both, and so does a logout",
+    PROCESSES,
+    async () => {
+      await using sandbox = await createSandbox();
+      const server = await startTwo(sandbox);
+      assert.deepEqual(
+        listening(server)
+          .map(({ worker }) => worker)
+          .sort(),
+        [1, 2],
+      );
+      await assertOneService(server);
+      assert.equal((await server.stop()).code, 0);
+    },
+  );
+
+  test("share one Postgres in the same way", PROCESSES, async () => {
+    const postgres = await startPostgres();
+    try {
+      await using sandbox = await createSandbox();
+      const server = await startTwo(sandbox, { DATABASE_URL: await postgres.createDatabase("postern") });
+      await assertOneService(server);
+      assert.equal((await server.stop()).code, 0);
+    } finally {
+      await postgres.stop();
+    }
+  });
+
+  test("go on when one is killed, and it is replaced", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await startTwo(sandbox);
+    const { cookie } = await login(server, "alice", PASSWORD);
+    for (let times = 1; times <= 2; times++) {
+      process.kill(await workerOf(server, 1), "SIGKILL");
+      await until("the end of the worker is noticed", () => eventsNamed(server, "worker_ended").length === times);
+      assert.equal((await freshProfile(server, cookie)).status, 200);
+      await until("it is replaced", () => listening(server).length === 2 + times);
+      assert.deepEqual(await askAll(server, cookie), new Set([200]));
+    }
+    // A longer wait each time: one that cannot run does not keep the machine busy.
+    assert.deepEqual(
+      eventsNamed(server, "worker_ended").map(({ worker, reason, replaced_in_ms }) => [worker, reason, replaced_in_ms]),
+      [
+        [1, "SIGKILL", 100],
+        [1, "SIGKILL", 200],
+      ],
+    );
+    assert.equal((await server.stop()).code, 0);
+  });
+
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    test(`both end, and then the process that started them with exit code 0, at ${signal}`, PROCESSES, async () => {
+      await using sandbox = await createSandbox();
+      const server = await startTwo(sandbox);
+      const workers = [...(await findWorkers(server)).values()];
+      assert.equal(workers.length, 2);
+      const { code, stderr } = await server.stop(signal);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      assert.deepEqual(workers.filter(isRunning), []);
+      const stops = eventsNamed(server, "stopped").map(({ worker }) => worker ?? null);
+      assert.deepEqual([stops.slice(0, 2).sort(), stops.at(-1)], [[1, 2], null]);
+    });
+  }
+
+  test("do not outlive the process that started them, though it is killed", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await startTwo(sandbox);
+    const workers = [...(await findWorkers(server)).values()];
+    await server.stop("SIGKILL");
+    await until("they are gone", () => !workers.some(isRunning));
+  });
+
+  test("do not share the port with a server that was there before", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const { port } = await startTwo(sandbox);
+    const environment = { PORT: String(port), POSTERN_WORKERS: "2" };
+    const { code, stdout, stderr } = await sandbox.run(["serve"], { environment });
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.equal(stderr, `Cannot listen on 127.0.0.1 port ${port}: the port is in use.\n`);
+  });
+});
+
+test("one worker, the default, is no process beside the one that serves", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  const server = await sandbox.serve();
+  assert.equal((await findWorkers(server)).size, 0);
+  assert(server.events().every((event) => !("worker" in event)));
+});
+
+describe("POSTERN_WORKERS", () => {
+  const assertStops = async (environment: RunOptions["environment"], sentence: string) => {
+    await using sandbox = await createSandbox();
+    const expected = { code: 1, stdout: "", stderr: `${sentence}\n` };
+    assert.deepEqual(await sandbox.run(["serve"], { environment: environment ?? {} }), expected);
+  };
+
+  test("asks for a port that is named", PROCESSES, () =>
+    assertStops(
+      { POSTERN_WORKERS: "2", PORT: "0" },
+      "PORT is 0, and POSTERN_WORKERS asks for 2 processes: a port that is shared must be named.",
+    ),
+  );
+
+  test("asks for a database that can be shared", PROCESSES, () =>
+    assertStops(
+      { POSTERN_WORKERS: "2", DATABASE_URL: "sqlite::memory:" },
+      "DATABASE_URL is in memory, and POSTERN_WORKERS asks for 2 processes: each would have its own.",
+    ),
+  );
+
+  test("asks for a port that is free", PROCESSES, async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const address = other.address();
+    assert(address !== null && typeof address === "object");
+    const sentence = `Cannot listen on 127.0.0.1 port ${address.port}: the port is in use.`;
+    await assertStops({ POSTERN_WORKERS: "2", PORT: String(address.port) }, sentence);
+    other.close();
+  });
+
+  test("takes auto for the number of cores", () => {
+    assert(parseConfig({ POSTERN_WORKERS: "auto" }).workers >= 1);
+    assert.throws(() => parseConfig({ POSTERN_WORKERS: "0" }), /POSTERN_WORKERS is "0"/);
+  });
+
+  test("starts no worker for a person who asks for one", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const { code, stderr } = await sandbox.run(["worker"]);
+    assert.deepEqual({ code, stderr }, { code: 2, stderr: "Workers are started by serve: set POSTERN_WORKERS.\n" });
+  });
+});
