@@ -167,7 +167,7 @@ function parseEvent(line: string): Record<string, unknown> {
 
 /** @returns the status, and the session cookie as a Cookie header wants it */
 export async function login(
-  server: Server,
+  server: Pick<Server, "url">,
   username: string,
   password: string,
 ): Promise<{ status: number; cookie: string }> {
@@ -181,11 +181,11 @@ export async function login(
 }
 
 /** As a page of our own would. */
-export function logout(server: Server, cookie: string): Promise<Response> {
+export function logout(server: Pick<Server, "url">, cookie: string): Promise<Response> {
   const headers = { Cookie: cookie, "Sec-Fetch-Site": "same-origin" };
   return fetch(`${server.url}/logout/`, { method: "POST", headers });
 }
 
-export function profile(server: Server, cookie: string): Promise<Response> {
+export function profile(server: Pick<Server, "url">, cookie: string): Promise<Response> {
   return fetch(`${server.url}/profile/`, { headers: { Cookie: cookie } });
 }

@@ -1,0 +1,102 @@
+import { sql } from "kysely";
+import { startPostgres } from "../support/postgres.ts";
+import { createSandbox, type Sandbox } from "../support/process.ts";
+import { countLost, createLedger, drive, type Ledger } from "./load.ts";
+import { createRandom } from "./random.ts";
+
+// `bun run test/faults/kills.ts [KILLS ON SQLITE] [KILLS ON POSTGRES] [SEED]`: kills a node that logs people in and out,
+// at random moments and with SIGKILL, and looks each time whether what it had acknowledged is so.
+
+export interface Figures {
+  database: string;
+  kills: number;
+  logins: number;
+  logouts: number;
+  lost: number;
+  /** Requests that a kill left without an answer. */
+  broken: number;
+  unexpected: string[];
+  /** Whether the file is sound; null on Postgres, which checks its own. */
+  integrity: string | null;
+}
+
+const LOAD = { username: "alice", password: "right horse", clients: 4 };
+
+/** The longest that a node lives under load. */
+const MAX_LIFE_MS = 400;
+
+export async function killOnSqlite(kills: number, seed: number): Promise<Figures> {
+  await using sandbox = await createSandbox();
+  const figures = await killRepeatedly(sandbox, {}, kills, seed);
+  const integrity = await sandbox.withDatabase(async (db) => {
+    const { rows } = await sql<{ integrity_check: string }>`pragma integrity_check`.execute(db);
+    return rows.map((row) => row.integrity_check).join(", ");
+  });
+  return { ...figures, database: "SQLite", integrity };
+}
+
+export async function killOnPostgres(kills: number, seed: number): Promise<Figures> {
+  const postgres = await startPostgres();
+  try {
+    await using sandbox = await createSandbox();
+    const environment = { DATABASE_URL: await postgres.createDatabase("postern") };
+    return { ...(await killRepeatedly(sandbox, environment, kills, seed)), database: "Postgres", integrity: null };
+  } finally {
+    await postgres.stop();
+  }
+}
+
+async function killRepeatedly(sandbox: Sandbox, environment: Record<string, string>, kills: number, seed: number) {
+  const random = createRandom(seed);
+  const input = LOAD.password;
+  await sandbox.run(["createuser", LOAD.username, "--password-stdin"], { input, environment });
+  const ledger = createLedger();
+  let lost = 0;
+  for (let times = 0; times < kills; times++) {
+    const round = createLedger();
+    const server = await sandbox.serve({ environment });
+    const stopping = new AbortController();
+    const load = drive(server, { ...LOAD, random }, round, stopping.signal);
+    await new Promise((resolve) => setTimeout(resolve, random() * MAX_LIFE_MS));
+    await server.stop("SIGKILL");
+    stopping.abort();
+    await load;
+    const next = await sandbox.serve({ environment });
+    lost += await countLost(next, round);
+    await next.stop("SIGKILL"); // No time to tidy up, here neither.
+    add(ledger, round);
+  }
+  const last = await sandbox.serve({ environment });
+  lost += await countLost(last, ledger);
+  await last.stop();
+  const { logins, logouts, broken, unexpected } = ledger;
+  return { kills, logins, logouts, lost, broken, unexpected: [...unexpected.keys()] };
+}
+
+function add(sum: Ledger, round: Ledger): void {
+  for (const cookie of round.live) sum.live.add(cookie);
+  for (const cookie of round.ended) sum.ended.add(cookie);
+  for (const [what, count] of round.unexpected) sum.unexpected.set(what, count);
+  sum.logins += round.logins;
+  sum.logouts += round.logouts;
+  sum.broken += round.broken;
+}
+
+/** A line of the table. */
+export function formatFigures({ database, kills, logins, logouts, lost, broken, integrity }: Figures): string {
+  const check = integrity === null ? "" : `, integrity_check: ${integrity}`;
+  return (
+    `${database}: ${kills} kills, ${logins} logins and ${logouts} logouts acknowledged, ${lost} lost ` +
+    `(${broken} requests without an answer${check})`
+  );
+}
+
+if (import.meta.main) {
+  const [onSqlite = 100, onPostgres = 20, seed = Date.now() % 2 ** 32] = process.argv.slice(2).map(Number);
+  process.stdout.write(`Seed ${seed}\n`);
+  for (const figures of [await killOnSqlite(onSqlite, seed), await killOnPostgres(onPostgres, seed)]) {
+    process.stdout.write(`${formatFigures(figures)}\n`);
+    const isWell = figures.lost === 0 && figures.unexpected.length === 0 && ["ok", null].includes(figures.integrity);
+    if (!isWell) process.exitCode = 1;
+  }
+}

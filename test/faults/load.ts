@@ -1,0 +1,91 @@
+import { login, logout, profile } from "../support/process.ts";
+
+/** Where requests go. */
+export interface Target {
+  url: string;
+}
+
+/** What the server has acknowledged. What was under way when it died is in neither set: either end is right. */
+export interface Ledger {
+  /** Cookies of logins that were answered 202. */
+  live: Set<string>;
+  /** Cookies of sessions whose logout was answered 204. */
+  ended: Set<string>;
+  logins: number;
+  logouts: number;
+  profiles: number;
+  /** Requests that got no answer. */
+  broken: number;
+  /** Answers that no request of this load should get, and how many. */
+  unexpected: Map<string, number>;
+}
+
+export function createLedger(): Ledger {
+  const counts = { logins: 0, logouts: 0, profiles: 0, broken: 0 };
+  return { live: new Set(), ended: new Set(), ...counts, unexpected: new Map() };
+}
+
+export interface Load {
+  username: string;
+  password: string;
+  clients: number;
+  random: () => number;
+}
+
+/** Logs in, looks at profiles and logs out, from several clients at once, until `stopping`. */
+export async function drive(target: Target, load: Load, ledger: Ledger, stopping: AbortSignal): Promise<void> {
+  const client = async () => {
+    const own: string[] = [];
+    while (!stopping.aborted) {
+      try {
+        await step(target, load, ledger, own);
+      } catch {
+        ledger.broken++;
+        await new Promise(setImmediate); // A server that is gone refuses at once.
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: load.clients }, client));
+}
+
+async function step(target: Target, { username, password, random }: Load, ledger: Ledger, own: string[]) {
+  const chance = random();
+  const cookie = chance < 0.5 ? own[Math.floor(random() * own.length)] : undefined;
+  if (cookie === undefined) {
+    const made = await login(target, username, password);
+    if (made.status !== 202) return notExpected(ledger, "login", made.status);
+    ledger.logins++;
+    ledger.live.add(made.cookie);
+    own.push(made.cookie);
+  } else if (chance < 0.25) {
+    const { status } = await profile(target, cookie);
+    if (status !== 200) return notExpected(ledger, "profile", status);
+    ledger.profiles++;
+  } else {
+    own.splice(own.indexOf(cookie), 1);
+    ledger.live.delete(cookie);
+    const { status } = await logout(target, cookie);
+    if (status !== 204) return notExpected(ledger, "logout", status);
+    ledger.logouts++;
+    ledger.ended.add(cookie);
+  }
+}
+
+function notExpected({ unexpected }: Ledger, what: string, status: number): void {
+  const key = `${what} ${status}`;
+  unexpected.set(key, (unexpected.get(key) ?? 0) + 1);
+}
+
+/** Asks for the profile of every session in the ledger. @returns how many are not as they were acknowledged */
+export async function countLost(target: Target, { live, ended }: Ledger): Promise<number> {
+  const checks = [...[...live].map((cookie) => [cookie, 200]), ...[...ended].map((cookie) => [cookie, 403])] as const;
+  let lost = 0;
+  const queue = checks.values();
+  const worker = async () => {
+    for (const [cookie, expected] of queue) {
+      if ((await profile(target, String(cookie))).status !== expected) lost++;
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+  return lost;
+}
