@@ -30,7 +30,26 @@ export function createPostgresDialect(
   });
   // A connection that breaks while idle leaves the pool; the next request opens another, and reports what is wrong.
   pool.on("error", () => {});
+  pool.on("connect", closeAfterSilence);
   return new PostgresDialect({ pool });
+}
+
+/**
+ * A connection whose answer never came is dead or out of step, and the driver would hand it to the next request, to wait
+ * as long, until the system gives up on it after a quarter of an hour. Closed, it leaves the pool.
+ */
+function closeAfterSilence(client: pg.PoolClient): void {
+  const query = client.query.bind(client);
+  const watched = async (text: string, values: unknown[]) => {
+    try {
+      return await query(text, values);
+    } catch (error) {
+      if (error instanceof Error && error.message === "Query read timeout") void client.end();
+      throw error;
+    }
+  };
+  // The one way in which Kysely calls it: text and values, for a promise.
+  client.query = watched as typeof client.query;
 }
 
 function parserOf(type: number, format?: "text" | "binary") {

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { transaction } from "../db/open.ts";
+import { until } from "./support/poll.ts";
+import { startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { createSandbox, login, profile, type Sandbox, type Server } from "./support/process.ts";
+import { startRelay } from "./support/relay.ts";
+
+const PROCESSES = { timeout: 120_000 };
+
+const PASSWORD = "right horse";
+
+/** A connection in 3 s and a statement in 6 (db/postgres.ts); whoever waits for longer than this hangs. */
+const LONGEST_ANSWER_MS = 20_000;
+
+const within = () => AbortSignal.timeout(LONGEST_ANSWER_MS);
+
+function askProfile({ url }: Server, cookie: string): Promise<Response> {
+  return fetch(`${url}/profile/`, { headers: { Cookie: cookie }, signal: within() });
+}
+
+function askLogin({ url }: Server): Promise<Response> {
+  const headers = { "Content-Type": "application/json" };
+  const body = JSON.stringify({ username: "alice", password: PASSWORD });
+  return fetch(`${url}/login/`, { method: "POST", headers, body, signal: within() });
+}
+
+async function assertUnavailable(response: Response): Promise<void> {
+  assert.equal(response.status, 503);
+  assert.match(response.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
+  assert.deepEqual(await response.json(), {
+    detail: "The database cannot be reached. Expected available in 5 seconds.",
+  });
+}
+
+async function startServer(sandbox: Sandbox, url: string): Promise<{ server: Server; cookie: string }> {
+  const environment = { DATABASE_URL: url, POSTERN_DATABASE_POOL_SIZE: "3" };
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD, environment });
+  const server = await sandbox.serve({ environment });
+  const { status, cookie } = await login(server, "alice", PASSWORD);
+  assert.equal(status, 202);
+  return { server, cookie };
+}
+
+const neverFailed = (server: Server) => !server.events().some(({ event }) => event === "unexpected_error");
+
+describe("while Postgres is away", () => {
+  let postgres: TestPostgres;
+  before(async () => {
+    postgres = await startPostgres();
+  }, PROCESSES);
+  after(() => postgres.stop());
+
+  test(
+    "every request is answered 503, and all is well again once it is back, sessions included",
+    PROCESSES,
+    async () => {
+      await using sandbox = await createSandbox();
+      const { server, cookie } = await startServer(sandbox, await postgres.createDatabase("stopped"));
+      const answers: number[] = [];
+      const asking = new AbortController();
+      const load = Array.from({ length: 3 }, async () => {
+        while (!asking.signal.aborted) answers.push((await askProfile(server, cookie)).status);
+      });
+      await postgres.pause();
+      for (let times = 0; times < 3; times++) {
+        await assertUnavailable(await askProfile(server, cookie));
+        await assertUnavailable(await askLogin(server));
+      }
+      await postgres.start();
+      await until("the profile is shown again", async () => (await askProfile(server, cookie)).status === 200);
+      assert.equal((await askLogin(server)).status, 202);
+      asking.abort();
+      await Promise.all(load);
+      // Those in flight when it stopped as well: never a 500, never a session taken for ended.
+      assert.deepEqual([...new Set(answers)].sort(), [200, 503]);
+      assert(neverFailed(server));
+    },
+  );
+
+  test("a connection that died unnoticed is given up, not asked again", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await using relay = await startRelay(postgres.port);
+    const direct = await postgres.createDatabase("silent");
+    const url = direct.replace(`:${postgres.port}/`, `:${relay.port}/`);
+    const { server, cookie } = await startServer(sandbox, url);
+    await Promise.all(Array.from({ length: 12 }, () => askProfile(server, cookie))); // The pool is full.
+    relay.silence();
+    const answers = await Promise.all([
+      askLogin(server),
+      ...Array.from({ length: 5 }, () => askProfile(server, cookie)),
+    ]);
+    for (const answer of answers) await assertUnavailable(answer);
+    relay.mend();
+    // By now every connection of the pool has failed somebody, and nobody else is to pay for it.
+    const later = await Promise.all(Array.from({ length: 6 }, () => askProfile(server, cookie)));
+    assert.deepEqual(new Set(later.map(({ status }) => status)), new Set([200]));
+    assert.equal((await askLogin(server)).status, 202);
+    assert(neverFailed(server));
+  });
+});
+
+test("a node that starts while Postgres is away says so in one sentence", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  const environment = { DATABASE_URL: "postgres://postgres:secret@127.0.0.1:1/postern" };
+  const { code, stdout, stderr } = await sandbox.run(["serve"], { environment });
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+  assert.match(stderr, /^Cannot migrate the database: [^\n]*\.\n$/);
+  assert(!stderr.includes("secret"));
+});
+
+test("while another process writes for three seconds, a login waits and is then answered", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+  const server = await sandbox.serve();
+  const { cookie } = await login(server, "alice", PASSWORD);
+  const order: string[] = [];
+  const answer = await sandbox.withDatabase(async (db) => {
+    let waiting: Promise<Response> | undefined;
+    await transaction(db, async () => {
+      waiting = askLogin(server).finally(() => order.push("answered"));
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      order.push("released");
+    });
+    return waiting;
+  });
+  assert.equal(answer?.status, 202);
+  assert.deepEqual(order, ["released", "answered"]);
+  assert.equal((await profile(server, cookie)).status, 200);
+});

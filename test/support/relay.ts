@@ -1,0 +1,44 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+
+/** Stands between a client and a server, and can act the network that broke. */
+export interface Relay extends AsyncDisposable {
+  port: number;
+  /** From now on nothing passes on the connections there are, and nobody is told: a cable that was pulled. */
+  silence: () => void;
+  /** Whether connections made from now on pass. The silenced ones stay as they are. */
+  mend: () => void;
+}
+
+export async function startRelay(targetPort: number): Promise<Relay> {
+  const sockets = new Set<Socket>();
+  let isSilent = false;
+  const relay = createServer((client) => {
+    keep(client);
+    if (isSilent) return;
+    const server = keep(connect(targetPort, "127.0.0.1"));
+    client.pipe(server).pipe(client);
+  });
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    return socket.on("error", () => {}).on("close", () => sockets.delete(socket));
+  };
+  relay.listen(0, "127.0.0.1");
+  await once(relay, "listening");
+  const address = relay.address();
+  return {
+    port: address !== null && typeof address === "object" ? address.port : 0,
+    silence: () => {
+      isSilent = true;
+      for (const socket of sockets) socket.unpipe().pause();
+    },
+    mend: () => {
+      isSilent = false;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      relay.close();
+      await once(relay, "close");
+    },
+  };
+}
