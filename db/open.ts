@@ -1,4 +1,4 @@
-import { Kysely, sql, type Transaction } from "kysely";
+import { type Dialect, Kysely, sql, type Transaction } from "kysely";
 import { createPostgresDialect } from "./postgres.ts";
 import type { Schema } from "./schema.ts";
 import { createSqliteDialect } from "./sqlite.ts";
@@ -26,7 +26,25 @@ export async function openDatabase(
   const dialect = isPostgresUrl(url)
     ? createPostgresDialect(url, poolSize, statementTimeoutMs)
     : await createSqliteDialect(url.replace(/^sqlite:/, ""), { mayCreate });
-  return new Kysely<Schema>({ dialect });
+  return new Kysely<Schema>({ dialect: reportingFirstErrors(dialect) });
+}
+
+/**
+ * Kysely rolls back whatever failed, and where that fails too reports only that. It does where the database has ended the
+ * transaction already (SQLite on a full disk) or is gone; what counts is what went wrong first.
+ */
+function reportingFirstErrors(dialect: Dialect): Dialect {
+  return {
+    createAdapter: () => dialect.createAdapter(),
+    createIntrospector: (db) => dialect.createIntrospector(db),
+    createQueryCompiler: () => dialect.createQueryCompiler(),
+    createDriver: () => {
+      const driver = dialect.createDriver();
+      const rollback = driver.rollbackTransaction.bind(driver);
+      driver.rollbackTransaction = (connection) => rollback(connection).catch(() => {});
+      return driver;
+    },
+  };
 }
 
 /** The path in an SQLite URL, as it is written there; null for a Postgres and a database in memory. */

@@ -34,6 +34,8 @@ export interface RunOptions {
   input?: string | Uint8Array;
   /** Beside PATH and HOME. */
   environment?: Record<string, string>;
+  /** Instead of the sandbox's own. */
+  program?: readonly string[];
   /** The user to run as, for who may be somebody else: root. */
   uid?: number;
 }
@@ -80,7 +82,7 @@ export async function createSandbox(program: readonly string[] = FROM_SOURCE): P
   const folder = await mkdtemp(join(await realpath(tmpdir()), "postern-"));
   const running = new Set<Running>();
   const launch = (args: string[], options: RunOptions = {}) => {
-    const started = start([...program, ...args], folder, options);
+    const started = start([...(options.program ?? program), ...args], folder, options);
     started.child.stdin.end(options.input ?? "");
     running.add(started);
     started.ended.finally(() => running.delete(started)).catch(() => {});
@@ -111,7 +113,7 @@ export async function createSandbox(program: readonly string[] = FROM_SOURCE): P
 export function start(
   [command = "", ...args]: string[],
   folder: string,
-  options: Omit<RunOptions, "input"> = {},
+  options: Omit<RunOptions, "input" | "program"> = {},
 ): Running {
   const { PATH = "", HOME = "" } = environment;
   const child = spawn(command, args, {
