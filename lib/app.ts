@@ -71,8 +71,8 @@ async function answer(context: Context, progress: Progress, findEndpoint: Router
   progress.endpoint = endpoint;
   if (isTrustedPreflight(context)) return preflight(endpoint.allow);
   requireRepresentation(context, target);
-  progress.sessionRead = true;
   context.current = await findCurrent(context);
+  progress.sessionRead = true; // Not before: where the database is away, nobody's cookie is dead.
   await requireOwnOrigin(context);
   return dispatch(context, endpoint);
 }

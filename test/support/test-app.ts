@@ -1,3 +1,4 @@
+import type { Db } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
 import { createUser, type UserInput } from "../../lib/account/create-user.ts";
 import { type App, createApp } from "../../lib/app.ts";
@@ -28,9 +29,12 @@ export interface Clock {
   advance: (seconds: number) => void;
 }
 
-/** The whole application on an empty database of its own. */
-export async function createTestApp(environment: Record<string, string> = {}): Promise<TestApp> {
-  const { db, close } = await openTestDatabase();
+/** The whole application on an empty database of its own, or on the one that it is given. */
+export async function createTestApp(
+  environment: Record<string, string> = {},
+  database?: { db: Db; close: () => Promise<void> },
+): Promise<TestApp> {
+  const { db, close } = database ?? (await openTestDatabase());
   const clock: Clock = {
     now: Date.UTC(2026, 0, 1),
     advance: (seconds) => {

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { migrate } from "../db/migrate.ts";
+import { type Db, openDatabase } from "../db/open.ts";
+import { changePassword } from "../lib/account/credentials.ts";
+import { hashToken } from "../lib/crypto/token.ts";
+import { type Client, createClient } from "./support/client.ts";
+import { until } from "./support/poll.ts";
+import { startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { createTestApp } from "./support/test-app.ts";
+
+// The least that must be so on Postgres. `bun run test:postgres` runs everything else there.
+
+const PROCESSES = { timeout: 60_000 };
+
+const status = async (client: Client) => (await client.get("/profile/")).status;
+
+describe("on Postgres", () => {
+  let postgres: TestPostgres;
+  let url = "";
+  let db: Db;
+  before(async () => {
+    postgres = await startPostgres();
+    url = await postgres.createDatabase("postern");
+    db = await openDatabase(url, { mayCreate: false, poolSize: 3 });
+  }, PROCESSES);
+  after(async () => {
+    await db.destroy();
+    await postgres.stop();
+  }, PROCESSES);
+
+  async function setUp(username: string) {
+    const app = await createTestApp({}, { db, close: async () => {} });
+    const user = await app.addUser({ username, password: "right horse" });
+    const client = createClient(app.app);
+    assert.equal((await client.login(username, "right horse")).status, 202);
+    return { ...app, user, client };
+  }
+
+  test("ten that migrate at once do it once", PROCESSES, async () => {
+    const opening = Array.from({ length: 10 }, () => openDatabase(url, { mayCreate: false, poolSize: 1 }));
+    const databases = await Promise.all(opening);
+    const applied = await Promise.all(databases.map(migrate));
+    assert.deepEqual(
+      applied.filter((names) => names.length > 0),
+      [["0001_users_and_sessions"]],
+    );
+    await Promise.all(databases.map((database) => database.destroy()));
+  });
+
+  test("a login opens the profile, and a logout closes it", PROCESSES, async () => {
+    const { client } = await setUp("alice");
+    const profile = await client.get("/profile/");
+    assert.equal(await profile.text(), '{"username":"alice","email":"","first_name":"","last_name":""}');
+    assert.equal((await client.post("/logout/", {}, { "Sec-Fetch-Site": "same-origin" })).status, 204);
+    assert.equal(await status(client), 403);
+    assert.equal((await client.login("alice", "wrong horse")).status, 400);
+  });
+
+  test("a session ends by the clock", PROCESSES, async () => {
+    const { client, clock } = await setUp("carol");
+    clock.advance(7 * 86_400 - 1);
+    assert.equal(await status(client), 200);
+    clock.advance(7 * 86_400);
+    assert.equal(await status(client), 403);
+  });
+
+  test("a change of the password ends the other sessions", PROCESSES, async () => {
+    const { client, app, services, user } = await setUp("bob");
+    const other = createClient(app);
+    await other.login("bob", "right horse");
+    await changePassword(services, user, "another horse", hashToken(client.cookies.get("sessionid") ?? ""));
+    assert.deepEqual([await status(client), await status(other)], [200, 403]);
+    assert.equal((await other.login("bob", "right horse")).status, 400);
+  });
+
+  test("an outage is a 503 with Retry-After, and passes by itself", PROCESSES, async () => {
+    const { client, app, logged } = await setUp("dora");
+    await postgres.pause();
+    const stranger = createClient(app);
+    for (const answer of [await client.get("/profile/"), await stranger.login("dora", "right horse")]) {
+      assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "5"]);
+      // Whoever cannot be looked up is not thereby unknown: no browser is to drop its cookie.
+      assert.deepEqual(answer.headers.getSetCookie(), []);
+    }
+    await postgres.start();
+    await until("the profile is shown again", async () => (await status(client)) === 200);
+    assert.equal((await stranger.login("dora", "right horse")).status, 202);
+    assert(!logged.some((line) => line.includes("unexpected_error")));
+  });
+});
