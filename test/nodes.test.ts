@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { openDatabase } from "../db/open.ts";
+import { countLost, createLedger, drive, type Ledger } from "./faults/load.ts";
+import { createRandom } from "./faults/random.ts";
+import { type Balancer, startBalancer } from "./support/balancer.ts";
+import { until } from "./support/poll.ts";
+import { freePort, startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { createSandbox, login, logout, profile, type Sandbox, type Server } from "./support/process.ts";
+
+const PROCESSES = { timeout: 120_000 };
+
+const LOAD = { username: "alice", password: "right horse", clients: 4, random: createRandom(1) };
+
+/** A node that keeps its port when it is started again. */
+interface Node {
+  port: number;
+  server: Server;
+  restart: () => Promise<void>;
+}
+
+async function startNode(sandbox: Sandbox, url: string): Promise<Node> {
+  const port = await freePort();
+  const start = () => sandbox.serve({ environment: { DATABASE_URL: url, PORT: String(port) } });
+  const node: Node = {
+    port,
+    server: await start(),
+    restart: async () => {
+      node.server = await start();
+    },
+  };
+  return node;
+}
+
+async function startThree(sandbox: Sandbox, url: string): Promise<[Node, Node, Node]> {
+  const environment = { DATABASE_URL: url };
+  await sandbox.run(["createuser", LOAD.username, "--password-stdin"], { input: LOAD.password, environment });
+  return Promise.all([startNode(sandbox, url), startNode(sandbox, url), startNode(sandbox, url)]);
+}
+
+/** Keeps the nodes busy, through the balancer, while something is done to them. */
+async function underLoad(balancer: Balancer, work: (more: () => Promise<void>) => Promise<void>): Promise<Ledger> {
+  const ledger = createLedger();
+  const stopping = new AbortController();
+  const load = drive(balancer, LOAD, ledger, stopping.signal);
+  const more = async () => {
+    const { logins, logouts } = ledger;
+    await until("ten more logins and five more logouts", () => {
+      return ledger.logins >= logins + 10 && ledger.logouts >= logouts + 5;
+    });
+  };
+  try {
+    await more();
+    await work(more);
+    await more();
+  } finally {
+    stopping.abort();
+    await load;
+  }
+  return ledger;
+}
+
+describe("several nodes on one Postgres", () => {
+  let postgres: TestPostgres;
+  before(async () => {
+    postgres = await startPostgres();
+  }, PROCESSES);
+  after(() => postgres.stop());
+
+  test(
+    "are one server: in at one, seen at another, out at the third, and refused by all at once",
+    PROCESSES,
+    async () => {
+      await using sandbox = await createSandbox();
+      const nodes = await startThree(sandbox, await postgres.createDatabase("three"));
+      const [{ server: a }, { server: b }, { server: c }] = nodes;
+      const { status, cookie } = await login(a, LOAD.username, LOAD.password);
+      assert.equal(status, 202);
+      assert.equal((await profile(b, cookie)).status, 200);
+      assert.equal((await logout(c, cookie)).status, 204);
+      for (const server of [a, b]) assert.equal((await profile(server, cookie)).status, 403);
+    },
+  );
+
+  test("come up, ten at once, on an empty database, which is migrated once", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const url = await postgres.createDatabase("ten");
+    const environment = { DATABASE_URL: url };
+    const nodes = await Promise.all(Array.from({ length: 10 }, () => sandbox.serve({ environment })));
+    for (const node of nodes) assert.equal((await profile(node, "")).status, 403);
+    const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
+    const rows = await db
+      .withTables<{ postern_migration: { name: string } }>()
+      .selectFrom("postern_migration")
+      .selectAll()
+      .execute();
+    await db.destroy();
+    assert.deepEqual(
+      rows.map(({ name }) => name),
+      ["0001_users_and_sessions"],
+    );
+  });
+
+  test("lose nothing that they acknowledged when one of them is killed", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const nodes = await startThree(sandbox, await postgres.createDatabase("killed"));
+    await using balancer = await startBalancer(nodes.map(({ port }) => port));
+    const [killed, ...others] = nodes;
+    const ledger = await underLoad(balancer, async (more) => {
+      await killed.server.stop("SIGKILL");
+      await more();
+    });
+    for (const { server } of others) assert.equal(await countLost(server, ledger), 0);
+    // Whom the killed node was answering, one request a client at the most, is told so.
+    const lost = balancer.failures();
+    assert(lost.length <= LOAD.clients, lost.join("\n"));
+  });
+
+  test("are restarted one after the other without a request that fails", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const nodes = await startThree(sandbox, await postgres.createDatabase("rolling"));
+    await using balancer = await startBalancer(nodes.map(({ port }) => port));
+    const exits: number[] = [];
+    const ledger = await underLoad(balancer, async (more) => {
+      for (const node of nodes) {
+        const askedAt = Date.now();
+        assert.equal((await node.server.stop()).code, 0);
+        exits.push(Date.now() - askedAt);
+        await more();
+        await node.restart();
+        await more();
+      }
+    });
+    const { logins, logouts, profiles, broken, unexpected } = ledger;
+    const failed = broken + [...unexpected.values()].reduce((sum, count) => sum + count, 0);
+    process.stdout.write(
+      `Rolling restart: ${logins + logouts + profiles + failed} requests, ${failed} failed; ` +
+        `from SIGTERM to exit ${exits.join(", ")} ms\n`,
+    );
+    assert.deepEqual(balancer.failures(), []);
+    assert.deepEqual({ broken, unexpected: [...unexpected] }, { broken: 0, unexpected: [] });
+    assert.equal(await countLost(nodes[0].server, ledger), 0);
+  });
+});
