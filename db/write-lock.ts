@@ -73,13 +73,8 @@ class WaitingDriver implements Driver {
     return this.#driver.commitTransaction(this.#held.get(connection) ?? connection);
   }
 
-  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    try {
-      await this.#driver.rollbackTransaction(this.#held.get(connection) ?? connection);
-    } catch (error) {
-      // A full disk has SQLite roll back by itself; what the caller must learn of is the disk.
-      if (!(error instanceof Error && error.message.includes("no transaction is active"))) throw error;
-    }
+  rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    return this.#driver.rollbackTransaction(this.#held.get(connection) ?? connection);
   }
 
   destroy(): Promise<void> {
