@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
+import { describe, test } from "node:test";
+import { createSandbox, type Server } from "./support/process.ts";
+
+const PROCESSES = { timeout: 60_000 };
+
+/** Begins a login whose body does not come. */
+async function beginLogin({ port }: Server): Promise<Socket> {
+  const client = connect(port, "127.0.0.1");
+  client.on("error", () => {});
+  client.write("POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+  assert.match(String((await once(client, "data"))[0]), /^HTTP\/1\.1 100 /);
+  return client;
+}
+
+async function statusOf(url: string): Promise<number | null> {
+  return fetch(url, { headers: { Connection: "close" } }).then(
+    ({ status }) => status,
+    () => null,
+  );
+}
+
+describe("told to stop", () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    test(
+      `by ${signal} with a request that does not end, it waits so long as a setting says and exits 0`,
+      PROCESSES,
+      async () => {
+        await using sandbox = await createSandbox();
+        const server = await sandbox.serve({ environment: { POSTERN_SHUTDOWN_SECONDS: "1" } });
+        const client = await beginLogin(server);
+        const closed = once(client, "close");
+        const { code, stderr } = await server.stop(signal);
+        assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+        await closed;
+        const events = server.events().map(({ event }) => event);
+        assert.deepEqual(events.filter((event) => event !== "request").slice(-3), [
+          "stopping",
+          "requests_cut_off",
+          "stopped",
+        ]);
+        assert.deepEqual(await readdir(sandbox.folder), ["postern.db"], "the database was closed");
+      },
+    );
+  }
+
+  test("and told again, it exits 1 at once, whatever is in flight", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve({ environment: { POSTERN_SHUTDOWN_SECONDS: "3600" } });
+    const client = await beginLogin(server);
+    const stopped = server.stop();
+    await server.event("stopping");
+    const { code } = await server.stop("SIGINT");
+    assert.equal(code, 1);
+    await stopped;
+    client.destroy();
+    assert(!server.events().some(({ event }) => event === "stopped"));
+  });
+
+  test("with a delay, it goes on as before but for readiness, and then stops", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve({ environment: { POSTERN_SHUTDOWN_DELAY_SECONDS: "2" } });
+    assert.equal(await statusOf(`${server.url}/readyz`), 200);
+    const stopped = server.stop();
+    await server.event("stopping");
+    assert.equal(await statusOf(`${server.url}/readyz`), 503);
+    assert.equal(await statusOf(`${server.url}/healthz`), 200);
+    assert.equal(await statusOf(`${server.url}/profile/`), 403);
+    assert.equal((await stopped).code, 0);
+  });
+
+  test("with a delay and told again, it does not wait", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve({ environment: { POSTERN_SHUTDOWN_DELAY_SECONDS: "3600" } });
+    const stopped = server.stop();
+    await server.event("stopping");
+    assert.equal((await server.stop()).code, 1);
+    await stopped;
+  });
+
+  test("it answers operators on their own listener to the last", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve({ environment: { POSTERN_OPS_ADDRESS: "[::1]:0" } });
+    const { url } = await server.event("ops_listening");
+    assert.equal(await statusOf(`${url}healthz`), 200);
+    assert.equal(await statusOf(`${url}metrics`), 200);
+    assert.equal(await statusOf(`${url}profile/`), 404);
+    assert.equal(await statusOf(`${server.url}/healthz`), 404);
+    const client = await beginLogin(server);
+    const stopped = server.stop();
+    await server.event("stopping");
+    assert.equal(await statusOf(`${url}readyz`), 503);
+    client.destroy();
+    assert.equal((await stopped).code, 0);
+  });
+});
+
+describe("an address that another Postern has stops the start with one sentence:", () => {
+  test("the visitors' and the operators'", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const first = await sandbox.serve({ environment: { POSTERN_OPS_ADDRESS: "127.0.0.1:0" } });
+    const { host, port } = new URL(String((await first.event("ops_listening"))["url"]));
+    for (const [taken, environment] of [
+      [port, { PORT: "0", POSTERN_OPS_ADDRESS: host }],
+      [first.port, { PORT: String(first.port) }],
+    ] as const) {
+      const stderr = `Cannot listen on 127.0.0.1 port ${taken}: the port is in use.\n`;
+      assert.deepEqual(await sandbox.run(["serve"], { environment }), { code: 1, stdout: "", stderr });
+    }
+  });
+});
