@@ -74,6 +74,8 @@ describe("the one-file program", onlyOnBun("the one-file program is made by Bun 
       assert.equal(user["username"], username);
     }
     assert.equal((await login(server, "bob", "wrong")).status, 400);
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    assert.match(metrics, /^postern_logins_total\{outcome="ok"\} 2$/m);
     assert.equal((await server.stop()).code, 0);
     const shared = { ...environment, POSTERN_WORKERS: "2", PORT: String(await freePort()) };
     const two = await sandbox.serve({ environment: shared });
