@@ -27,12 +27,14 @@ const STATEMENT_TIMEOUT_MS = 60_000;
  */
 export async function inspectDatabase(url: string, lifetime: Lifetime): Promise<Inspection> {
   const file = sqliteFile(url);
+  // Before it is opened: the log that opening makes is of the file's mode.
+  const exposedFiles = file === null ? [] : [file, `${file}-wal`].filter(isExposed);
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   try {
     const schema = await findSchemaState(db);
     return {
       schema,
-      exposedFiles: file === null ? [] : [file, `${file}-wal`].filter(isExposed),
+      exposedFiles,
       damage: file === null ? [] : await listDamage(db, "quick_check"),
       content: schema.kind === "current" ? await inspectContent(db, lifetime) : null,
     };

@@ -1,4 +1,6 @@
+import { statSync } from "node:fs";
 import { type Dialect, Kysely, sql, type Transaction } from "kysely";
+import { DatabaseError } from "./error.ts";
 import { createPostgresDialect } from "./postgres.ts";
 import type { Schema } from "./schema.ts";
 import { createSqliteDialect } from "./sqlite.ts";
@@ -25,8 +27,16 @@ export async function openDatabase(
 ): Promise<Db> {
   const dialect = isPostgresUrl(url)
     ? createPostgresDialect(url, poolSize, statementTimeoutMs)
-    : await createSqliteDialect(url.replace(/^sqlite:/, ""), { mayCreate });
+    : await openSqliteFile(url.replace(/^sqlite:/, ""), mayCreate);
   return new Kysely<Schema>({ dialect: reportingFirstErrors(dialect) });
+}
+
+async function openSqliteFile(path: string, mayCreate: boolean): Promise<Dialect> {
+  const before = inodeOf(path);
+  const dialect = await createSqliteDialect(path, { mayCreate });
+  // A restore may have come between opening the file and its lock: what was opened has another name by now.
+  if (before === null || before === inodeOf(path)) return dialect;
+  throw new DatabaseError(`The database ${path} was replaced while it was being opened: try again.`);
 }
 
 /**
@@ -50,6 +60,11 @@ function reportingFirstErrors(dialect: Dialect): Dialect {
 /** The path in an SQLite URL, as it is written there; null for a Postgres and a database in memory. */
 export function sqliteFile(url: string): string | null {
   return isPostgresUrl(url) || url === "sqlite::memory:" ? null : url.replace(/^sqlite:/, "");
+}
+
+/** What tells a file from another one that takes its name; null where there is none. */
+function inodeOf(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
 }
 
 export function isPostgresUrl(url: string): boolean {

@@ -138,15 +138,19 @@ async function lock(path: string): Promise<Db | null> {
   if (db === null) return null;
   try {
     await sql`pragma busy_timeout = ${sql.lit(WAIT_FOR_OTHERS_MS)}`.execute(db);
-    await sql`pragma journal_mode = delete`.execute(db);
+    const { rows } = await sql<{ journal_mode: string }>`pragma journal_mode = delete`.execute(db);
+    if (rows[0]?.journal_mode !== "delete") throw inUse(path);
     await sql`begin exclusive`.execute(db);
     return db;
   } catch (error) {
     await db.destroy();
     if (isDamage(error)) return null;
-    if (!isBusy(error)) throw error;
-    throw new DatabaseError(`${path} is open in a server or another command: stop it first.`, { cause: error });
+    throw isBusy(error) ? inUse(path, error) : error;
   }
+}
+
+function inUse(path: string, cause?: unknown): DatabaseError {
+  return new DatabaseError(`${path} is open in a server or another command: stop it first.`, { cause });
 }
 
 async function openTarget(path: string): Promise<Db | null> {

@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { chmod, copyFile, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { fillDatabase, readDatabase } from "./support/content.ts";
+import { createSandbox, login, profile, type Sandbox, type Server } from "./support/process.ts";
+import { runAtTerminal } from "./support/terminal.ts";
+
+const PROCESSES = { timeout: 60_000 };
+
+const PASSWORD = "right horse";
+
+async function addUser(sandbox: Sandbox, name: string): Promise<void> {
+  assert.equal((await sandbox.run(["createuser", name, "--password-stdin"], { input: PASSWORD })).code, 0);
+}
+
+async function usernames(sandbox: Sandbox): Promise<string[]> {
+  const users: { username: string }[] = JSON.parse((await sandbox.run(["users", "--json"])).stdout);
+  return users.map(({ username }) => username);
+}
+
+const urlOf = (sandbox: Sandbox, name = "postern.db") => `sqlite:${join(sandbox.folder, name)}`;
+
+/** Logs in without a pause until told to stop. @returns how many were let in */
+function logInAllTheTime(server: Server): () => Promise<number> {
+  let isOver = false;
+  let count = 0;
+  const loop = async () => {
+    while (!isOver) if ((await login(server, "alice", PASSWORD)).status === 202) count++;
+  };
+  const loops = [loop(), loop(), loop()];
+  return async () => {
+    isOver = true;
+    await Promise.all(loops);
+    return count;
+  };
+}
+
+/** A database that has alice, and a backup of it from before bob came. */
+async function backUpBeforeBob(sandbox: Sandbox): Promise<void> {
+  await addUser(sandbox, "alice");
+  assert.equal((await sandbox.run(["backup", "backup.db"])).code, 0);
+  await addUser(sandbox, "bob");
+}
+
+/** Refused with one sentence, and not a file was changed. */
+async function assertRefuses(sandbox: Sandbox, code: number, args: string[], sentence: RegExp): Promise<void> {
+  const before = await fingerprint(sandbox);
+  const result = await sandbox.run(args);
+  assert.deepEqual({ code: result.code, stdout: result.stdout }, { code, stdout: "" });
+  assert.match(result.stderr, sentence);
+  assert.equal(result.stderr.trimEnd().split("\n").length, 1);
+  assert.deepEqual(await fingerprint(sandbox), before);
+}
+
+async function fingerprint(sandbox: Sandbox): Promise<Record<string, string>> {
+  const names = (await readdir(sandbox.folder)).filter((name) => !/-(wal|shm)$/.test(name)).sort();
+  const hashes = names.map(async (name) => {
+    const hash = await crypto.subtle.digest("SHA-256", await readFile(join(sandbox.folder, name)));
+    return [name, Buffer.from(hash).toString("hex")];
+  });
+  return Object.fromEntries(await Promise.all(hashes));
+}
+
+describe("backup", () => {
+  test("is whole, of one moment, and readable by its owner only, while a server writes", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await addUser(sandbox, "alice");
+    await fillDatabase(urlOf(sandbox), { users: 10, sessions: 20_000 });
+    const server = await sandbox.serve();
+    const stopLogins = logInAllTheTime(server);
+    for (const name of ["first.db", "second.db"]) {
+      const result = await sandbox.run(["backup", name]);
+      assert.deepEqual(result, { code: 0, stdout: `Backup written to ${name} and checked.\n`, stderr: "" });
+      assert.equal((await stat(join(sandbox.folder, name))).mode & 0o777, 0o600);
+    }
+    assert((await stopLogins()) > 0);
+    await server.stop();
+    const [first, second] = [
+      await readDatabase(urlOf(sandbox, "first.db")),
+      await readDatabase(urlOf(sandbox, "second.db")),
+    ];
+    assert(first.users.length === 11 && first.sessions.length > 20_000);
+    assert(second.sessions.length >= first.sessions.length);
+    assert(!(await readdir(sandbox.folder)).some((name) => name.includes("unfinished")));
+  });
+
+  test("overwrites nothing, and goes nowhere that is not there", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await addUser(sandbox, "alice");
+    await writeFile(join(sandbox.folder, "diary"), "Dear diary,\n");
+    await assertRefuses(sandbox, 1, ["backup", "diary"], /^diary exists already: a backup overwrites nothing\.\n$/);
+    await assertRefuses(sandbox, 1, ["backup", "no/such.db"], /^Cannot write the backup no\/such\.db: .*ENOENT/);
+    await assertRefuses(sandbox, 2, ["backup"], /^A file must be named\./);
+  });
+
+  test("of a Postgres is pg_dump's business, and one of nothing is none", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const environment = { DATABASE_URL: "postgres://me@127.0.0.1:1/x" };
+    const dumped = await sandbox.run(["backup", "x.db"], { environment });
+    assert.deepEqual([dumped.code, /pg_dump/.test(dumped.stderr)], [1, true]);
+    const restored = await sandbox.run(["restore", "x.db", "--yes"], { environment });
+    assert.deepEqual([restored.code, /pg_restore/.test(restored.stderr)], [1, true]);
+    await assertRefuses(sandbox, 1, ["backup", "x.db"], /^There is no database at /);
+  });
+});
+
+describe("restore", () => {
+  test("brings back what was backed up, and keeps what it replaces", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await backUpBeforeBob(sandbox);
+    const { code, stdout, stderr } = await sandbox.run(["restore", "backup.db", "--yes"]);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    const kept = /is kept as .*\/(postern\.db\.replaced-\d{4}-\d\d-\d\dT\d{6}\.\d{3}Z)\.\n$/.exec(stdout)?.[1] ?? "";
+    assert.deepEqual((await readdir(sandbox.folder)).sort(), ["backup.db", "postern.db", kept]);
+    assert.deepEqual(await usernames(sandbox), ["alice"]);
+    assert.equal((await stat(join(sandbox.folder, "postern.db"))).mode & 0o777, 0o600);
+    const server = await sandbox.serve();
+    assert.equal((await login(server, "alice", PASSWORD)).status, 202);
+    await server.stop();
+    // And back again: nothing was lost.
+    assert.equal((await sandbox.run(["restore", kept, "--yes"])).code, 0);
+    assert.deepEqual(await usernames(sandbox), ["alice", "bob"]);
+  });
+
+  test("makes a database where none is, and applies no log that an older one left", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await backUpBeforeBob(sandbox);
+    await using elsewhere = await createSandbox();
+    await copyFile(join(sandbox.folder, "backup.db"), join(elsewhere.folder, "backup.db"));
+    for (const suffix of ["-wal", "-shm"]) await writeFile(join(elsewhere.folder, `postern.db${suffix}`), "stale");
+    assert.equal((await elsewhere.run(["restore", "backup.db", "--yes"])).code, 0);
+    assert.deepEqual((await readdir(elsewhere.folder)).sort(), ["backup.db", "postern.db"]);
+    assert.deepEqual(await usernames(elsewhere), ["alice"]);
+  });
+
+  test("revives the sessions of then, or with --end-sessions none", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await addUser(sandbox, "alice");
+    const server = await sandbox.serve();
+    const { cookie } = await login(server, "alice", PASSWORD);
+    await sandbox.run(["backup", "backup.db"]);
+    await sandbox.run(["logoutuser", "alice"]);
+    await server.stop();
+    for (const [args, status] of [
+      [[], 200],
+      [["--end-sessions"], 403],
+    ] as const) {
+      assert.equal((await sandbox.run(["restore", "backup.db", "--yes", ...args])).code, 0);
+      const server = await sandbox.serve();
+      assert.equal((await profile(server, cookie)).status, status);
+      await server.stop();
+    }
+  });
+
+  test("is refused while a server runs, be it idle or under load, which goes on undisturbed", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await backUpBeforeBob(sandbox);
+    const server = await sandbox.serve();
+    const restore = ["restore", "backup.db", "--yes"];
+    const sentence = /^\/.*\/postern\.db is open in a server or another command: stop it first\.\n$/;
+    await assertRefuses(sandbox, 1, restore, sentence);
+    const stopLogins = logInAllTheTime(server);
+    for (let times = 0; times < 3; times++) {
+      const { code, stderr } = await sandbox.run(restore);
+      assert.equal(code, 1);
+      assert.match(stderr, sentence);
+    }
+    assert((await stopLogins()) > 0);
+    assert.deepEqual(await usernames(sandbox), ["alice", "bob"]);
+    await server.stop();
+    assert.equal((await sandbox.run(restore)).code, 0);
+  });
+
+  test(
+    "of what is missing, no backup, cut short, newer or the database itself changes nothing",
+    PROCESSES,
+    async () => {
+      await using sandbox = await createSandbox();
+      await addUser(sandbox, "alice");
+      await fillDatabase(urlOf(sandbox), { users: 5, sessions: 2000 });
+      await sandbox.run(["backup", "backup.db"]);
+      const whole = await readFile(join(sandbox.folder, "backup.db"));
+      await writeFile(join(sandbox.folder, "cut.db"), whole.subarray(0, whole.length / 2));
+      const scratched = Buffer.from(whole);
+      scratched.fill(0xff, whole.length / 2, whole.length / 2 + 4096);
+      await writeFile(join(sandbox.folder, "scratched.db"), scratched);
+      await writeFile(join(sandbox.folder, "diary"), "Dear diary,\n".repeat(1000));
+      await writeFile(join(sandbox.folder, "empty.db"), "");
+      await using newer = await createSandbox();
+      await addUser(newer, "alice");
+      await newer.withDatabase((db) =>
+        db
+          .withTables<{ postern_migration: { name: string; timestamp: string } }>()
+          .insertInto("postern_migration")
+          .values({ name: "9999_x", timestamp: "2099-01-01T00:00:00.000Z" })
+          .execute(),
+      );
+      await copyFile(join(newer.folder, "postern.db"), join(sandbox.folder, "newer.db"));
+      for (const [file, sentence] of [
+        ["nosuch.db", /^There is no file \/.*\/nosuch\.db\.\n$/],
+        ["diary", /^Cannot restore diary: file is not a database\.\n$/],
+        ["cut.db", /^Cannot restore cut\.db: .*(malformed|damaged).*\.\n$/],
+        ["scratched.db", /^Cannot restore scratched\.db: .*(malformed|damaged).*\.\n$/],
+        ["empty.db", /^Cannot restore empty\.db: it is no database of Postern's\.\n$/],
+        ["newer.db", /^Cannot restore newer\.db: The database was made by a newer Postern /],
+        ["postern.db", /^postern\.db is the database itself: name a backup of it\.\n$/],
+      ] as const) {
+        await assertRefuses(sandbox, 1, ["restore", file, "--yes"], sentence);
+      }
+    },
+  );
+
+  test("replaces a database that is too damaged to be opened, and keeps that too", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await backUpBeforeBob(sandbox);
+    await writeFile(join(sandbox.folder, "postern.db"), "Dear diary,\n".repeat(1000));
+    assert.equal((await sandbox.run(["restore", "backup.db", "--yes"])).code, 0);
+    assert.deepEqual(await usernames(sandbox), ["alice"]);
+    const kept = (await readdir(sandbox.folder)).find((name) => name.includes("replaced")) ?? "";
+    assert.match(await readFile(join(sandbox.folder, kept), "utf8"), /^Dear diary,/);
+  });
+
+  test("asks at a terminal, and takes yes for yes only; elsewhere it wants --yes", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await backUpBeforeBob(sandbox);
+    await assertRefuses(sandbox, 2, ["restore", "backup.db"], /^Nobody is there to confirm: add --yes\.\n$/);
+    const question = "backup.db, which has 1 user and 0 sessions? Type yes to go on: ";
+    const refused = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "y\r"]]);
+    assert.equal(refused.code, 1);
+    assert(refused.stdout.includes("Not confirmed: nothing was changed."));
+    assert.deepEqual((await readdir(sandbox.folder)).sort(), ["backup.db", "postern.db"]);
+    const confirmed = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "yes\r"]]);
+    assert.equal(confirmed.code, 0);
+    assert.deepEqual(await usernames(sandbox), ["alice"]);
+  });
+
+  test("leaves the backup as it is, be it readable only", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await backUpBeforeBob(sandbox);
+    await chmod(join(sandbox.folder, "backup.db"), 0o400);
+    const before = (await fingerprint(sandbox))["backup.db"];
+    assert.equal((await sandbox.run(["restore", "backup.db", "--yes"])).code, 0);
+    assert.equal((await fingerprint(sandbox))["backup.db"], before);
+  });
+});

@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { configFindings } from "../lib/cli/findings.ts";
+import { parseConfig } from "../lib/config.ts";
+import { createSandbox, type Sandbox } from "./support/process.ts";
+
+const PROCESSES = { timeout: 60_000 };
+
+const SAFE = { PUBLIC_URL: "https://login.example.com" };
+
+interface Found {
+  level: string;
+  code: string;
+  message: string;
+  mend: string | null;
+}
+
+/** What `check --json` finds, each as its level, its code and what mends it. */
+async function check(
+  sandbox: Sandbox,
+  environment: Record<string, string> = SAFE,
+): Promise<{ exit: number | null; found: string[] }> {
+  const { code, stdout } = await sandbox.run(["check", "--json"], { environment });
+  const findings: Found[] = JSON.parse(stdout);
+  return { exit: code, found: findings.map(({ level, code, mend }) => `${level} ${code} ${mend}`) };
+}
+
+/** A folder in which there is nothing to mend, on https. */
+async function createSound(): Promise<Sandbox> {
+  const sandbox = await createSandbox();
+  const made = await sandbox.run(["createsuperuser", "alice", "--password-stdin"], { input: "right horse" });
+  assert.equal(made.code, 0);
+  return sandbox;
+}
+
+describe("check", () => {
+  test("finds nothing to mend where all is well, and exits 0", PROCESSES, async () => {
+    await using sandbox = await createSound();
+    const result = await sandbox.run(["check"], { environment: SAFE });
+    assert.deepEqual(result, { code: 0, stdout: "Nothing to mend.\n", stderr: "" });
+    assert.deepEqual(await check(sandbox), { exit: 0, found: [] });
+  });
+
+  test("says a line for each finding with what mends it, and exits 1", PROCESSES, async () => {
+    await using sandbox = await createSound();
+    await chmod(join(sandbox.folder, "postern.db"), 0o644);
+    assert.deepEqual(await sandbox.run(["check"]), {
+      code: 1,
+      stdout:
+        "unsafe  PUBLIC_URL is not set: any Host is answered, and cookies are not Secure. [PUBLIC_URL]\n" +
+        "unsafe  postern.db can be read or written by others than its owner, and holds password hashes. [chmod 600 postern.db]\n",
+      stderr: "2 things to mend.\n",
+    });
+  });
+
+  test("lists every mistake in the settings, with its setting", PROCESSES, async () => {
+    await using sandbox = await createSound();
+    const { exit, found } = await check(sandbox, { PORT: "80x", POSTERN_SESION: "1" });
+    assert.equal(exit, 1);
+    assert.deepEqual(found.sort(), ["error setting PORT", "error setting POSTERN_SESION"]);
+  });
+
+  test("makes no database and migrates none", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    assert.deepEqual(await check(sandbox), { exit: 1, found: ["error database DATABASE_URL"] });
+    assert.deepEqual(await readdir(sandbox.folder), []);
+    await sandbox.withDatabase((db) => db.introspection.getTables());
+    const before = await readFile(join(sandbox.folder, "postern.db"));
+    assert.deepEqual(await check(sandbox), { exit: 1, found: ["error not_migrated migrate"] });
+    assert.deepEqual(await readFile(join(sandbox.folder, "postern.db")), before);
+  });
+
+  test("finds a database that is newer, another's, in memory, damaged or does not answer", PROCESSES, async () => {
+    await using sandbox = await createSound();
+    const on = (DATABASE_URL: string) => check(sandbox, { ...SAFE, DATABASE_URL });
+    const unreachable = await on("postgres://me:hush@127.0.0.1:1/x");
+    assert.deepEqual(unreachable, { exit: 1, found: ["error database DATABASE_URL"] });
+    assert.deepEqual(await on("sqlite::memory:"), { exit: 1, found: ["error memory DATABASE_URL"] });
+    await writeFile(join(sandbox.folder, "diary"), "Dear diary,\n".repeat(1000));
+    assert.deepEqual(await on("sqlite:diary"), { exit: 1, found: ["error database DATABASE_URL"] });
+    await sandbox.withDatabase((db) =>
+      db
+        .withTables<{ postern_migration: { name: string; timestamp: string } }>()
+        .insertInto("postern_migration")
+        .values({ name: "9999_x", timestamp: "2099-01-01T00:00:00.000Z" })
+        .execute(),
+    );
+    assert.deepEqual(await check(sandbox), { exit: 1, found: ["error newer DATABASE_URL"] });
+    await using foreign = await createSandbox();
+    await foreign.withDatabase((db) => db.schema.createTable("users").addColumn("x", "text").execute());
+    assert.deepEqual(await check(foreign), { exit: 1, found: ["error foreign DATABASE_URL"] });
+  });
+
+  test("finds an index that lost its order", PROCESSES, async () => {
+    await using sandbox = await createSound();
+    const path = join(sandbox.folder, "postern.db");
+    const bytes = await readFile(path);
+    // A table's page, whose cells are pointed at where none are.
+    const at = bytes.indexOf("argon2$argon2id$");
+    bytes.fill(0xff, at - (at % 4096) + 8, at - (at % 4096) + 10);
+    await writeFile(path, bytes);
+    const { exit, found } = await check(sandbox);
+    assert.equal(exit, 1);
+    assert(found.length > 0 && found.every((line) => /^error (damaged restore|database DATABASE_URL)$/.test(line)));
+  });
+
+  test("finds no active superuser, sessions that nobody cleared, and counts imported hashes", PROCESSES, async () => {
+    await using sandbox = await createSound();
+    await sandbox.withDatabase(async (db) => {
+      await db.updateTable("users").set({ password: "pbkdf2_sha256$260000$salt$aGFzaA==" }).execute();
+    });
+    assert.deepEqual(await check(sandbox), { exit: 0, found: ["info foreign_hashes null"] });
+    await sandbox.withDatabase(async (db) => {
+      const { id } = await db.selectFrom("users").select("id").executeTakeFirstOrThrow();
+      const times = { created_at: 0, last_seen_at: 0, expires_at: 1 };
+      await db
+        .insertInto("sessions")
+        .values({ id: "00", user_id: id, ip: "", user_agent: "", ...times })
+        .execute();
+      await db.updateTable("users").set({ is_active: 0, password: "!" }).execute();
+    });
+    const mistakes = ["error no_superuser createsuperuser", "error sessions_not_cleared clearsessions"];
+    assert.deepEqual(await check(sandbox), { exit: 1, found: mistakes });
+    await sandbox.run(["clearsessions"]);
+    assert.deepEqual(await check(sandbox), { exit: 1, found: mistakes.slice(0, 1) });
+  });
+
+  test("may be asked while a server runs", PROCESSES, async () => {
+    await using sandbox = await createSound();
+    const server = await sandbox.serve();
+    assert.deepEqual(await check(sandbox), { exit: 0, found: [] });
+    assert.equal((await server.stop()).code, 0);
+  });
+});
+
+describe("settings that check finds unsafe:", () => {
+  const https = "https://login.example.com";
+  for (const [what, environment, codes] of [
+    ["none on https", { PUBLIC_URL: https }, []],
+    ["none on a loopback address", { PUBLIC_URL: "http://127.0.0.1:8000" }, []],
+    ["http on another", { PUBLIC_URL: "http://login.example.com" }, ["public_url_http"]],
+    ["a cookie for a whole domain", { PUBLIC_URL: https, POSTERN_COOKIE_DOMAIN: "example.com" }, ["cookie_domain"]],
+    ["a cookie without its prefix", { PUBLIC_URL: https, POSTERN_SESSION_COOKIE_NAME: "sid" }, ["cookie_name"]],
+    ["not a cookie with it", { PUBLIC_URL: https, POSTERN_SESSION_COOKIE_NAME: "__Host-sid" }, []],
+    ["not a sibling's origin", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "https://app.example.com" }, []],
+    ["another site's", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "https://example.org" }, ["foreign_origin"]],
+    ["another scheme's", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "http://app.example.com" }, ["foreign_origin"]],
+    [
+      "another customer's of one registry",
+      { PUBLIC_URL: "https://a.co.uk", POSTERN_TRUSTED_ORIGINS: "https://b.co.uk,https://app.a.co.uk" },
+      ["foreign_origin"],
+    ],
+    [
+      "another address",
+      { PUBLIC_URL: "http://127.0.0.1", POSTERN_TRUSTED_ORIGINS: "http://10.1.0.1,http://127.0.0.1:3000" },
+      ["foreign_origin"],
+    ],
+  ] as const) {
+    test(what, () => {
+      assert.deepEqual(
+        configFindings(parseConfig(environment)).map(({ code }) => code),
+        codes,
+      );
+    });
+  }
+});

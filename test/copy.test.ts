@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { openDatabase } from "../db/open.ts";
+import { fillDatabase, readDatabase } from "./support/content.ts";
+import { startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { createSandbox, FROM_SOURCE, type Result, type RunOptions, type Sandbox, start } from "./support/process.ts";
+
+const PROCESSES = { timeout: 60_000 };
+
+const SOURCE = "sqlite:postern.db";
+
+/** The driver reads it; a URL in an argument has none. */
+const PASSWORD = { environment: { PGPASSWORD: "postgres" } } satisfies RunOptions;
+
+let postgres: TestPostgres;
+let made = 0;
+
+before(async () => {
+  postgres = await startPostgres();
+}, PROCESSES);
+after(() => postgres.stop());
+
+/** A new, empty database: its URL for tests, and the one for arguments. */
+async function createTarget(): Promise<{ url: string; named: string }> {
+  const url = await postgres.createDatabase(`target_${made++}`);
+  return { url, named: url.replace(":postgres@", "@") };
+}
+
+/** A folder whose `postern.db` has so many users and sessions. */
+async function createSource(sandbox: Sandbox, counts: { users: number; sessions: number }): Promise<string> {
+  assert.equal((await sandbox.run(["migrate"])).code, 0);
+  const url = `sqlite:${join(sandbox.folder, "postern.db")}`;
+  await fillDatabase(url, counts);
+  return url;
+}
+
+function copy(sandbox: Sandbox, from: string, to: string, options: RunOptions = PASSWORD): Promise<Result> {
+  return sandbox.run(["copy", "--from", from, "--to", to], options);
+}
+
+async function countSessions(url: string): Promise<number> {
+  const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
+  const rows = db.selectFrom("sessions").select(({ fn }) => fn.countAll().as("count"));
+  try {
+    return Number((await rows.executeTakeFirstOrThrow()).count);
+  } catch {
+    return 0; // There is no table yet.
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** Begins to copy, and kills it when that many sessions are there. */
+async function killCopy(sandbox: Sandbox, target: { url: string; named: string }, enough: number): Promise<void> {
+  const command = [...FROM_SOURCE, "copy", "--from", SOURCE, "--to", target.named];
+  const running = start(command, sandbox.folder, PASSWORD);
+  while ((await countSessions(target.url)) < enough);
+  running.child.kill("SIGKILL");
+  assert.equal((await running.ended).code, null);
+}
+
+function assertRefused(result: Result, code: number, sentence: RegExp): void {
+  assert.equal(result.code, code);
+  assert.equal(result.stdout, "");
+  assert.match(result.stderr.trimEnd().split("\n").at(-1) ?? "", sentence);
+}
+
+describe("copy", () => {
+  test("moves every row from SQLite to Postgres and back, ids and all", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const source = await createSource(sandbox, { users: 1203, sessions: 2345 });
+    const target = await createTarget();
+    const there = await copy(sandbox, SOURCE, target.named);
+    assert.equal(there.code, 0, there.stderr);
+    assert.match(
+      there.stdout,
+      /^Copied 3,548 rows in [\d.]+ s \([\d,]+ rows per second\)\. Both sides have 1,203 users and 2,345 sessions\.\n$/,
+    );
+    assert.deepEqual(await readDatabase(target.url), await readDatabase(source));
+    assert.equal((await copy(sandbox, target.named, "sqlite:back.db")).code, 0);
+    assert.equal((await copy(sandbox, "sqlite:back.db", "sqlite:again.db")).code, 0);
+    for (const name of ["back.db", "again.db"]) {
+      assert.deepEqual(await readDatabase(`sqlite:${join(sandbox.folder, name)}`), await readDatabase(source));
+    }
+  });
+
+  test("numbers the next user above every one there ever was, deleted ones included", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await createSource(sandbox, { users: 7, sessions: 3 });
+    assert.equal((await sandbox.run(["deleteuser", "user7", "--yes"])).code, 0);
+    const { url, named } = await createTarget();
+    assert.equal((await copy(sandbox, SOURCE, named)).code, 0);
+    assert.equal((await copy(sandbox, named, "sqlite:back.db")).code, 0);
+    for (const DATABASE_URL of [url, "sqlite:back.db"]) {
+      const environment = { DATABASE_URL };
+      const made = await sandbox.run(["createuser", "next", "--password-stdin"], { input: "x", environment });
+      assert.equal(made.stdout, "User next created.\n", made.stderr);
+      const users: { id: number; username: string }[] = JSON.parse(
+        (await sandbox.run(["users", "--json"], { environment })).stdout,
+      );
+      assert.equal(users.find(({ username }) => username === "next")?.id, 8);
+    }
+  });
+
+  test("copies nothing from an empty source, and the target can be used", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await createSource(sandbox, { users: 0, sessions: 0 });
+    const { url, named } = await createTarget();
+    assert.equal((await copy(sandbox, SOURCE, named)).code, 0);
+    const made = await sandbox.run(["createuser", "first", "--password-stdin"], {
+      input: "x",
+      environment: { DATABASE_URL: url },
+    });
+    assert.equal(made.code, 0, made.stderr);
+  });
+
+  test("goes on where it was when it was killed, as often as that happens, and ends complete", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const source = await createSource(sandbox, { users: 2500, sessions: 60_000 });
+    const { url, named } = await createTarget();
+    for (const enough of [1, 20_000]) {
+      await killCopy(sandbox, { url, named }, enough);
+    }
+    assert((await countSessions(url)) < 60_000);
+    const { code, stdout } = await copy(sandbox, SOURCE, named);
+    assert.equal(code, 0);
+    assert.match(stdout, /^Went on after the [\d,]+ rows that were there already\.\nCopied [\d,]+ rows in /);
+    assert.deepEqual(await readDatabase(url), await readDatabase(source));
+  });
+
+  test("fails, and says the counts, where the source was written to meanwhile", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const source = await createSource(sandbox, { users: 2, sessions: 60_000 });
+    const target = await createTarget();
+    await killCopy(sandbox, target, 1);
+    const db = await openDatabase(source, { mayCreate: false, poolSize: 1 });
+    await db.deleteFrom("sessions").execute();
+    await db.destroy();
+    assertRefused(
+      await copy(sandbox, SOURCE, target.named),
+      1,
+      /^The source has 2 users and 0 sessions, the target 2 users and [\d,]+ sessions: something wrote meanwhile\./,
+    );
+  });
+});
+
+describe("copy refuses", () => {
+  test("a target that is not empty, and changes nothing there", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await createSource(sandbox, { users: 2, sessions: 2 });
+    const { url, named } = await createTarget();
+    assert.equal((await copy(sandbox, SOURCE, named)).code, 0);
+    const was = await readDatabase(url);
+    assertRefused(await copy(sandbox, SOURCE, named), 1, /^The target is not empty: /);
+    assert.deepEqual(await readDatabase(url), was);
+  });
+
+  test("to go on with the unfinished copy of another source", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await createSource(sandbox, { users: 2, sessions: 2 });
+    await using other = await createSandbox();
+    await createSource(other, { users: 3, sessions: 50_000 });
+    const target = await createTarget();
+    await killCopy(other, target, 1);
+    assertRefused(
+      await copy(sandbox, SOURCE, target.named),
+      1,
+      /^The target holds an unfinished copy of another database: sqlite:/,
+    );
+  });
+
+  test(
+    "the same database on both sides, a source that is missing, and one that is not migrated",
+    PROCESSES,
+    async () => {
+      await using sandbox = await createSandbox();
+      await createSource(sandbox, { users: 0, sessions: 0 });
+      assertRefused(await copy(sandbox, SOURCE, SOURCE), 1, /^The source and the target are the same database\.$/);
+      assertRefused(await copy(sandbox, "sqlite:nosuch.db", "sqlite:x.db"), 1, /^There is no database at /);
+      const { named } = await createTarget();
+      assertRefused(await copy(sandbox, named, "sqlite:x.db"), 1, /is not up to date: run migrate on it first\.$/);
+      assert(!existsSync(join(sandbox.folder, "x.db")));
+    },
+  );
+
+  test("a password in an argument, and repeats it nowhere", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    for (const url of [
+      "postgres://me:hush@127.0.0.1/x",
+      "postgresql://me:hu/sh@127.0.0.1/x",
+      "postgres://127.0.0.1/x?user=me&password=hush",
+    ]) {
+      for (const args of [
+        ["--from", SOURCE, "--to", url],
+        ["--from", url],
+      ]) {
+        const result = await sandbox.run(["copy", ...args]);
+        assertRefused(result, 2, /holds a password, which everybody on this machine can read: .*PGPASSWORD/);
+        assert(!/hush|hu\/sh/.test(result.stderr));
+      }
+    }
+  });
+
+  test("what is no URL, and no URL at all", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    assertRefused(await sandbox.run(["copy"]), 2, /^Name the target with --to, or the source with --from\./);
+    assertRefused(await copy(sandbox, SOURCE, "mysql://x/y"), 2, /^--to is not understood: expected sqlite:PATH or /);
+    assertRefused(await copy(sandbox, "sqlite::memory:", SOURCE), 2, /^--from is a database in memory/);
+  });
+
+  test("a Postgres that does not answer, with one sentence that shows no password", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await createSource(sandbox, { users: 1, sessions: 1 });
+    const environment = { DATABASE_URL: "postgres://me:hush@127.0.0.1:1/x" };
+    const result = await sandbox.run(["copy", "--from", SOURCE], { environment });
+    assertRefused(result, 1, /ECONNREFUSED/);
+    assert(!result.stderr.includes("hush"));
+    assert.match(
+      result.stderr,
+      /^Copying sqlite:postern\.db to postgres:\/\/127\.0\.0\.1:1\/x\. Servers on either must be stopped\.\n/,
+    );
+  });
+});

@@ -1,0 +1,55 @@
+import { openDatabase } from "../../db/open.ts";
+
+/** Any moment will do; sessions from it are alive for a while. */
+const NOW = Date.now();
+
+/** Fills a migrated database as logins would. */
+export async function fillDatabase(
+  url: string,
+  { users, sessions }: { users: number; sessions: number },
+): Promise<void> {
+  const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
+  const user = (number: number) => ({
+    username: `user${number}`,
+    email: `user${number}@example.com`,
+    first_name: "Zoë",
+    last_name: "馬 🐴",
+    password: `argon2$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$${number}`,
+    is_active: 1,
+    is_staff: number % 2,
+    is_superuser: number === 1 ? 1 : 0,
+    date_joined: NOW - number,
+    last_login: number % 3 === 0 ? null : NOW,
+  });
+  const session = (number: number) => ({
+    id: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex"),
+    user_id: 1 + (number % users),
+    created_at: NOW,
+    last_seen_at: NOW,
+    expires_at: NOW + 86_400_000,
+    ip: "2001:db8::1",
+    user_agent: `Firefox/${number}`,
+  });
+  const BATCH = 1000;
+  await db.transaction().execute(async (db) => {
+    for (let first = 1; first <= users; first += BATCH) {
+      const rows = Array.from({ length: Math.min(BATCH, users - first + 1) }, (_, index) => user(first + index));
+      await db.insertInto("users").values(rows).execute();
+    }
+    for (let first = 1; first <= sessions; first += BATCH) {
+      const rows = Array.from({ length: Math.min(BATCH, sessions - first + 1) }, (_, index) => session(first + index));
+      await db.insertInto("sessions").values(rows).execute();
+    }
+  });
+  await db.destroy();
+}
+
+/** Every row of both tables, in one order. */
+export async function readDatabase(url: string) {
+  const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
+  const users = await db.selectFrom("users").selectAll().orderBy("id").execute();
+  const sessions = await db.selectFrom("sessions").selectAll().orderBy("id").execute();
+  const tables = (await db.introspection.getTables()).map(({ name }) => name).sort();
+  await db.destroy();
+  return { users, sessions, tables };
+}
