@@ -6,6 +6,7 @@ import { openDatabase } from "../db/open.ts";
 import { fillDatabase, readDatabase } from "./support/content.ts";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
 import { createSandbox, FROM_SOURCE, type Result, type RunOptions, type Sandbox, start } from "./support/process.ts";
+import { runAtTerminal } from "./support/terminal.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
@@ -20,7 +21,7 @@ let made = 0;
 before(async () => {
   postgres = await startPostgres();
 }, PROCESSES);
-after(() => postgres.stop());
+after(() => postgres.stop(), PROCESSES);
 
 /** A new, empty database: its URL for tests, and the one for arguments. */
 async function createTarget(): Promise<{ url: string; named: string }> {
@@ -128,6 +129,15 @@ describe("copy", () => {
     assert.equal(code, 0);
     assert.match(stdout, /^Went on after the [\d,]+ rows that were there already\.\nCopied [\d,]+ rows in /);
     assert.deepEqual(await readDatabase(url), await readDatabase(source));
+  });
+
+  test("draws a bar at a terminal, and elsewhere none", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await createSource(sandbox, { users: 1, sessions: 2000 });
+    const drawn = await runAtTerminal(sandbox.folder, ["copy", "--from", SOURCE, "--to", "sqlite:first.db"], []);
+    assert(drawn.stdout.includes(`[${"#".repeat(30)}] 2,001 of 2,001 rows (100 %)`), drawn.stdout);
+    const { stderr } = await copy(sandbox, SOURCE, "sqlite:second.db");
+    assert.equal(stderr, "Copying sqlite:postern.db to sqlite:second.db. Servers on either must be stopped.\n");
   });
 
   test("fails, and says the counts, where the source was written to meanwhile", PROCESSES, async () => {
