@@ -12,7 +12,7 @@ export interface Inspection {
   exposedFiles: string[];
   /** What SQLite finds wrong with the file, in its words. */
   damage: string[];
-  /** Null where the schema is not one that can be asked. */
+  /** Null where the schema is not this version's, or the answers of a damaged file would be worth nothing. */
   content: { hasSuperuser: boolean; foreignHashes: number; endedSessions: number } | null;
 }
 
@@ -32,12 +32,9 @@ export async function inspectDatabase(url: string, lifetime: Lifetime): Promise<
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   try {
     const schema = await findSchemaState(db);
-    return {
-      schema,
-      exposedFiles,
-      damage: file === null ? [] : await listDamage(db, "quick_check"),
-      content: schema.kind === "current" ? await inspectContent(db, lifetime) : null,
-    };
+    const damage = file === null ? [] : await listDamage(db, "quick_check");
+    const isAskable = schema.kind === "current" && damage.length === 0;
+    return { schema, exposedFiles, damage, content: isAskable ? await inspectContent(db, lifetime) : null };
   } finally {
     await db.destroy();
   }

@@ -93,7 +93,7 @@ describe("check", () => {
     assert.deepEqual(await check(foreign), { exit: 1, found: ["error foreign DATABASE_URL"] });
   });
 
-  test("finds an index that lost its order", PROCESSES, async () => {
+  test("finds a damaged page", PROCESSES, async () => {
     await using sandbox = await createSound();
     const path = join(sandbox.folder, "postern.db");
     const bytes = await readFile(path);
@@ -103,7 +103,8 @@ describe("check", () => {
     await writeFile(path, bytes);
     const { exit, found } = await check(sandbox);
     assert.equal(exit, 1);
-    assert(found.length > 0 && found.every((line) => /^error (damaged restore|database DATABASE_URL)$/.test(line)));
+    assert.equal(found.length, 1);
+    assert.match(found[0] ?? "", /^error (damaged restore|database DATABASE_URL)$/);
   });
 
   test("finds no active superuser, sessions that nobody cleared, and counts imported hashes", PROCESSES, async () => {
