@@ -78,11 +78,11 @@ function isServersBusiness(
   if (expected === null) return actual === null || actual.status >= 400;
   const isMalformed = request.host === "absent" || request.headers.some(([, value]) => /\p{Cc}/u.test(value));
   if (isMalformed) return actual === null || actual.status === 400;
-  // Methods are case-sensitive (RFC 9110 §9.1). gunicorn writes every one in capitals, Deno none, Bun closes.
-  if (request.method !== request.method.toUpperCase())
-    return actual === null || (actual.status === expected.status && actual.status === 405);
   // A method that the runtime's parser does not know ends the connection there.
-  return !/^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|PROPFIND)$/.test(request.method) && actual === null;
+  const isKnown = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|PROPFIND)$/.test(request.method);
+  // Methods are case-sensitive (RFC 9110 §9.1): where it passes one in small letters on, there is no such method here.
+  const isRefused = request.method !== request.method.toUpperCase() && actual?.status === 405;
+  return !isKnown && (actual === null || isRefused);
 }
 
 function header(request: RecordedRequest, wanted: string): string {
