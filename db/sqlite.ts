@@ -2,8 +2,10 @@ import type { Database } from "bun:sqlite";
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { SQLInputValue } from "node:sqlite";
+import { setTimeout } from "node:timers/promises";
 import { type Dialect, SqliteAdapter, SqliteDialect, type SqliteStatement } from "kysely";
 import { DatabaseError } from "./error.ts";
+import { isBusy } from "./outage.ts";
 import { waitForWriteLock } from "./write-lock.ts";
 
 /** A new file holds password hashes: its owner's business. SQLite gives the files beside it the same mode. */
@@ -11,6 +13,9 @@ const OWNER_ONLY = 0o600;
 
 /** How long opening waits for another process's write. After that nothing waits in SQLite, where it stops the process. */
 const OPENING_TIMEOUT_MS = 5000;
+
+/** How often a new file is tried anew. */
+const WAL_RETRY_MS = 50;
 
 /**
  * @param path a file; `:memory:` for a database that ends with the process
@@ -49,7 +54,7 @@ async function openFile(path: string): Promise<SqliteFile> {
   try {
     if (path !== ":memory:" && !existsSync(path)) makeFile(path);
     file = await (process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path));
-    prepareFile(file);
+    await prepareFile(file);
     return file;
   } catch (error) {
     file?.close();
@@ -57,15 +62,27 @@ async function openFile(path: string): Promise<SqliteFile> {
   }
 }
 
-function prepareFile({ run }: SqliteFile): void {
+async function prepareFile({ run }: SqliteFile): Promise<void> {
   run(`pragma busy_timeout = ${OPENING_TIMEOUT_MS}`); // First, so that the next ones wait too.
-  run("pragma journal_mode = wal");
+  await turnToWal(run);
   run("pragma synchronous = full"); // An acknowledged logout survives a power cut.
   run("pragma foreign_keys = on");
   // Asks for the write lock: a file that can only be read is found out now, not at the first login.
   run("begin immediate");
   run("rollback");
   run("pragma busy_timeout = 0");
+}
+
+/** SQLite does not wait for another process's write before it turns a new file to WAL: it fails at once. */
+async function turnToWal(run: SqliteFile["run"]): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += WAL_RETRY_MS) {
+    try {
+      return run("pragma journal_mode = wal");
+    } catch (error) {
+      if (!isBusy(error) || waitedMs >= OPENING_TIMEOUT_MS) throw error;
+      await setTimeout(WAL_RETRY_MS);
+    }
+  }
 }
 
 /** Not opened where another process was first: to close it would drop the locks that this process holds on it. */

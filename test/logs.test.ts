@@ -239,7 +239,7 @@ describe("at a terminal", () => {
     const log = createLog(
       (line) => (text += line),
       () => 0,
-      formatReadable,
+      { format: formatReadable },
     );
     log("error", "unexpected_error", {
       client: "\x1b[2J",

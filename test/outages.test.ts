@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { sql } from "kysely";
 import { transaction } from "../db/open.ts";
 import { until } from "./support/poll.ts";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
@@ -107,6 +108,19 @@ test("a node that starts while Postgres is away says so in one sentence", PROCES
   assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
   assert.match(stderr, /^Cannot migrate the database: [^\n]*\.\n$/);
   assert(!stderr.includes("secret"));
+});
+
+test("a new file in which another process writes at that moment is waited for, not given up", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  await sandbox.withDatabase(async (db) => {
+    await sql`pragma journal_mode = delete`.execute(db); // As a file is before the first process turns it to WAL.
+    let server: Promise<Server> | undefined;
+    await transaction(db, async () => {
+      server = sandbox.serve({}, ["serve"], { isHasty: true });
+      await Promise.race([server, new Promise((resolve) => setTimeout(resolve, 1000))]);
+    });
+    assert.equal((await (await server)?.stop())?.code, 0);
+  });
 });
 
 test("while another process writes for three seconds, a login waits and is then answered", PROCESSES, async () => {
