@@ -149,6 +149,19 @@ describe("a session", () => {
     assert.equal(await status(client), 403);
   });
 
+  test("ends 14 days after its login, however much it is used, by a clock that was set back an hour too", async () => {
+    const { client, clock } = await setUp();
+    clock.advance(-3600);
+    for (let day = 0; day < 14; day++) {
+      assert.equal(await status(client), 200);
+      clock.advance(DAY);
+    }
+    clock.advance(3599);
+    assert.equal(await status(client), 200);
+    clock.advance(1);
+    assert.equal(await status(client), 403);
+  });
+
   test("ends when it was begun under a clock that ran days ahead, which would make it last", async () => {
     const { client, clock } = await setUp();
     clock.advance(-2 * DAY);
