@@ -17,6 +17,7 @@ import { DatabaseError } from "./error.ts";
 import { requireSound } from "./integrity.ts";
 import { findSchemaState, schemaMistake } from "./migrate.ts";
 import { type Db, openDatabase } from "./open.ts";
+import { isBusy } from "./outage.ts";
 import type { Instant } from "./schema.ts";
 
 const OWNER_ONLY = 0o600;
@@ -180,7 +181,6 @@ function removeDatabase(path: string): void {
 
 // https://www.sqlite.org/rescode.html: as Bun names them, and as Node and Deno number them.
 const isDamage = (error: unknown) => hasCode(error, /^SQLITE_(CORRUPT|NOTADB)/, [11, 26]);
-const isBusy = (error: unknown) => hasCode(error, /^SQLITE_(BUSY|LOCKED)/, [5, 6]);
 
 function hasCode(error: unknown, names: RegExp, numbers: number[]): boolean {
   if (!(error instanceof Error)) return false;

@@ -65,7 +65,7 @@ describe("several nodes on one Postgres", () => {
   before(async () => {
     postgres = await startPostgres();
   }, PROCESSES);
-  after(() => postgres.stop());
+  after(() => postgres.stop(), PROCESSES);
 
   test(
     "are one server: in at one, seen at another, out at the third, and refused by all at once",

@@ -50,7 +50,7 @@ describe("while Postgres is away", () => {
   before(async () => {
     postgres = await startPostgres();
   }, PROCESSES);
-  after(() => postgres.stop());
+  after(() => postgres.stop(), PROCESSES);
 
   test(
     "every request is answered 503, and all is well again once it is back, sessions included",

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,7 +56,11 @@ export async function startPostgres(): Promise<TestPostgres> {
       await server.start();
     },
     stop: async () => {
-      await server.stop();
+      const stopped = server.stop();
+      // At once, without writing out what is removed anyway: a loaded machine can take seconds over that.
+      const [pid = ""] = (await readFile(join(folder, "data", "postmaster.pid"), "utf8")).split("\n");
+      process.kill(Number(pid), "SIGQUIT");
+      await stopped;
       await rm(folder, { recursive: true, force: true });
     },
   };
