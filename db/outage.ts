@@ -10,6 +10,7 @@ export function isOutage(error: unknown): boolean {
     SQLITE_CODES.has(sqliteCode(error)) ||
     SYSTEM_CODES.test(code) ||
     POSTGRES_CODES.test(code) ||
+    SQLITE_MESSAGES.has(error.message) ||
     POSTGRES_MESSAGES.test(error.message)
   );
 }
@@ -17,7 +18,8 @@ export function isOutage(error: unknown): boolean {
 /** Whether another process holds SQLite's write lock. */
 export function isBusy(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return ("code" in error && /^SQLITE_BUSY/.test(String(error.code))) || sqliteCode(error) === SQLITE_BUSY;
+  if ("code" in error && /^SQLITE_BUSY/.test(String(error.code))) return true;
+  return sqliteCode(error) === SQLITE_BUSY || error.message === "database is locked";
 }
 
 /** The primary result code that `node:sqlite` gives; 0 where there is none. */
@@ -30,6 +32,15 @@ const SQLITE_BUSY = 5;
 /** https://www.sqlite.org/rescode.html, extended codes included; as Bun names them, and as Node and Deno number them. */
 const SQLITE_NAMES = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|READONLY|PROTOCOL|NOMEM)/;
 const SQLITE_CODES = new Set([SQLITE_BUSY, 6, 7, 8, 10, 13, 14, 15]);
+
+/** What Deno's `exec` throws has no number, only SQLite's own words. */
+const SQLITE_MESSAGES = new Set([
+  "database is locked",
+  "database or disk is full",
+  "disk I/O error",
+  "attempt to write a readonly database",
+  "unable to open database file",
+]);
 
 const SYSTEM_CODES =
   /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;

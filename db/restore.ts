@@ -180,7 +180,11 @@ function removeDatabase(path: string): void {
 }
 
 // https://www.sqlite.org/rescode.html: as Bun names them, and as Node and Deno number them.
-const isDamage = (error: unknown) => hasCode(error, /^SQLITE_(CORRUPT|NOTADB)/, [11, 26]);
+const isDamage = (error: unknown) =>
+  hasCode(error, /^SQLITE_(CORRUPT|NOTADB)/, [11, 26]) || (error instanceof Error && DAMAGE.test(error.message));
+
+/** What Deno's `exec` throws has no number. */
+const DAMAGE = /^(file is not a database|database disk image is malformed)/;
 
 function hasCode(error: unknown, names: RegExp, numbers: number[]): boolean {
   if (!(error instanceof Error)) return false;

@@ -1,16 +1,20 @@
 import { spawn } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
 import { environment } from "../../lib/config.ts";
 import { startPostgres } from "./postgres.ts";
 
-// `bun run test:postgres [FILE…]`: the whole suite on a real Postgres, each test file on a database of its own that is
+// `bun run test:postgres [FILE…]`: every test that has a database, on a real Postgres, each file on one of its own that is
 // made from a template. TEST_DATABASE_URL names a Postgres to use instead of starting one; all files then share it.
 
 const TEMPLATE = "postern_template";
 
-const files = process.argv.length > 2 ? process.argv.slice(2) : globSync("test/*.test.ts").sort();
+/** The others have no database, or run programs on databases that they make themselves: `bun test` has run them. */
+const usesTestDatabase = (file: string) => /support\/(test-app|replay|database)\.ts"/.test(readFileSync(file, "utf8"));
+
+const all = globSync("test/*.test.ts").sort();
+const files = process.argv.length > 2 ? process.argv.slice(2) : all.filter(usesTestDatabase);
 const external = environment["TEST_DATABASE_URL"];
 const server = external === undefined ? await startPostgres() : null;
 if (server) {
@@ -28,7 +32,7 @@ for (const [index, file] of files.entries()) {
 }
 await server?.stop();
 process.stdout.write(
-  `On Postgres: ${passed} passed in ${files.length} files${failed.map((file) => `, FAILED ${file}`).join("")}\n`,
+  `On Postgres: ${passed} passed in ${files.length} of ${all.length} files${failed.map((file) => `, FAILED ${file}`).join("")}\n`,
 );
 process.exitCode = failed.length > 0 ? 1 : 0;
 
