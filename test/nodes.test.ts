@@ -21,7 +21,9 @@ interface Node {
 
 async function startNode(sandbox: Sandbox, url: string): Promise<Node> {
   const port = await freePort();
-  const start = () => sandbox.serve({ environment: { DATABASE_URL: url, PORT: String(port) } });
+  // A node that is told to stop says at /readyz that it is not ready, and goes on for a second: the balancer sees it.
+  const environment = { DATABASE_URL: url, PORT: String(port), POSTERN_SHUTDOWN_DELAY_SECONDS: "1" };
+  const start = () => sandbox.serve({ environment });
   const node: Node = {
     port,
     server: await start(),

@@ -10,7 +10,7 @@ export interface Balancer extends AsyncDisposable {
 }
 
 /**
- * Tries the next node where one refuses the connection, so that nothing was sent; and where one is lost before it
+ * Asks a node whether it is ready before it sends anything. Tries the next node where one refuses the connection, so that nothing was sent; and where one is lost before it
  * answered, but only for what may be asked twice (RFC 9110 §9.2.2), as nginx and haproxy do.
  */
 export async function startBalancer(ports: readonly number[]): Promise<Balancer> {
@@ -20,9 +20,11 @@ export async function startBalancer(ports: readonly number[]): Promise<Balancer>
     const chunks: Uint8Array[] = [];
     for await (const chunk of incoming) chunks.push(chunk);
     const body = Buffer.concat(chunks);
-    let reason = "";
+    let reason = "no node is ready";
     for (let tries = 0; tries < ports.length * 2; tries++) {
-      reason = await forward(incoming, body, ports[turn++ % ports.length] ?? 0, answer);
+      const port = ports[turn++ % ports.length] ?? 0;
+      if (!(await isReady(port))) continue;
+      reason = await forward(incoming, body, port, answer);
       if (reason === "") return;
       if (reason !== "ECONNREFUSED" && incoming.method !== "GET") break;
     }
@@ -44,6 +46,13 @@ export async function startBalancer(ports: readonly number[]): Promise<Balancer>
       server.close();
     },
   };
+}
+
+function isReady(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/readyz`, { headers: { Connection: "close" } }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 }
 
 /** @returns why there is no answer, empty where there is one */
