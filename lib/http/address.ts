@@ -22,6 +22,12 @@ export function parseTarget(url: string): Target {
   return { path: beforeFragment.slice(0, mark), query: beforeFragment.slice(mark + 1) };
 }
 
+/** What a query parameter of a target holds, the last of equal names; null where there is none. */
+export function queryValue({ query }: Target, name: string): string | null {
+  // Without the mark in front, a question mark that begins the query itself would be taken for the one before it.
+  return query === "" ? null : (new URLSearchParams(`&${query}`).getAll(name).at(-1) ?? null);
+}
+
 /** The path with its percent escapes decoded, null where they are no escapes or no UTF-8. */
 export function decodePath(path: string): string | null {
   try {
@@ -29,4 +35,17 @@ export function decodePath(path: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** Stands for our own origin: what a reference resolves to under it is ours. */
+const SELF = "http://self.invalid";
+
+/**
+ * A reference that stays on this origin, as `/path?query#fragment`; null for any other. Against open redirects (OWASP
+ * Unvalidated Redirects and Forwards): `//host`, `/\\host`, `/.//host`, and whatever a browser makes one of these of.
+ */
+export function ownPath(reference: string): string | null {
+  if (!reference.startsWith("/") || !URL.canParse(reference, SELF)) return null;
+  const { origin, pathname, search, hash } = new URL(reference, SELF);
+  return origin === SELF && !pathname.startsWith("//") ? pathname + search + hash : null;
 }

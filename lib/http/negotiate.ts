@@ -2,14 +2,15 @@ import { type MediaType, matches, parseMediaType } from "./media-type.ts";
 
 /** What the client is to be answered with: compact or indented JSON, or a page. */
 export interface Representation {
-  format: "json" | "api";
+  format: "json" | "page";
   /** Spaces of indentation asked for with `Accept: application/json; indent=N`; 0 is compact. */
   indent: number;
 }
 
+/** By the names that `?format=` has for them in Django REST Framework. */
 const RENDERERS = [
-  { format: "json", type: "application", subtype: "json" },
-  { format: "api", type: "text", subtype: "html" },
+  { name: "json", format: "json", type: "application", subtype: "json" },
+  { name: "api", format: "page", type: "text", subtype: "html" },
 ] as const;
 
 /**
@@ -23,7 +24,7 @@ export function negotiate(
   accept: string | null,
   format: string | null,
 ): Representation | "not_found" | "not_acceptable" {
-  const renderers = format ? RENDERERS.filter((renderer) => renderer.format === format) : RENDERERS;
+  const renderers = format ? RENDERERS.filter(({ name }) => name === format) : RENDERERS;
   if (renderers.length === 0) return "not_found";
   const ranges = (accept ?? "*/*").split(",").map((entry) => parseMediaType(entry.trim()));
   for (const precedence of [3, 2, 1, 0]) {
