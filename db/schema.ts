@@ -36,7 +36,15 @@ export interface SessionsTable {
   user_agent: string;
 }
 
+/** Links that let whoever has one make the first user. */
+export interface SetupTokensTable {
+  /** Hex SHA-256 of the token in the link. */
+  id: string;
+  expires_at: Instant;
+}
+
 export interface Schema {
   users: UsersTable;
   sessions: SessionsTable;
+  setup_tokens: SetupTokensTable;
 }

@@ -117,6 +117,49 @@ export async function confirmLogin(
   return result.numUpdatedRows === 1n;
 }
 
+/** What people change of themselves; what is undefined stays. */
+export interface ProfileChanges {
+  email?: string | undefined;
+  firstName?: string | undefined;
+  lastName?: string | undefined;
+}
+
+/** @returns the user as they are then, null where there is none any more */
+export async function updateProfile(
+  db: Db,
+  userId: number,
+  { email, firstName, lastName }: ProfileChanges,
+): Promise<User | null> {
+  const row = await db
+    .updateTable("users")
+    .set((row) => ({
+      email: email ?? row.ref("email"),
+      first_name: firstName ?? row.ref("first_name"),
+      last_name: lastName ?? row.ref("last_name"),
+    }))
+    .where("id", "=", userId)
+    .returningAll()
+    .executeTakeFirst();
+  return row ? toUser(row) : null;
+}
+
+/**
+ * Stores a new password where the old one is still the one that was checked, and the user still active.
+ *
+ * @param replacement encoded
+ * @returns whether it was so
+ */
+export async function replacePassword(db: Db, { user, password }: Credentials, replacement: string): Promise<boolean> {
+  const result = await db
+    .updateTable("users")
+    .set({ password: replacement })
+    .where("id", "=", user.id)
+    .where("password", "=", password)
+    .where("is_active", "=", 1)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
 /**
  * @param password encoded
  * @returns whether there is such a user

@@ -14,6 +14,15 @@ export function empty(status: 202 | 204): Response {
   return new Response(null, { status });
 }
 
+export function text(body: string): Response {
+  return new Response(body, { headers: { "Content-Type": "text/plain; charset=utf-8" } });
+}
+
+/** @param path on this origin; 303 has a browser get it, whatever it sent (RFC 9110 §15.4.4) */
+export function redirect(path: string, status: 302 | 303 = 303): Response {
+  return new Response(null, { status, headers: { Location: path } });
+}
+
 /** What Django REST Framework tells of a view that is asked for its OPTIONS. */
 export function describe(context: Context, { name }: Endpoint): Response {
   return json(context, {

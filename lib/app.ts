@@ -4,15 +4,16 @@ import { clientOf } from "./client.ts";
 import { type Context, createContext, type Entrance, type Peer, type Services } from "./context.ts";
 import { generateRequestId } from "./crypto/token.ts";
 import { requireOwnOrigin } from "./csrf.ts";
-import { decodePath, isHost, parseTarget, type Target } from "./http/address.ts";
+import { decodePath, isHost, parseTarget, queryValue, type Target } from "./http/address.ts";
 import { parseCookies } from "./http/cookie.ts";
-import { negotiate } from "./http/negotiate.ts";
+import { negotiate, type Representation } from "./http/negotiate.ts";
 import { describeError } from "./log.ts";
 import { Problem } from "./problem.ts";
 import { type Progress, record } from "./record.ts";
 import { createRouter, type Endpoint, type Router, routeFor } from "./router.ts";
 import { isOperational, ROUTES } from "./routes.ts";
 import { dropDeadCookie, findCurrent } from "./session.ts";
+import { refuseInWords } from "./view.ts";
 
 /** When to come back while the database is gone: it is asked anew at every request. */
 const OUTAGE_SECONDS = 5;
@@ -31,9 +32,9 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 export function createApp(services: Services, entrance: Entrance = "public"): App {
   const { config, now } = services;
   const isSplit = config.opsAddress !== null;
-  const findEndpoint = createRouter(
-    ROUTES.filter((row) => !isSplit || isOperational(row) === (entrance === "operators")),
-  );
+  const rows = ROUTES.filter((row) => !isSplit || isOperational(row) === (entrance === "operators"));
+  const findForBrowsers = createRouter(rows);
+  const findForPrograms = createRouter(rows.filter(({ kind }) => kind !== "page"));
   let isProxyRemarked = entrance === "operators";
   return async (request, peer) => {
     const startedAt = now();
@@ -46,50 +47,75 @@ export function createApp(services: Services, entrance: Entrance = "public"): Ap
       services.log("warning", "proxy_not_trusted", { peer: client.address, remark: PROXY_REMARK });
     }
     const cookies = parseCookies(headers.get("cookie"));
-    const context = createContext({ services, request, requestId, peer, client, entrance, cookies });
-    const progress: Progress = { endpoint: null, sessionRead: false, problem: null };
-    const response = await answer(context, progress, findEndpoint).catch((error) => refuse(context, progress, error));
+    const target = parseTarget(request.url);
+    const representation = represent(headers, target);
+    const arrival = { services, request, target, requestId, peer, client, entrance, cookies };
+    const context = createContext({
+      ...arrival,
+      representation: typeof representation === "string" ? COMPACT_JSON : representation,
+    });
+    const find = context.representation.format === "page" ? findForBrowsers : findForPrograms;
+    const unacceptable = typeof representation === "string" ? representation : null;
+    const progress: Progress = { endpoint: null, unacceptable, sessionRead: false, problem: null };
+    const response = await answer(context, progress, find)
+      .catch((error) => showFormAgain(context, progress, error))
+      .catch((error) => refuse(context, progress, error));
     finish(context, progress, response);
     record(context, progress, { status: response.status, ms: now() - startedAt });
     return response;
   };
 }
 
+const COMPACT_JSON: Representation = { format: "json", indent: 0 };
+
+/** A page for a browser that goes somewhere (Fetch Metadata), unless the query names a format; else as DRF negotiates. */
+function represent(headers: Headers, target: Target): Representation | "not_found" | "not_acceptable" {
+  const format = queryValue(target, "format");
+  if (!format && headers.get("sec-fetch-mode") === "navigate") return { format: "page", indent: 0 };
+  return negotiate(headers.get("accept"), format);
+}
+
 /** The stations of a request, in Django's order: the first that objects answers. */
-async function answer(context: Context, progress: Progress, findEndpoint: Router): Promise<Response> {
-  const { request } = context;
-  const target = parseTarget(request.url);
+async function answer(context: Context, progress: Progress, find: Router): Promise<Response> {
+  const { request, target } = context;
   const path = decodePath(target.path);
-  const endpoint = path === null ? undefined : findEndpoint(path);
-  if (endpoint?.routes.every(isOperational)) return answerOperator(context, progress, endpoint);
+  const match = path === null ? undefined : find(path);
+  if (match?.endpoint.routes.every(isOperational)) return answerOperator(context, progress, match.endpoint);
   requireHost(context);
   if (path === null) throw new Problem("not_found");
-  if (endpoint === undefined) {
-    if (findEndpoint(`${path}/`) === undefined) throw new Problem("not_found");
+  if (match === undefined) {
+    if (find(`${path}/`) === undefined) throw new Problem("not_found");
     return redirectToSlash(`${path}/`, target.query, request.method);
   }
+  const { endpoint } = match;
   progress.endpoint = endpoint;
+  context.parameters = match.parameters;
+  if (isFile(endpoint)) return dispatch(context, endpoint);
   if (isTrustedPreflight(context)) return preflight(endpoint.allow);
-  requireRepresentation(context, target);
+  if (progress.unacceptable !== null) throw new Problem(progress.unacceptable);
   context.current = await findCurrent(context);
   progress.sessionRead = true; // Not before: where the database is away, nobody's cookie is dead.
   await requireOwnOrigin(context);
   return dispatch(context, endpoint);
 }
 
+function isFile({ routes }: Endpoint): boolean {
+  return routes.every(({ kind }) => kind === "file");
+}
+
 /** Whom the guard refuses is not shown that there is anything. */
-function answerOperator(context: Context, progress: Progress, endpoint: Endpoint): Response | Promise<Response> {
-  for (const { admit } of endpoint.routes) admit(context);
+async function answerOperator(context: Context, progress: Progress, endpoint: Endpoint): Promise<Response> {
+  for (const { admit } of endpoint.routes) await admit(context);
   progress.endpoint = endpoint;
   return dispatch(context, endpoint);
 }
 
-function dispatch(context: Context, endpoint: Endpoint): Response | Promise<Response> {
+async function dispatch(context: Context, endpoint: Endpoint): Promise<Response> {
   const { method } = context.request;
   const route = routeFor(endpoint, method);
   if (route) return route.answer(context);
   // Whom the endpoint's first row does not admit is not told which methods there are.
-  endpoint.routes[0]?.admit(context);
+  await endpoint.routes[0]?.admit(context);
   if (method === "OPTIONS") return describe(context, endpoint);
   throw new Problem("method_not_allowed", { values: { method } });
 }
@@ -103,13 +129,6 @@ function requireHost({ client: { host }, services: { config } }: Context): void 
   if (host?.toLowerCase() !== own && host?.toLowerCase() !== own + defaultPort) throw new Problem("bad_host");
 }
 
-function requireRepresentation(context: Context, { query }: Target): void {
-  const format = query === "" ? null : (new URLSearchParams(`&${query}`).getAll("format").at(-1) ?? null);
-  const representation = negotiate(context.request.headers.get("accept"), format);
-  if (typeof representation === "string") throw new Problem(representation);
-  context.representation = representation;
-}
-
 function trustedOrigin({ request, services: { config } }: Context): string | null {
   const origin = request.headers.get("origin");
   return origin !== null && config.trustedOrigins.has(origin) ? origin : null;
@@ -120,12 +139,27 @@ function isTrustedPreflight(context: Context): boolean {
   return method === "OPTIONS" && headers.has("access-control-request-method") && trustedOrigin(context) !== null;
 }
 
+/** A form that a person can mend is shown again, as it was sent, with what is wrong. Other errors go on. */
+async function showFormAgain(context: Context, progress: Progress, error: unknown): Promise<Response> {
+  const { endpoint } = progress;
+  const row = endpoint === null ? undefined : routeFor(endpoint, context.request.method);
+  const isForm = context.representation.format === "page" && row?.showAgain;
+  if (!isForm || !(error instanceof Problem) || !error.isMistake) throw error;
+  progress.problem = error.code;
+  return withRetryAfter(await isForm(context, error), error);
+}
+
 /** A Problem is what the client is told; any other error is ours, told to the log alone. */
 function refuse(context: Context, progress: Progress, error: unknown): Response {
   const problem = problemOf(error, context);
   progress.problem = problem.code;
-  const response = json(context, problem.body, problem.status);
-  if (problem.retryAfterSeconds !== null) response.headers.set("Retry-After", String(problem.retryAfterSeconds));
+  const isPage = context.representation.format === "page";
+  const response = isPage ? refuseInWords(context, problem) : json(context, problem.body, problem.status);
+  return withRetryAfter(response, problem);
+}
+
+function withRetryAfter(response: Response, { retryAfterSeconds }: Problem): Response {
+  if (retryAfterSeconds !== null) response.headers.set("Retry-After", String(retryAfterSeconds));
   return response;
 }
 
@@ -140,7 +174,7 @@ function problemOf(error: unknown, { requestId, services: { log, metrics } }: Co
     : new Problem("server_error");
 }
 
-/** Sent with every answer. */
+/** Sent with every answer that does not have its own. */
 const HEADERS = {
   "X-Frame-Options": "DENY",
   "X-Content-Type-Options": "nosniff",
@@ -151,16 +185,14 @@ const HEADERS = {
 };
 
 function finish(context: Context, { endpoint, sessionRead }: Progress, { headers }: Response): void {
-  for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+  for (const [name, value] of Object.entries(HEADERS)) if (!headers.has(name)) headers.set(name, value);
   headers.set("X-Request-Id", context.requestId);
   if (endpoint) headers.set("Allow", endpoint.allow);
   dropDeadCookie(context, sessionRead);
   for (const cookie of context.setCookies) headers.append("Set-Cookie", cookie);
-  const vary: string[] = [];
-  if (endpoint) vary.push("Accept");
-  if (sessionRead || context.setCookies.length > 0) vary.push("Cookie");
-  if (context.services.config.trustedOrigins.size > 0) vary.push("Origin");
-  if (vary.length > 0) headers.set("Vary", vary.join(", "));
+  if (endpoint && !isFile(endpoint)) headers.append("Vary", "Accept");
+  if (sessionRead || context.setCookies.length > 0) headers.append("Vary", "Cookie");
+  if (context.services.config.trustedOrigins.size > 0) headers.append("Vary", "Origin");
   const origin = trustedOrigin(context);
   if (origin === null) return;
   headers.set("Access-Control-Allow-Origin", origin);

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { type Networks, parseNetworks } from "./client.ts";
+import { contradictions } from "./contradictions.ts";
 import { isHost } from "./http/address.ts";
 
 export interface SocketAddress {
@@ -160,6 +161,28 @@ export const OPTIONS = {
     expected: "a whole number from 0 to 100000",
     about: "How many logins may wait for a core to hash their password on; the next is answered 503.",
   } satisfies Option<number>,
+  siteName: {
+    name: "POSTERN_SITE_NAME",
+    default: "Postern",
+    parse: (text) => (text.length <= 60 ? text : null),
+    expected: "at most 60 characters",
+    about: "What the pages call this site.",
+  } satisfies Option<string>,
+  logoUrl: {
+    name: "POSTERN_LOGO_URL",
+    default: null,
+    parse: parseImageAddress,
+    expected: "an https address, or a path on this origin such as /logo.svg",
+    about: "A square picture that the pages show beside the site's name, 28 pixels wide.",
+  } satisfies Option<string>,
+  securityContact: {
+    name: "POSTERN_SECURITY_CONTACT",
+    default: null,
+    // RFC 9116 §2.5.3.
+    parse: (text) => (/^(mailto:|https:\/\/|tel:)[!-~]+$/.test(text) ? text : null),
+    expected: "mailto:…, https://… or tel:…",
+    about: "Whom `/.well-known/security.txt` tells people to write to who have found a hole; without it there is none.",
+  } satisfies Option<string>,
 };
 
 type Value<O> = O extends { default: null; parse: (text: string) => infer T }
@@ -225,45 +248,6 @@ function unknownNames(environment: Record<string, string | undefined>): string[]
     .map((name) => `${name} is no setting: the command help settings lists them.`);
 }
 
-/** What no single setting is wrong about. */
-function contradictions(config: Config): string[] {
-  return [...workerContradictions(config), ...cookieContradictions(config)];
-}
-
-function workerContradictions({ workers, port, databaseUrl }: Config): string[] {
-  const mistakes: string[] = [];
-  if (workers > 1 && port === 0) {
-    mistakes.push(`PORT is 0, and POSTERN_WORKERS asks for ${workers} processes: a port that is shared must be named.`);
-  }
-  if (workers > 1 && databaseUrl === "sqlite::memory:") {
-    mistakes.push(
-      `DATABASE_URL is in memory, and POSTERN_WORKERS asks for ${workers} processes: each would have its own.`,
-    );
-  }
-  return mistakes;
-}
-
-/** RFC 6265bis §4.1.3: the cookie name prefixes. */
-function cookieContradictions({ sessionCookieName: name, secureCookies, cookieDomain, publicUrl }: Config): string[] {
-  const mistakes: string[] = [];
-  if (/^__(host|secure)-/i.test(name) && !secureCookies) {
-    mistakes.push(
-      `POSTERN_SESSION_COOKIE_NAME is "${name}": browsers take that prefix only over https, so PUBLIC_URL must be an https one.`,
-    );
-  }
-  if (name === "csrftoken") mistakes.push('POSTERN_SESSION_COOKIE_NAME is "csrftoken": that is the other cookie.');
-  if (/^__host-/i.test(name) && cookieDomain !== null) {
-    mistakes.push(
-      `POSTERN_SESSION_COOKIE_NAME is "${name}": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.`,
-    );
-  }
-  const host = publicUrl === null ? null : new URL(publicUrl).hostname;
-  if (cookieDomain !== null && host !== null && host !== cookieDomain && !host.endsWith(`.${cookieDomain}`)) {
-    mistakes.push(`POSTERN_COOKIE_DOMAIN is "${cookieDomain}": browsers refuse it from ${host}, which is not in it.`);
-  }
-  return mistakes;
-}
-
 function parseInteger(text: string, min: number, max: number): number | null {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   return value >= min && value <= max ? value : null;
@@ -281,6 +265,12 @@ function parseAddressAndPort(text: string): SocketAddress | null {
   const [, hostname = "", digits = ""] = /^(.+):(\d+)$/.exec(text) ?? [];
   const port = parseInteger(digits, 0, 65535);
   return port === null || !isHost(hostname) ? null : { hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port };
+}
+
+/** Nothing that would end the attribute or the policy it is put into. */
+function parseImageAddress(text: string): string | null {
+  if (!/^[!-~]+$/.test(text) || /["'<>;,\\]/.test(text)) return null;
+  return /^\/(?!\/)/.test(text) || (text.startsWith("https://") && URL.canParse(text)) ? text : null;
 }
 
 function parseOrigins(text: string): ReadonlySet<string> | null {

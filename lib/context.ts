@@ -4,6 +4,7 @@ import type { User } from "../db/users.ts";
 import type { Client } from "./client.ts";
 import type { Config } from "./config.ts";
 import type { Passwords } from "./crypto/password.ts";
+import type { Target } from "./http/address.ts";
 import { type Data, readData } from "./http/body.ts";
 import type { Representation } from "./http/negotiate.ts";
 import type { Log } from "./log.ts";
@@ -50,6 +51,7 @@ export interface Answered {
 export interface Context {
   services: Services;
   request: Request;
+  target: Target;
   /** Well formed; the client's own where it sent one. */
   requestId: string;
   peer: Peer;
@@ -57,6 +59,8 @@ export interface Context {
   entrance: Entrance;
   cookies: ReadonlyMap<string, string>;
   representation: Representation;
+  /** What stood in the places of the path's `:name` segments. */
+  parameters: Readonly<Record<string, string>>;
   /** The session the request presents, if it is alive, and its user. */
   current: CurrentSession | null;
   /** `Set-Cookie` values to send with the answer, whatever it will be. */
@@ -79,8 +83,14 @@ export interface MemberContext extends Context {
   current: CurrentSession;
 }
 
+/** A request by the link that lets the first user be made. */
+export interface NewcomerContext extends Context {
+  /** From the link; it has been found good. */
+  setupToken: string;
+}
+
 /** Says who may come in: throws a Problem, or returns the context its handler needs. */
-export type Guard<C extends Context> = (context: Context) => C;
+export type Guard<C extends Context> = (context: Context) => C | Promise<C>;
 
 /** Reads, decides, writes, replies. */
 export type Handler<C extends Context> = (context: C) => Response | Promise<Response>;
@@ -89,7 +99,10 @@ export type Handler<C extends Context> = (context: C) => Response | Promise<Resp
 const MAX_BODY_BYTES = 65536;
 
 /** What a request is known by from its first moment. */
-type Arrival = Pick<Context, "services" | "request" | "requestId" | "peer" | "client" | "entrance" | "cookies">;
+type Arrival = Pick<
+  Context,
+  "services" | "request" | "target" | "requestId" | "peer" | "client" | "entrance" | "cookies" | "representation"
+>;
 
 export function createContext(arrival: Arrival): Context {
   const { request, services } = arrival;
@@ -97,7 +110,7 @@ export function createContext(arrival: Arrival): Context {
   const limits = { maxBytes: MAX_BODY_BYTES, timeoutSeconds: services.config.bodyTimeoutSeconds };
   return {
     ...arrival,
-    representation: { format: "json", indent: 0 },
+    parameters: {},
     current: null,
     setCookies: [],
     loggedInUserId: null,

@@ -1,5 +1,9 @@
+import { isSetupTokenGood } from "../db/setup-tokens.ts";
+import { hasUsers } from "../db/users.ts";
 import { isForwarded, isLoopback, parseAddress } from "./client.ts";
-import type { Context, MemberContext } from "./context.ts";
+import type { Context, MemberContext, NewcomerContext } from "./context.ts";
+import { hashToken } from "./crypto/token.ts";
+import { queryValue } from "./http/address.ts";
 import { Problem } from "./problem.ts";
 
 /** Everybody, with a session or without. */
@@ -12,6 +16,19 @@ export function member(context: Context): MemberContext {
   const { current } = context;
   if (current === null) throw new Problem("not_authenticated");
   return { ...context, current };
+}
+
+/**
+ * Whoever has the link that `serve` prints while there are no users. Once there is one, it is as if there were nothing.
+ *
+ * @throws Problem not_found
+ */
+export async function newcomer(context: Context): Promise<NewcomerContext> {
+  const { db, now } = context.services;
+  const setupToken = queryValue(context.target, "token") ?? "";
+  const isGood = await isSetupTokenGood(db, hashToken(setupToken), now());
+  if (!isGood || (await hasUsers(db))) throw new Problem("not_found");
+  return { ...context, setupToken };
 }
 
 /** Whoever watches whether the server is well: everybody who reaches the listener that answers them. */

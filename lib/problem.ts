@@ -60,7 +60,14 @@ export class Problem extends Error {
   readonly code: ProblemCode;
   readonly status: number;
   readonly body: Record<string, unknown>;
+  /** What the body says, by field and of the request as a whole. */
+  readonly mistakes: { fields: FieldErrors; form: string[] };
   readonly retryAfterSeconds: number | null;
+
+  /** Whether a person mends it by filling the form in again, now or a little later. */
+  get isMistake(): boolean {
+    return this.status === 400 || this.code === "overloaded";
+  }
 
   constructor(code: ProblemCode, { values = {}, fields = {}, retryAfterSeconds }: ProblemParts = {}) {
     super(code);
@@ -68,8 +75,10 @@ export class Problem extends Error {
     const refusal: Refusal = REFUSALS[code];
     this.status = refusal.status;
     this.retryAfterSeconds = retryAfterSeconds ?? null;
-    if ("detail" in refusal) this.body = { detail: fill(refusal.detail, values) };
-    else if ("non_field_errors" in refusal) this.body = { non_field_errors: [fill(refusal.non_field_errors, values)] };
+    const text = "detail" in refusal ? refusal.detail : "non_field_errors" in refusal ? refusal.non_field_errors : null;
+    this.mistakes = { fields, form: text === null ? [] : [fill(text, values)] };
+    if ("detail" in refusal) this.body = { detail: this.mistakes.form[0] };
+    else if ("non_field_errors" in refusal) this.body = { non_field_errors: this.mistakes.form };
     else this.body = fields;
   }
 }

@@ -6,6 +6,8 @@ import { isOperational } from "./routes.ts";
 /** How far a request got, for the headers, the log line and the metrics of its answer. */
 export interface Progress {
   endpoint: Endpoint | null;
+  /** Why no representation will do, null where one does. */
+  unacceptable: "not_found" | "not_acceptable" | null;
   /** Whether its session was looked up. */
   sessionRead: boolean;
   /** What it was refused with. */

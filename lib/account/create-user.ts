@@ -1,6 +1,7 @@
-import { insertUser, type User } from "../../db/users.ts";
+import { insertUser, type NewUser, type User } from "../../db/users.ts";
 import type { Services } from "../context.ts";
 import { MAX_PASSWORD_BYTES } from "../crypto/password.ts";
+import { isEmailAddress } from "./fields.ts";
 
 export interface UserInput {
   username: string;
@@ -12,8 +13,8 @@ export interface UserInput {
   password: string;
 }
 
-const MAX_NAME_CHARACTERS = 150;
-const MAX_EMAIL_CHARACTERS = 254;
+export const MAX_NAME_CHARACTERS = 150;
+export const MAX_EMAIL_CHARACTERS = 254;
 
 /**
  * Makes a user, with the username in NFKC and the e-mail's domain in lower case, as Django's `create_user` does.
@@ -22,19 +23,28 @@ const MAX_EMAIL_CHARACTERS = 254;
  * @throws Problem overloaded
  */
 export async function createUser(
-  { db, passwords, now }: Pick<Services, "db" | "passwords" | "now">,
+  services: Pick<Services, "db" | "passwords" | "now">,
   input: UserInput,
 ): Promise<User | string> {
   const mistake = userMistake(input) ?? passwordMistake(input.password);
   if (mistake !== null) return mistake;
-  const user = {
+  return (await insertUser(services.db, await prepareUser(services, input))) ?? NAME_TAKEN;
+}
+
+export const NAME_TAKEN = "That username is already taken.";
+
+/** The row of a user whose names and password have been found right. @throws Problem overloaded */
+export async function prepareUser(
+  { passwords, now }: Pick<Services, "passwords" | "now">,
+  input: UserInput,
+): Promise<NewUser> {
+  return {
     ...input,
     username: input.username.normalize("NFKC"),
     email: normalizeEmail(input.email),
     password: await passwords.hash(input.password),
     dateJoined: now(),
   };
-  return (await insertUser(db, user)) ?? "That username is already taken.";
 }
 
 /** What is wrong with the names of a user, in Django's words; null where nothing is. */
@@ -45,12 +55,19 @@ export function userMistake({ username, email, firstName, lastName }: Omit<UserI
   if (tooLong !== undefined) {
     return `Ensure this value has at most ${MAX_NAME_CHARACTERS} characters (it has ${[...tooLong].length}).`;
   }
-  // Python's \w: letters and numbers of every script, and the underscore; marks are not among them.
-  if (!/^[\p{L}\p{N}_.@+-]+$/u.test(username.normalize("NFKC"))) {
-    return "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
-  }
-  if (email !== "" && !isEmail(email)) return "Enter a valid email address.";
+  if (!isUsername(username)) return USERNAME_MISTAKE;
+  if (email !== "" && !(email.length <= MAX_EMAIL_CHARACTERS && isEmailAddress(email)))
+    return "Enter a valid email address.";
   return null;
+}
+
+/** Django's own sentence. */
+export const USERNAME_MISTAKE =
+  "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
+
+/** Python's \\w, which is letters and numbers of every script and the underscore but no marks, and four signs. */
+export function isUsername(text: string): boolean {
+  return /^[\p{L}\p{N}_.@+-]+$/u.test(text.normalize("NFKC"));
 }
 
 /** What forbids a password, null where nothing does. */
@@ -63,12 +80,8 @@ export function passwordMistake(password: string): string | null {
   return null;
 }
 
-/** One `@`, something before it, a domain after it, nothing a header could be smuggled in with. */
-function isEmail(text: string): boolean {
-  return text.length <= MAX_EMAIL_CHARACTERS && /^[^\s@\p{C}]+@[^\s@\p{C}.]+(\.[^\s@\p{C}.]+)*$/u.test(text);
-}
-
-function normalizeEmail(email: string): string {
+/** The domain in lower case, as Django's `normalize_email` has it. */
+export function normalizeEmail(email: string): string {
   const at = email.lastIndexOf("@");
   return at < 0 ? email : email.slice(0, at) + email.slice(at).toLowerCase();
 }

@@ -3,11 +3,15 @@ import { type FieldErrors, Problem } from "../problem.ts";
 
 /**
  * A text field as Django REST Framework's CharField reads it: numbers become text, anything else that is no text is
- * refused, and so are blanks, NUL and lone surrogates.
+ * refused, and so are NUL and lone surrogates.
  */
 export interface TextField {
   /** Cuts white space off both ends, with Python's idea of white space. */
   trim: boolean;
+  mayBeBlank?: boolean;
+  /** In code points, as Python counts. */
+  maxCharacters?: number;
+  isEmail?: boolean;
 }
 
 /**
@@ -16,18 +20,34 @@ export interface TextField {
  * @throws Problem not_a_dictionary, no_data, invalid
  */
 export function readFields<Name extends string>(data: Data, form: Record<Name, TextField>): Record<Name, string> {
+  // Nothing is missing: every name has its value.
+  return read(data, form, ["This field is required."]) as Record<Name, string>;
+}
+
+/** The same for a PATCH, where what is not sent stays as it is. @throws Problem not_a_dictionary, no_data, invalid */
+export function readChanges<Name extends string>(
+  data: Data,
+  form: Record<Name, TextField>,
+): Partial<Record<Name, string>> {
+  return read(data, form, null);
+}
+
+/** @param missing what is wrong with a field that was not sent, null where nothing is */
+function read<Name extends string>(
+  data: Data,
+  form: Record<Name, TextField>,
+  missing: string[] | null,
+): Partial<Record<Name, string>> {
   const given = data.kind === "form" ? Object.fromEntries(data.fields) : requireDictionary(data.value);
   const errors: FieldErrors = {};
   const values: Partial<Record<Name, string>> = {};
   for (const name of Object.keys(form) as Name[]) {
-    const { trim } = form[name];
-    const result = Object.hasOwn(given, name) ? readText(given[name], trim) : ["This field is required."];
+    const result = Object.hasOwn(given, name) ? readText(given[name], form[name]) : missing;
     if (typeof result === "string") values[name] = result;
-    else errors[name] = result;
+    else if (result !== null) errors[name] = result;
   }
   if (Object.keys(errors).length > 0) throw new Problem("invalid", { fields: errors });
-  // No errors: every name has its value.
-  return values as Record<Name, string>;
+  return values;
 }
 
 function requireDictionary(value: unknown): Record<string, unknown> {
@@ -39,12 +59,12 @@ function requireDictionary(value: unknown): Record<string, unknown> {
 }
 
 /** The text, or what is wrong with it. */
-function readText(value: unknown, trim: boolean): string | string[] {
+function readText(value: unknown, field: TextField): string | string[] {
   if (value === null) return ["This field may not be null."];
   if (typeof value !== "string" && typeof value !== "bigint" && typeof value !== "number")
     return ["Not a valid string."];
-  const text = trim ? pythonStrip(String(value)) : String(value);
-  if (text === "") return ["This field may not be blank."];
+  const text = field.trim ? pythonStrip(String(value)) : String(value);
+  if (text === "") return field.mayBeBlank ? "" : ["This field may not be blank."];
   const errors: string[] = [];
   if (text.includes("\0")) errors.push("Null characters are not allowed.");
   const surrogate = /\p{Surrogate}/u.exec(text)?.[0];
@@ -52,7 +72,17 @@ function readText(value: unknown, trim: boolean): string | string[] {
     const code = surrogate.charCodeAt(0).toString(16).toUpperCase();
     errors.push(`Surrogate characters are not allowed: U+${code}.`);
   }
+  const { maxCharacters, isEmail } = field;
+  if (maxCharacters !== undefined && [...text].length > maxCharacters) {
+    errors.push(`Ensure this field has no more than ${maxCharacters} characters.`);
+  }
+  if (isEmail && !isEmailAddress(text)) errors.push("Enter a valid email address.");
   return errors.length > 0 ? errors : text;
+}
+
+/** One `@`, something before it, a domain after it, nothing a header could be smuggled in with. */
+export function isEmailAddress(text: string): boolean {
+  return /^[^\s@\p{C}]+@[^\s@\p{C}.]+(\.[^\s@\p{C}.]+)*$/u.test(text);
 }
 
 /** What Python's `str.strip()` takes for white space; JavaScript's `trim()` has another idea. */

@@ -1,14 +1,22 @@
 import { findCredentials } from "../../db/users.ts";
-import { empty } from "../answer.ts";
+import { empty, redirect } from "../answer.ts";
 import type { Context } from "../context.ts";
+import { ownPath, queryValue } from "../http/address.ts";
+import { NO_MISTAKES } from "../pages/form.ts";
+import { loginPage } from "../pages/login.ts";
 import { Problem } from "../problem.ts";
 import { start } from "../session.ts";
+import { page, sentValues, wantsPage } from "../view.ts";
 import { readFields } from "./fields.ts";
 
 const FORM = { username: { trim: true }, password: { trim: false } };
 
+/** Where who has logged in goes, unless they wanted to go somewhere else. */
+const HOME = "/profile/";
+
 /**
- * `POST /login/` with `username` and `password`: 202, and the two cookies.
+ * `POST /login/` with `username` and `password`: 202, and the two cookies; a browser is sent on, to `next` where the
+ * form names a path of ours.
  *
  * @throws Problem wrong_credentials, in the same time and words whatever was wrong: name, password, or a user who may
  *   not log in
@@ -20,5 +28,20 @@ export async function login(context: Context): Promise<Response> {
   const check = await passwords.check(password, credentials?.user.isActive ? credentials.password : null);
   if (credentials === null || !check.right) throw new Problem("wrong_credentials");
   if (!(await start(context, credentials, check.replacement))) throw new Problem("wrong_credentials");
-  return empty(202);
+  if (!wantsPage(context)) return empty(202);
+  const { next } = await sentValues(context, "next");
+  return redirect(ownPath(next) ?? HOME);
+}
+
+/** `GET /login/`: the form; who is logged in already is sent on. */
+export function showLogin(context: Context): Response {
+  const next = ownPath(queryValue(context.target, "next") ?? "");
+  if (context.current !== null) return redirect(next ?? HOME);
+  return page(context, (frame) => loginPage(frame, { username: "", next, mistakes: NO_MISTAKES }));
+}
+
+/** The form again, with what was wrong. */
+export async function showLoginAgain(context: Context, { mistakes, status }: Problem): Promise<Response> {
+  const { username, next } = await sentValues(context, "username", "next");
+  return page(context, (frame) => loginPage(frame, { username, next: ownPath(next), mistakes }), status);
 }

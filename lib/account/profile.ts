@@ -1,8 +1,57 @@
-import { json } from "../answer.ts";
-import type { MemberContext } from "../context.ts";
+import { type User, updateProfile } from "../../db/users.ts";
+import { json, redirect } from "../answer.ts";
+import type { Context, MemberContext } from "../context.ts";
+import { type Mistakes, NO_MISTAKES } from "../pages/form.ts";
+import { profilePage } from "../pages/profile.ts";
+import { Problem } from "../problem.ts";
+import { page, redirectDone, sentValues, wantsPage } from "../view.ts";
+import { MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS, normalizeEmail } from "./create-user.ts";
+import { readChanges } from "./fields.ts";
+
+const NAME = { trim: true, mayBeBlank: true, maxCharacters: MAX_NAME_CHARACTERS };
+
+const FORM = {
+  first_name: NAME,
+  last_name: NAME,
+  email: { trim: true, mayBeBlank: true, maxCharacters: MAX_EMAIL_CHARACTERS, isEmail: true },
+};
+
+/** `GET /`: to the profile, or to the login. */
+export function home({ current }: Context): Response {
+  return redirect(current === null ? "/login/" : "/profile/");
+}
 
 /** `GET /profile/`: who is logged in, read from the database at this request. */
 export function profile(context: MemberContext): Response {
-  const { username, email, firstName, lastName } = context.current.user;
-  return json(context, { username, email, first_name: firstName, last_name: lastName });
+  const { user } = context.current;
+  return wantsPage(context) ? showProfile(context, user, NO_MISTAKES) : json(context, toJson(user));
+}
+
+/**
+ * `PATCH /profile/` with any of `first_name`, `last_name` and `email`: 200 and the profile as it is then. The username
+ * stays, as does everything else. A browser's form does the same by POST, and is sent back to the page.
+ */
+export async function editProfile(context: MemberContext): Promise<Response> {
+  const { services, current } = context;
+  const { first_name: firstName, last_name: lastName, email } = readChanges(await context.data(), FORM);
+  const changes = { firstName, lastName, email: email === undefined ? undefined : normalizeEmail(email) };
+  const user = await updateProfile(services.db, current.user.id, changes);
+  if (user === null) throw new Problem("not_authenticated"); // Deleted since this request began.
+  return wantsPage(context) ? redirectDone("/profile/", "saved") : json(context, toJson(user));
+}
+
+/** The form again, as it was sent. */
+export async function showProfileAgain(context: MemberContext, { mistakes, status }: Problem): Promise<Response> {
+  const { first_name: firstName, last_name: lastName, email } = await sentValues(context, ...FIELDS);
+  return showProfile(context, { ...context.current.user, firstName, lastName, email }, mistakes, status);
+}
+
+const FIELDS = ["first_name", "last_name", "email"] as const;
+
+function showProfile(context: MemberContext, user: User, mistakes: Mistakes, status = 200): Response {
+  return page(context, (frame) => profilePage(frame, { ...user, mistakes }), status);
+}
+
+function toJson({ username, email, firstName, lastName }: User): Record<string, string> {
+  return { username, email, first_name: firstName, last_name: lastName };
 }

@@ -14,13 +14,13 @@ export async function openDoors({ runtime }: Cli, services: Services): Promise<L
   const common = { idleTimeoutSeconds, sharesPort: config.workers > 1 };
   const main = runtime.listen(createApp(services), { ...common, hostname: config.host, port: config.port });
   if (opsAddress === null) {
-    log("info", "listening", { url: urlOf(config.host, main.port) });
+    log("info", "listening", { url: `${urlOf(config.host, main.port)}/` });
     return [main];
   }
   try {
     const operators = runtime.listen(createApp(services, "operators"), { ...common, ...opsAddress });
-    log("info", "ops_listening", { url: urlOf(opsAddress.hostname, operators.port) });
-    log("info", "listening", { url: urlOf(config.host, main.port) });
+    log("info", "ops_listening", { url: `${urlOf(opsAddress.hostname, operators.port)}/` });
+    log("info", "listening", { url: `${urlOf(config.host, main.port)}/` });
     return [main, operators];
   } catch (error) {
     await main.stop();
@@ -28,6 +28,7 @@ export async function openDoors({ runtime }: Cli, services: Services): Promise<L
   }
 }
 
-function urlOf(host: string, port: number): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}/`;
+/** Where a listener is reached, without a final slash. */
+export function urlOf(host: string, port: number): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -1,12 +1,12 @@
 import { isOutage } from "../../db/outage.ts";
 import { deleteEndedSessions } from "../../db/sessions.ts";
-import { hasUsers } from "../../db/users.ts";
+import { inviteFirstUser } from "../account/set-up.ts";
 import type { Config } from "../config.ts";
 import type { Services } from "../context.ts";
 import { describeError } from "../log.ts";
 import { lifetime } from "../session.ts";
 import type { Cli, Command } from "./command.ts";
-import { openDoors } from "./door.ts";
+import { openDoors, urlOf } from "./door.ts";
 import { shutDown, stopSignal } from "./shutdown.ts";
 import { startWorkers } from "./workers.ts";
 
@@ -23,13 +23,14 @@ export const SERVE_COMMAND: Command = {
 
 async function serve(cli: Cli): Promise<void> {
   const services = await cli.open({ mayCreate: true });
-  const { config, db, log } = services;
+  const { config, log } = services;
   const stopped = stopSignal();
-  const stop = config.workers === 1 ? await openHere(cli, services) : await startWorkers(cli, services);
+  const { port, stop } =
+    config.workers === 1
+      ? await openHere(cli, services)
+      : { port: config.port, stop: await startWorkers(cli, services) };
   for (const sentence of remarks(config)) log("warning", "remark", { remark: sentence });
-  if (!(await hasUsers(db))) {
-    log("info", "no_users", { remark: `There are no users yet. Make the first: ${cli.program} createsuperuser` });
-  }
+  await invite(cli, services, config.publicUrl ?? urlOf(config.host, port));
   await clear(services);
   const clearing = setInterval(() => clear(services), CLEAR_EVERY_MS);
   await stopped;
@@ -37,10 +38,18 @@ async function serve(cli: Cli): Promise<void> {
   await stop();
 }
 
-/** Answers in this process. @returns what stops it */
-async function openHere(cli: Cli, services: Services): Promise<() => Promise<void>> {
+/** Tells how the first user is made. On standard error: the link is a secret, and the log is no place for one. */
+async function invite({ program, terminal }: Cli, { db, log, now }: Services, origin: string): Promise<void> {
+  const path = await inviteFirstUser({ db, now });
+  if (path === null) return;
+  log("info", "no_users", { remark: `There are no users yet. Make the first: ${program} createsuperuser` });
+  terminal.remark(`There are no users yet. Make the first one in a browser, within 30 minutes:\n${origin}${path}`);
+}
+
+/** Answers in this process. @returns the port it listens on, and what stops it */
+async function openHere(cli: Cli, services: Services): Promise<{ port: number; stop: () => Promise<void> }> {
   const listeners = await openDoors(cli, services);
-  return () => shutDown(services, listeners);
+  return { port: listeners[0]?.port ?? services.config.port, stop: () => shutDown(services, listeners) };
 }
 
 /** What is allowed, but worth knowing. */

@@ -65,6 +65,11 @@ export const DEVIATIONS: Deviation[] = [
   },
 ];
 
+/** Deviation 19: the methods that a recorded `/profile/` allows, and PATCH with them. No other path has those three. */
+export function withProfileEditing(allow: string | undefined): string | undefined {
+  return allow === "GET, HEAD, OPTIONS" ? "GET, PATCH, HEAD, OPTIONS" : allow;
+}
+
 /** The lines and fields of the message that the server reads before the application sees a request. */
 function isServersBusiness(
   request: RecordedRequest,

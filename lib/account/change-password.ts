@@ -1,0 +1,47 @@
+import { findCredentials } from "../../db/users.ts";
+import { empty } from "../answer.ts";
+import type { MemberContext } from "../context.ts";
+import { NO_MISTAKES } from "../pages/form.ts";
+import { passwordPage } from "../pages/password.ts";
+import { Problem } from "../problem.ts";
+import { rotate } from "../session.ts";
+import { page, redirectDone, wantsPage } from "../view.ts";
+import { passwordMistake } from "./create-user.ts";
+import { readFields } from "./fields.ts";
+
+const FORM = { current_password: { trim: false }, new_password: { trim: false } };
+
+/**
+ * `POST /password/change/` with `current_password` and `new_password`: 204 and two new cookies; every session of the user
+ * is ended but for this one, which goes on under a new token (ASVS 5.0 V6.2.3, V7.4.3).
+ *
+ * @throws Problem invalid
+ */
+export async function changePassword(context: MemberContext): Promise<Response> {
+  const { services, current } = context;
+  const sent = readFields(await context.data(), FORM);
+  const mistake = passwordMistake(sent.new_password);
+  if (mistake !== null) throw new Problem("invalid", { fields: { new_password: [mistake] } });
+  const credentials = await findCredentials(services.db, current.user.username);
+  const check = await services.passwords.check(sent.current_password, credentials?.password ?? null);
+  if (credentials === null || !check.right) throw wrongPassword();
+  // A password that has been changed since it was checked is not changed again.
+  if (!(await rotate(context, credentials, await services.passwords.hash(sent.new_password)))) throw wrongPassword();
+  return wantsPage(context) ? redirectDone("/profile/", "password") : empty(204);
+}
+
+/** `GET /password/change/`: the form. */
+export function showChangePassword(context: MemberContext): Response {
+  return page(context, (frame) => passwordPage(frame, NO_MISTAKES));
+}
+
+/** The form again, empty, with what was wrong. */
+export function showChangePasswordAgain(context: MemberContext, { mistakes, status }: Problem): Response {
+  return page(context, (frame) => passwordPage(frame, mistakes), status);
+}
+
+/** In the words of Django's PasswordChangeForm. */
+function wrongPassword(): Problem {
+  const message = "Your old password was entered incorrectly. Please enter it again.";
+  return new Problem("invalid", { fields: { current_password: [message] } });
+}

@@ -1,0 +1,64 @@
+import { deleteSession, deleteSessionsOfUser, listLiveSessions, type Session } from "../../db/sessions.ts";
+import { empty, json } from "../answer.ts";
+import type { MemberContext } from "../context.ts";
+import { type Device, readDevice } from "../device-words.ts";
+import { type SessionProps, sessionsPage } from "../pages/sessions.ts";
+import { Problem } from "../problem.ts";
+import { end, lifetime } from "../session.ts";
+import { sessionName } from "../session-name.ts";
+import { page, redirectDone, wantsPage } from "../view.ts";
+
+/** `GET /sessions/`: where the user is logged in, the last used first, this session marked. */
+export async function sessions(context: MemberContext): Promise<Response> {
+  const all = await listOwn(context);
+  const props = all.map((session) => describe(session, session.id === context.current.session.id));
+  if (wantsPage(context)) return page(context, (frame) => sessionsPage(frame, props));
+  return json(context, props.map(toJson));
+}
+
+/** `DELETE /sessions/`: 204, and every other session of the user is ended. */
+export async function endOtherSessions(context: MemberContext): Promise<Response> {
+  const { services, current } = context;
+  await deleteSessionsOfUser(services.db, current.user.id, current.session.id);
+  return wantsPage(context) ? redirectDone("/sessions/", "sessions") : empty(204);
+}
+
+/**
+ * `DELETE /sessions/:id/`: 204, and that session is ended; to end this one is to log out.
+ *
+ * @throws Problem not_found where it is none of the user's live sessions
+ */
+export async function endSession(context: MemberContext): Promise<Response> {
+  const { parameters, services, current } = context;
+  const session = (await listOwn(context)).find((session) => sessionName(session) === parameters["id"]);
+  if (session === undefined) throw new Problem("not_found");
+  const isThis = session.id === current.session.id;
+  if (isThis) await end(context);
+  else await deleteSession(services.db, session.id);
+  if (!wantsPage(context)) return empty(204);
+  return isThis ? redirectDone("/login/", "logout") : redirectDone("/sessions/", "session");
+}
+
+function listOwn({ services, current }: MemberContext): Promise<Session[]> {
+  return listLiveSessions(services.db, current.user.id, lifetime(services));
+}
+
+function describe(session: Session, isCurrent: boolean): SessionProps {
+  const { userAgent, ip, createdAt, lastSeenAt } = session;
+  const device: Device = readDevice(userAgent);
+  return { name: sessionName(session), ...device, userAgent, address: ip, createdAt, lastSeenAt, isCurrent };
+}
+
+/** Instants as Django REST Framework writes them: ISO 8601, in UTC. */
+function toJson(props: SessionProps): Record<string, unknown> {
+  return {
+    id: props.name,
+    browser: props.browser,
+    system: props.system,
+    user_agent: props.userAgent,
+    address: props.address,
+    created_at: new Date(props.createdAt).toISOString(),
+    last_seen_at: new Date(props.lastSeenAt).toISOString(),
+    is_current: props.isCurrent,
+  };
+}

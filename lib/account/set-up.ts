@@ -1,0 +1,75 @@
+import { transaction } from "../../db/open.ts";
+import { consumeSetupToken, insertSetupToken } from "../../db/setup-tokens.ts";
+import { hasUsers, insertUser, type NewUser, type User } from "../../db/users.ts";
+import { redirect } from "../answer.ts";
+import type { NewcomerContext, Services } from "../context.ts";
+import { generateToken, hashToken } from "../crypto/token.ts";
+import { NO_MISTAKES } from "../pages/form.ts";
+import { setUpPage } from "../pages/set-up.ts";
+import { type FieldErrors, Problem } from "../problem.ts";
+import { start } from "../session.ts";
+import { page, sentValues } from "../view.ts";
+import {
+  isUsername,
+  MAX_EMAIL_CHARACTERS,
+  MAX_NAME_CHARACTERS,
+  passwordMistake,
+  prepareUser,
+  USERNAME_MISTAKE,
+} from "./create-user.ts";
+import { readFields } from "./fields.ts";
+
+const TOKEN_MS = 30 * 60 * 1000;
+
+const FORM = {
+  username: { trim: true, maxCharacters: MAX_NAME_CHARACTERS },
+  email: { trim: true, mayBeBlank: true, maxCharacters: MAX_EMAIL_CHARACTERS, isEmail: true },
+  password: { trim: false },
+};
+
+/** A path that lets whoever has it make the first user, once, within half an hour; null where there are users. */
+export async function inviteFirstUser({ db, now }: Pick<Services, "db" | "now">): Promise<string | null> {
+  if (await hasUsers(db)) return null;
+  const token = generateToken();
+  await insertSetupToken(db, hashToken(token), now() + TOKEN_MS);
+  return `/setup/?token=${token}`;
+}
+
+/** `GET /setup/?token=…`: the form. */
+export function showSetUp(context: NewcomerContext): Response {
+  const props = { token: context.setupToken, username: "", email: "", mistakes: NO_MISTAKES };
+  return page(context, (frame) => setUpPage(frame, props));
+}
+
+/** `POST /setup/?token=…`: makes the first superuser, uses the link up, and logs them in. @throws Problem invalid, not_found */
+export async function setUp(context: NewcomerContext): Promise<Response> {
+  const { services, setupToken } = context;
+  const { username, email, password } = readFields(await context.data(), FORM);
+  const errors: FieldErrors = {};
+  if (!isUsername(username)) errors["username"] = [USERNAME_MISTAKE];
+  const mistake = passwordMistake(password);
+  if (mistake !== null) errors["password"] = [mistake];
+  if (Object.keys(errors).length > 0) throw new Problem("invalid", { fields: errors });
+  const role = { firstName: "", lastName: "", isStaff: true, isSuperuser: true };
+  const newUser = await prepareUser(services, { username, email, password, ...role });
+  const user = await insertFirstUser(services, hashToken(setupToken), newUser);
+  await start(context, { user, password: newUser.password }, null);
+  return redirect("/profile/");
+}
+
+/** The form again, with what was wrong. */
+export async function showSetUpAgain(context: NewcomerContext, { mistakes, status }: Problem): Promise<Response> {
+  const { username, email } = await sentValues(context, "username", "email");
+  const props = { token: context.setupToken, username, email, mistakes };
+  return page(context, (frame) => setUpPage(frame, props), status);
+}
+
+/** @throws Problem not_found where the link was used, or somebody else made a user, since it was looked at */
+function insertFirstUser({ db, now }: Services, tokenId: string, newUser: NewUser): Promise<User> {
+  return transaction(db, async (db) => {
+    const isFirst = (await consumeSetupToken(db, tokenId, now())) && !(await hasUsers(db));
+    const user = isFirst ? await insertUser(db, newUser) : null;
+    if (user === null) throw new Problem("not_found");
+    return user;
+  });
+}

@@ -1,0 +1,48 @@
+import { type Html, html } from "../http/html.ts";
+import { csrfField, type Frame, layout } from "./layout.ts";
+import { moment } from "./moment.ts";
+
+export interface SessionProps {
+  /** The session's name as it is shown: no secret. */
+  name: string;
+  /** Each null where the User-Agent does not tell. */
+  browser: string | null;
+  system: string | null;
+  userAgent: string;
+  address: string;
+  /** Epoch milliseconds. */
+  createdAt: number;
+  lastSeenAt: number;
+  isCurrent: boolean;
+}
+
+export function sessionsPage(frame: Frame, sessions: readonly SessionProps[]): Html {
+  const { words, member } = frame;
+  const body = html`<p>${words.sessionsAbout}</p>
+<ul class="sessions">
+${sessions.map((session) => item(frame, session))}
+</ul>
+${
+  sessions.length > 1 &&
+  html`<form method="post" action="/sessions/">${csrfField(member)}<button class="quiet danger">${words.endOthers}</button></form>`
+}`;
+  return layout(frame, words.sessions, body, { isWide: true });
+}
+
+function item(frame: Frame, session: SessionProps): Html {
+  const { words, member } = frame;
+  const { name, userAgent, address, createdAt, lastSeenAt, isCurrent } = session;
+  const device = deviceWords(frame, session);
+  return html`<li${isCurrent && html` class="current"`}>
+<div class="device"><strong title="${userAgent}">${device}</strong>${isCurrent && html` <span class="badge">${words.thisDevice}</span>`}</div>
+<div class="details"><span class="address">${address}</span>
+<span>${words.startedAt}: ${moment(frame, createdAt)}</span>
+<span>${words.lastSeenAt}: ${moment(frame, lastSeenAt)}</span></div>
+<form method="post" action="/sessions/${name}/">${csrfField(member)}<button class="quiet" aria-label="${words.endSessionOf(device)}">${words.endSession}</button></form>
+</li>`;
+}
+
+function deviceWords({ words }: Frame, { browser, system }: SessionProps): string {
+  if (browser !== null && system !== null) return words.deviceOn(browser, system);
+  return browser ?? system ?? words.unknownDevice;
+}

@@ -1,0 +1,67 @@
+/** Every word that a page says, in English. The other languages have the same keys. */
+export const en = {
+  username: "Username",
+  password: "Password",
+  email: "Email address",
+  firstName: "First name",
+  lastName: "Last name",
+  show: "Show",
+  hide: "Hide",
+  optional: "optional",
+  backHome: "Go to your profile",
+
+  logIn: "Log in",
+  logOut: "Log out",
+  loggedOut: "You are logged out.",
+  loginNeeded: "Log in to go on.",
+
+  profile: "Profile",
+  lastLogin: "Last login",
+  noLogin: "never",
+  yourDetails: "Your details",
+  save: "Save",
+  saved: "Your details are saved.",
+  passwordAbout: "A change ends every other session.",
+
+  changePassword: "Change password",
+  currentPassword: "Current password",
+  newPassword: "New password",
+  passwordChanged: "Your password is changed, and every other session is ended.",
+
+  sessions: "Sessions",
+  sessionsAbout: "Where you are logged in. End what you do not know, and change your password.",
+  thisDevice: "This device",
+  unknownDevice: "Unknown device",
+  deviceOn: (browser: string, system: string) => `${browser} on ${system}`,
+  startedAt: "Started",
+  lastSeenAt: "Last seen",
+  endSession: "End",
+  endSessionOf: (device: string) => `End the session of ${device}`,
+  endOthers: "End all other sessions",
+  sessionEnded: "The session is ended.",
+  othersEnded: "Every other session is ended.",
+
+  setUp: "Set up",
+  setUpAbout: "Make the first user. They may do everything.",
+  createUser: "Create user",
+
+  error: "Error",
+  problems: {
+    400: ["Bad request", "Your browser sent something that cannot be understood."],
+    403: ["Refused", "This request did not come from one of our own pages. Go back, reload the page, and try again."],
+    404: ["Not found", "There is nothing at this address."],
+    405: ["Not possible", "This address cannot be used in that way."],
+    406: ["Not available", "There is no page of the kind your browser asked for."],
+    408: ["Too slow", "Your request did not arrive in time. Try again."],
+    413: ["Too large", "What you sent is too large."],
+    415: ["Bad request", "Your browser sent a kind of data that is not understood."],
+    429: ["Too many attempts", "Wait a little, and try again."],
+    500: ["Something went wrong", "It is our fault, and has been noted. Try again later."],
+    503: ["Busy", "The server cannot answer right now. Try again in a moment."],
+  } as Record<number, readonly [title: string, text: string]>,
+
+  /** What the wire says in English, where it is shown beside a field: itself. */
+  messages: {} as Record<string, string>,
+};
+
+export type Words = typeof en;

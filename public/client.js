@@ -1,0 +1,109 @@
+// Postern for front ends: import { login, logout, profile, fetch, events } from "/client.js";
+// No token is kept and none is needed: the browser's cookie proves who is logged in. Types: /client.d.ts
+
+/** Where this module comes from is where Postern is. */
+const server = new URL("/", import.meta.url);
+const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("postern") : null;
+const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+
+/** Dispatches `login` and `logout`, whether it happened here, in another tab, or the session ended by itself. */
+export const events = new EventTarget();
+
+/** A name of the session that was last told of, "" where there is none, null where nothing is known yet. */
+let known = null;
+
+tabs?.addEventListener("message", ({ data }) => {
+  if (typeof data?.session === "string") change(data.session);
+});
+
+/** A login that was refused. */
+export class LoginError extends Error {
+  name = "LoginError";
+
+  constructor(status, errors, retryAfterSeconds) {
+    super(Object.values(errors).flat().join(" "));
+    this.status = status;
+    this.errors = errors;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+export async function login(username, password) {
+  const response = await call("login/", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify({ username, password }),
+  });
+  if (!response.ok) {
+    const wait = response.headers.get("Retry-After");
+    throw new LoginError(response.status, await errorsOf(response), wait === null ? null : Number(wait));
+  }
+  announce(`begun ${new Date().toISOString()}`);
+}
+
+export async function logout() {
+  const response = await call("logout/", { method: "POST" });
+  if (!response.ok) throw new Error(`Postern answered ${response.status} to the logout.`);
+  announce("");
+}
+
+export async function profile() {
+  const response = await call("profile/", { headers: { Accept: "application/json" } });
+  if (response.status === 403) {
+    note("");
+    return null;
+  }
+  if (!response.ok) throw new Error(`Postern answered ${response.status} when asked for the profile.`);
+  note("found");
+  return response.json();
+}
+
+export async function fetch(input, init) {
+  const request = new Request(input, init);
+  const token = csrfToken();
+  const isOurs = new URL(request.url).origin === location.origin;
+  if (isOurs && token !== null && !SAFE_METHODS.has(request.method)) request.headers.set("X-CSRFToken", token);
+  const response = await globalThis.fetch(request);
+  // Other services of the site refuse who is not logged in with 401 or 403, and with 403 for other reasons too.
+  if (isOurs && (response.status === 401 || response.status === 403)) await profile().catch(() => null);
+  return response;
+}
+
+function call(path, { headers = {}, ...init } = {}) {
+  const token = csrfToken();
+  const unsafe = init.method !== undefined && token !== null ? { "X-CSRFToken": token } : {};
+  return globalThis.fetch(new URL(path, server), {
+    ...init,
+    headers: { ...headers, ...unsafe },
+    credentials: "include",
+  });
+}
+
+function csrfToken() {
+  return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? null;
+}
+
+async function errorsOf(response) {
+  const body = await response.json().catch(() => ({}));
+  const { detail, ...errors } = body !== null && typeof body === "object" ? body : {};
+  return detail === undefined ? errors : { ...errors, non_field_errors: [detail] };
+}
+
+/** Somebody logged in or out here: the other tabs are told. */
+function announce(session) {
+  change(session);
+  tabs?.postMessage({ session });
+}
+
+/** Somebody logged in or out, here or in another tab. */
+function change(session) {
+  if (session === known) return;
+  known = session;
+  events.dispatchEvent(new Event(session === "" ? "logout" : "login"));
+}
+
+/** The server was asked: that is news only where it is not what was known. */
+function note(session) {
+  if (known === null) known = session;
+  else if ((known === "") !== (session === "")) change(session);
+}
