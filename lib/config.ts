@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { type Networks, parseNetworks } from "./client.ts";
+import { contradictions } from "./contradictions.ts";
 import { isHost } from "./http/address.ts";
 
 export interface SocketAddress {
@@ -223,45 +224,6 @@ function unknownNames(environment: Record<string, string | undefined>): string[]
   return Object.keys(environment)
     .filter((name) => name.startsWith("POSTERN_") && !known.has(name) && !KUBERNETES.test(name))
     .map((name) => `${name} is no setting: the command help settings lists them.`);
-}
-
-/** What no single setting is wrong about. */
-function contradictions(config: Config): string[] {
-  return [...workerContradictions(config), ...cookieContradictions(config)];
-}
-
-function workerContradictions({ workers, port, databaseUrl }: Config): string[] {
-  const mistakes: string[] = [];
-  if (workers > 1 && port === 0) {
-    mistakes.push(`PORT is 0, and POSTERN_WORKERS asks for ${workers} processes: a port that is shared must be named.`);
-  }
-  if (workers > 1 && databaseUrl === "sqlite::memory:") {
-    mistakes.push(
-      `DATABASE_URL is in memory, and POSTERN_WORKERS asks for ${workers} processes: each would have its own.`,
-    );
-  }
-  return mistakes;
-}
-
-/** RFC 6265bis §4.1.3: the cookie name prefixes. */
-function cookieContradictions({ sessionCookieName: name, secureCookies, cookieDomain, publicUrl }: Config): string[] {
-  const mistakes: string[] = [];
-  if (/^__(host|secure)-/i.test(name) && !secureCookies) {
-    mistakes.push(
-      `POSTERN_SESSION_COOKIE_NAME is "${name}": browsers take that prefix only over https, so PUBLIC_URL must be an https one.`,
-    );
-  }
-  if (name === "csrftoken") mistakes.push('POSTERN_SESSION_COOKIE_NAME is "csrftoken": that is the other cookie.');
-  if (/^__host-/i.test(name) && cookieDomain !== null) {
-    mistakes.push(
-      `POSTERN_SESSION_COOKIE_NAME is "${name}": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.`,
-    );
-  }
-  const host = publicUrl === null ? null : new URL(publicUrl).hostname;
-  if (cookieDomain !== null && host !== null && host !== cookieDomain && !host.endsWith(`.${cookieDomain}`)) {
-    mistakes.push(`POSTERN_COOKIE_DOMAIN is "${cookieDomain}": browsers refuse it from ${host}, which is not in it.`);
-  }
-  return mistakes;
 }
 
 function parseInteger(text: string, min: number, max: number): number | null {
