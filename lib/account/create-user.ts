@@ -1,6 +1,6 @@
 import { insertUser, type User } from "../../db/users.ts";
 import type { Services } from "../context.ts";
-import { MAX_PASSWORD_BYTES } from "../crypto/password.ts";
+import type { AcceptedPassword } from "./password-rules.ts";
 
 export interface UserInput {
   username: string;
@@ -9,7 +9,7 @@ export interface UserInput {
   lastName: string;
   isStaff: boolean;
   isSuperuser: boolean;
-  password: string;
+  password: AcceptedPassword;
 }
 
 const MAX_NAME_CHARACTERS = 150;
@@ -25,7 +25,7 @@ export async function createUser(
   { db, passwords, now }: Pick<Services, "db" | "passwords" | "now">,
   input: UserInput,
 ): Promise<User | string> {
-  const mistake = userMistake(input) ?? passwordMistake(input.password);
+  const mistake = userMistake(input);
   if (mistake !== null) return mistake;
   const user = {
     ...input,
@@ -50,16 +50,6 @@ export function userMistake({ username, email, firstName, lastName }: Omit<UserI
     return "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
   }
   if (email !== "" && !isEmail(email)) return "Enter a valid email address.";
-  return null;
-}
-
-/** What forbids a password, null where nothing does. */
-export function passwordMistake(password: string): string | null {
-  if (password === "") return "Blank passwords aren't allowed.";
-  if (password.includes("\0")) return "Null characters are not allowed.";
-  const bytes = new TextEncoder().encode(password).length;
-  if (bytes > MAX_PASSWORD_BYTES)
-    return `The password is ${bytes} bytes long; at most ${MAX_PASSWORD_BYTES} are allowed.`;
   return null;
 }
 

@@ -13,7 +13,7 @@ import {
   type RecordedRequest,
   type RecordedResponse,
 } from "./recording.ts";
-import { createTestApp, type TestApp } from "./test-app.ts";
+import { anyPassword, createTestApp, type TestApp } from "./test-app.ts";
 
 /** What a replayed case came to: the deviations that explain its differences (none: the same), and what is wrong. */
 export interface Verdict {
@@ -70,7 +70,7 @@ async function applyHook(play: Play, [command, username, ...rest]: string[]): Pr
   } else if (command === "deactivate") {
     await deactivate(services, user);
     play.userGone = true;
-  } else if (command === "setpassword") await changePassword(services, user, value, null);
+  } else if (command === "setpassword") await changePassword(services, user, anyPassword(value), null);
   else if (command === "set-hash") await setPassword(services.db, user.id, value);
   else if (command === "show-hash")
     play.hashes.push((await findCredentials(services.db, user.username))?.password ?? "");
