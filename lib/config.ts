@@ -25,6 +25,8 @@ interface Option<T> {
 /** A file, a database in memory, or a Postgres. `sqlite://x` would be read as `//x`, and `sqlite:file:x` as no URI. */
 const DATABASE_URL = /^(sqlite:(:memory:|(?!:|file:|\/\/[^/]).+)|postgres(ql)?:\/\/.+)$/;
 
+const PASSWORD_RULES = ["asvs", "nist", "none"] as const;
+
 /** Every setting. The README's table is made from this one. */
 export const OPTIONS = {
   port: {
@@ -182,6 +184,25 @@ export const OPTIONS = {
     parse: (text) => (/^(mailto:|https:\/\/|tel:)[!-~]+$/.test(text) ? text : null),
     expected: "mailto:…, https://… or tel:…",
     about: "Whom `/.well-known/security.txt` tells people to write to who have found a hole; without it there is none.",
+  } satisfies Option<string>,
+  passwordRules: {
+    name: "POSTERN_PASSWORD_RULES",
+    default: "asvs",
+    parse: (text) => PASSWORD_RULES.find((name) => name === text) ?? null,
+    expected: "asvs, nist or none",
+    about:
+      "What a new password must be: at least 8 characters long with `asvs`, 15 with `nist`, and with both neither " +
+      "common nor like the user's names; with `none`, not blank. Passwords that are set already stay as they are.",
+  } satisfies Option<(typeof PASSWORD_RULES)[number]>,
+  breachedPasswords: {
+    name: "POSTERN_BREACHED_PASSWORDS",
+    default: null,
+    parse: parseOrigin,
+    expected: "an origin such as https://api.pwnedpasswords.com",
+    about:
+      "Where new passwords are looked up among those of known breaches: `https://api.pwnedpasswords.com`, or another " +
+      "origin with its range API, which is told 5 digits of the password's SHA-1. Where it does not answer within a " +
+      "second, the password passes, and the log tells.",
   } satisfies Option<string>,
 };
 

@@ -97,6 +97,8 @@ describe("where things may stand", () => {
   test("the clock is read in lib/services.ts only", () => onlyIn(/Date\.now|new Date\(\)/, /^lib\/services\.ts$/));
   test("randomness comes from crypto.getRandomValues", () => onlyIn(/Math\.random|randomBytes|randomUUID/, /^$/));
   test("SQL stands in db/ only", () => onlyIn(/\b(selectFrom|insertInto|deleteFrom|updateTable)\b|sql`/, /^db\//));
+  test("a password that breaks the rules is let through in lib/cli/ only", () =>
+    onlyIn(/\bacceptAnyPassword\b/, /^lib\/(cli\/|account\/password-rules\.ts)/));
   test("a Problem is caught in lib/app.ts only", () => onlyIn(/instanceof Problem/, /^lib\/app\.ts$/));
   test("nobody writes to the console", () => onlyIn(/\bconsole\./, /^$/));
 });

@@ -55,6 +55,8 @@ describe("the one-file program", onlyOnBun("the one-file program is made by Bun 
     const input = "right horse";
     const made = await sandbox.run(["createsuperuser", "alice", "--password-stdin"], { environment, input });
     assert.deepEqual(made, { code: 0, stdout: "Superuser alice created.\n", stderr: "" });
+    const weak = await sandbox.run(["createuser", "bob", "--password-stdin"], { environment, input: "password1" });
+    assert.match(weak.stderr, /^This password is too common\.\n/);
     await sandbox.run(["createuser", "bob", "--password-stdin"], { environment, input });
     const imported = hashes.find(({ encoded }) => encoded.startsWith("bcrypt"));
     assert(imported);

@@ -90,7 +90,7 @@ describe("a mistake of typing exits 2 with one sentence", () => {
 
   test("no terminal to confirm at, and nothing is deleted", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "x" });
+    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
     const stderr = "Nobody is there to confirm: add --yes.\n";
     assert.deepEqual(await sandbox.run(["deleteuser", "alice"]), { code: 2, stdout: "", stderr });
     assert.match((await sandbox.run(["users"])).stdout, /^alice /m);
@@ -128,7 +128,7 @@ describe("a mistake of use exits 1 with one sentence and makes no user", () => {
   ] as const) {
     test(what, PROCESSES, async () => {
       await using sandbox = await createSandbox();
-      await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "x" });
+      await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
       assert.deepEqual(await sandbox.run([...args], { input }), { code: 1, stdout: "", stderr: `${sentence}\n` });
       const users: unknown[] = JSON.parse((await sandbox.run(["users", "--json"])).stdout);
       assert.equal(users.length, 1);

@@ -36,9 +36,9 @@ describe("users", () => {
   test("those who are made are listed, in a table and as JSON", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const bob = ["--email", "Bob@EXAMPLE.com", "--first-name", "Bob", "--last-name", "Builder", "--staff"];
-    await assertPrints(sandbox, ["createuser", "bob", ...bob, "--password-stdin"], "User bob created.\n", "x");
+    await assertPrints(sandbox, ["createuser", "bob", ...bob, "--password-stdin"], "User bob created.\n", PASSWORD);
     const alice = ["createsuperuser", "--username", "alice", "--password-stdin"];
-    await assertPrints(sandbox, alice, "Superuser alice created.\n", "x");
+    await assertPrints(sandbox, alice, "Superuser alice created.\n", PASSWORD);
     await assertPrints(sandbox, ["deactivate", "bob"], "bob may not log in any more, every session ended.\n");
     const { stdout } = await sandbox.run(["users"]);
     const instant = "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d";

@@ -96,7 +96,7 @@ describe("copy", () => {
     assert.equal((await copy(sandbox, named, "sqlite:back.db")).code, 0);
     for (const DATABASE_URL of [url, "sqlite:back.db"]) {
       const environment = { DATABASE_URL };
-      const made = await sandbox.run(["createuser", "next", "--password-stdin"], { input: "x", environment });
+      const made = await sandbox.run(["createuser", "next", "--password-stdin"], { input: "right horse", environment });
       assert.equal(made.stdout, "User next created.\n", made.stderr);
       const users: { id: number; username: string }[] = JSON.parse(
         (await sandbox.run(["users", "--json"], { environment })).stdout,
@@ -111,7 +111,7 @@ describe("copy", () => {
     const { url, named } = await createTarget();
     assert.equal((await copy(sandbox, SOURCE, named)).code, 0);
     const made = await sandbox.run(["createuser", "first", "--password-stdin"], {
-      input: "x",
+      input: "right horse",
       environment: { DATABASE_URL: url },
     });
     assert.equal(made.code, 0, made.stderr);

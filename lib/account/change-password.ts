@@ -6,8 +6,8 @@ import { passwordPage } from "../pages/password.ts";
 import { Problem } from "../problem.ts";
 import { rotate } from "../session.ts";
 import { page, redirectDone, wantsPage } from "../view.ts";
-import { passwordMistake } from "./create-user.ts";
 import { readFields } from "./fields.ts";
+import { judgePassword } from "./password-rules.ts";
 
 const FORM = { current_password: { trim: false }, new_password: { trim: false } };
 
@@ -20,13 +20,13 @@ const FORM = { current_password: { trim: false }, new_password: { trim: false } 
 export async function changePassword(context: MemberContext): Promise<Response> {
   const { services, current } = context;
   const sent = readFields(await context.data(), FORM);
-  const mistake = passwordMistake(sent.new_password);
-  if (mistake !== null) throw new Problem("invalid", { fields: { new_password: [mistake] } });
+  const judged = await judgePassword(services, sent.new_password, current.user);
+  if (typeof judged !== "string") throw new Problem("invalid", { fields: { new_password: judged } });
   const credentials = await findCredentials(services.db, current.user.username);
   const check = await services.passwords.check(sent.current_password, credentials?.password ?? null);
   if (credentials === null || !check.right) throw wrongPassword();
   // A password that has been changed since it was checked is not changed again.
-  if (!(await rotate(context, credentials, await services.passwords.hash(sent.new_password)))) throw wrongPassword();
+  if (!(await rotate(context, credentials, await services.passwords.hash(judged)))) throw wrongPassword();
   return wantsPage(context) ? redirectDone("/profile/", "password") : empty(204);
 }
 

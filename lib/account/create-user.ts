@@ -1,7 +1,7 @@
 import { insertUser, type NewUser, type User } from "../../db/users.ts";
 import type { Services } from "../context.ts";
-import { MAX_PASSWORD_BYTES } from "../crypto/password.ts";
 import { isEmailAddress } from "./fields.ts";
+import type { AcceptedPassword } from "./password-rules.ts";
 
 export interface UserInput {
   username: string;
@@ -10,7 +10,7 @@ export interface UserInput {
   lastName: string;
   isStaff: boolean;
   isSuperuser: boolean;
-  password: string;
+  password: AcceptedPassword;
 }
 
 export const MAX_NAME_CHARACTERS = 150;
@@ -26,7 +26,7 @@ export async function createUser(
   services: Pick<Services, "db" | "passwords" | "now">,
   input: UserInput,
 ): Promise<User | string> {
-  const mistake = userMistake(input) ?? passwordMistake(input.password);
+  const mistake = userMistake(input);
   if (mistake !== null) return mistake;
   return (await insertUser(services.db, await prepareUser(services, input))) ?? NAME_TAKEN;
 }
@@ -68,16 +68,6 @@ export const USERNAME_MISTAKE =
 /** Python's \\w, which is letters and numbers of every script and the underscore but no marks, and four signs. */
 export function isUsername(text: string): boolean {
   return /^[\p{L}\p{N}_.@+-]+$/u.test(text.normalize("NFKC"));
-}
-
-/** What forbids a password, null where nothing does. */
-export function passwordMistake(password: string): string | null {
-  if (password === "") return "Blank passwords aren't allowed.";
-  if (password.includes("\0")) return "Null characters are not allowed.";
-  const bytes = new TextEncoder().encode(password).length;
-  if (bytes > MAX_PASSWORD_BYTES)
-    return `The password is ${bytes} bytes long; at most ${MAX_PASSWORD_BYTES} are allowed.`;
-  return null;
 }
 
 /** The domain in lower case, as Django's `normalize_email` has it. */

@@ -2,6 +2,7 @@ import { transaction } from "../../db/open.ts";
 import { deleteSessionsOfUser } from "../../db/sessions.ts";
 import { setActive, setPassword, type User } from "../../db/users.ts";
 import type { Services } from "../context.ts";
+import type { AcceptedPassword } from "./password-rules.ts";
 
 /**
  * Gives a user a new password and ends every session of theirs, at their very next request.
@@ -13,7 +14,7 @@ import type { Services } from "../context.ts";
 export async function changePassword(
   { db, passwords }: Pick<Services, "db" | "passwords">,
   user: User,
-  password: string,
+  password: AcceptedPassword,
   keepSessionId: string | null,
 ): Promise<boolean> {
   const encoded = await passwords.hash(password);

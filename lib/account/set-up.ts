@@ -9,15 +9,9 @@ import { setUpPage } from "../pages/set-up.ts";
 import { type FieldErrors, Problem } from "../problem.ts";
 import { start } from "../session.ts";
 import { page, sentValues } from "../view.ts";
-import {
-  isUsername,
-  MAX_EMAIL_CHARACTERS,
-  MAX_NAME_CHARACTERS,
-  passwordMistake,
-  prepareUser,
-  USERNAME_MISTAKE,
-} from "./create-user.ts";
+import { isUsername, MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS, prepareUser, USERNAME_MISTAKE } from "./create-user.ts";
 import { readFields } from "./fields.ts";
+import { judgePassword } from "./password-rules.ts";
 
 const TOKEN_MS = 30 * 60 * 1000;
 
@@ -45,13 +39,15 @@ export function showSetUp(context: NewcomerContext): Response {
 export async function setUp(context: NewcomerContext): Promise<Response> {
   const { services, setupToken } = context;
   const { username, email, password } = readFields(await context.data(), FORM);
-  const errors: FieldErrors = {};
-  if (!isUsername(username)) errors["username"] = [USERNAME_MISTAKE];
-  const mistake = passwordMistake(password);
-  if (mistake !== null) errors["password"] = [mistake];
-  if (Object.keys(errors).length > 0) throw new Problem("invalid", { fields: errors });
-  const role = { firstName: "", lastName: "", isStaff: true, isSuperuser: true };
-  const newUser = await prepareUser(services, { username, email, password, ...role });
+  const names = { username, email, firstName: "", lastName: "" };
+  const judged = await judgePassword(services, password, names);
+  const errors: FieldErrors = {
+    ...(isUsername(username) ? {} : { username: [USERNAME_MISTAKE] }),
+    ...(typeof judged === "string" ? {} : { password: judged }),
+  };
+  if (typeof judged !== "string" || Object.keys(errors).length > 0) throw new Problem("invalid", { fields: errors });
+  const input = { ...names, isStaff: true, isSuperuser: true, password: judged };
+  const newUser = await prepareUser(services, input);
   const user = await insertFirstUser(services, hashToken(setupToken), newUser);
   await start(context, { user, password: newUser.password }, null);
   return redirect("/profile/");

@@ -1,17 +1,16 @@
 import { deleteUser, findUser, listUsers, setActive, type User } from "../../db/users.ts";
-import { createUser, passwordMistake, type UserInput, userMistake } from "../account/create-user.ts";
+import { createUser, type UserInput, userMistake } from "../account/create-user.ts";
 import { changePassword, deactivate } from "../account/credentials.ts";
 import { type Cli, type Command, CommandError, type CommandOption, type Input, UsageError } from "./command.ts";
+import { PASSWORD_OPTIONS, requirePassword } from "./password.ts";
 import { formatJson, formatTable } from "./terminal.ts";
-
-const PASSWORD_STDIN: CommandOption = { type: "boolean", about: "Read the password from standard input." };
 
 const NAME_OPTIONS = {
   username: { type: "string", value: "USER", about: "The username, as Django's createsuperuser takes it." },
   email: { type: "string", value: "EMAIL", about: "The e-mail address." },
   "first-name": { type: "string", value: "NAME", about: "The first name." },
   "last-name": { type: "string", value: "NAME", about: "The last name." },
-  "password-stdin": PASSWORD_STDIN,
+  ...PASSWORD_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
 export const USER_COMMANDS: Command[] = [
@@ -35,12 +34,13 @@ export const USER_COMMANDS: Command[] = [
   {
     name: "changepassword",
     operand: "USER",
-    options: { "password-stdin": PASSWORD_STDIN },
+    options: PASSWORD_OPTIONS,
     about: "Set a user's password and end every session of theirs.",
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
-      const isChanged = await changePassword(services, user, await requirePassword(cli, input), null);
+      const password = await requirePassword(cli, input, services, user, "change the password");
+      const isChanged = await changePassword(services, user, password, null);
       if (!isChanged) throw new CommandError(`There is no user "${user.username}" any more.`);
       cli.terminal.print(`Password of ${user.username} changed, every session ended.`);
     },
@@ -102,7 +102,8 @@ async function create(cli: Cli, input: Input, role: { isStaff: boolean; isSuperu
     userMistake(details) ??
     ((await findNamed(services.db, details.username)) ? "That username is already taken." : null);
   if (mistake !== null) throw new CommandError(mistake);
-  const user: UserInput = { ...details, password: await requirePassword(cli, input) };
+  const password = await requirePassword(cli, input, services, details, "create user");
+  const user: UserInput = { ...details, password };
   const result = await createUser(services, user);
   if (typeof result === "string") throw new CommandError(result);
   cli.terminal.print(`${role.isSuperuser ? "Superuser" : "User"} ${result.username} created.`);
@@ -171,23 +172,4 @@ async function askFor({ terminal }: Cli, question: string, what: string): Promis
   if (!terminal.isInteractive)
     throw new UsageError(`Nobody is there to be asked for ${what}: name it on the command line.`);
   return terminal.ask(question);
-}
-
-/** Asked for twice without an echo, or read from standard input; never from the command line, which everybody can list. */
-async function requirePassword({ terminal }: Cli, { flags }: Input): Promise<string> {
-  if (flags.has("password-stdin")) {
-    const password = (await terminal.readInput()).replace(/\r?\n$/, "");
-    const mistake = /[\r\n]/.test(password) ? "The password must be one line." : passwordMistake(password);
-    if (mistake !== null) throw new CommandError(mistake);
-    return password;
-  }
-  if (!terminal.isInteractive)
-    throw new UsageError("Nobody is there to be asked for a password: use --password-stdin.");
-  for (;;) {
-    const password = await terminal.askHidden("Password: ");
-    const repeated = await terminal.askHidden("Password (again): ");
-    const mistake = password === repeated ? passwordMistake(password) : "Your passwords didn't match.";
-    if (mistake === null) return password;
-    terminal.remark(`Error: ${mistake}`);
-  }
 }

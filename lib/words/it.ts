@@ -79,6 +79,16 @@ export const it: Words = {
     "That username is already taken.": "Questo nome utente è già in uso.",
     "Blank passwords aren't allowed.": "La password non può essere vuota.",
     "The password is {0} bytes long; at most {1} are allowed.": "La password è di {0} byte; il massimo è {1}.",
+    "The password is too similar to the username.": "La password è troppo simile al nome utente.",
+    "The password is too similar to the first name.": "La password è troppo simile al nome.",
+    "The password is too similar to the last name.": "La password è troppo simile al cognome.",
+    "The password is too similar to the email address.": "La password è troppo simile all’indirizzo e-mail.",
+    "The password is too similar to the site name.": "La password è troppo simile al nome del sito.",
+    "This password is too short. It must contain at least {0} characters.":
+      "La password è troppo corta. Deve contenere almeno {0} caratteri.",
+    "This password is too common.": "La password è troppo comune.",
+    "This password has appeared in a data breach and must not be used.":
+      "Questa password è comparsa in una violazione di dati e non va usata.",
     "Your old password was entered incorrectly. Please enter it again.":
       "La password attuale non è corretta. Inseriscila di nuovo.",
     "Access denied: wrong username or password.": "Accesso negato: nome utente o password errati.",

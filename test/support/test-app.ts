@@ -1,6 +1,7 @@
 import type { Db } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
 import { createUser, type UserInput } from "../../lib/account/create-user.ts";
+import { type AcceptedPassword, acceptAnyPassword } from "../../lib/account/password-rules.ts";
 import { type App, createApp } from "../../lib/app.ts";
 import { parseConfig } from "../../lib/config.ts";
 import type { Services } from "../../lib/context.ts";
@@ -20,8 +21,11 @@ export interface TestApp {
   close: () => Promise<void>;
   /** Every line logged so far. */
   logged: string[];
-  addUser: (input: Partial<UserInput> & Pick<UserInput, "username" | "password">) => Promise<User>;
+  addUser: (input: NewUser) => Promise<User>;
 }
+
+/** With any password, weak ones included. */
+export type NewUser = Partial<Omit<UserInput, "password">> & { username: string; password: string };
 
 /** The time of the test, turned by hand. */
 export interface Clock {
@@ -57,12 +61,16 @@ export async function createTestApp(
   return { app: createApp(services), services, close, clock, logged, addUser: (input) => addUser(services, input) };
 }
 
-export async function addUser(
-  services: Services,
-  input: Partial<UserInput> & Pick<UserInput, "username" | "password">,
-): Promise<User> {
+export async function addUser(services: Services, input: NewUser): Promise<User> {
   const defaults = { email: "", firstName: "", lastName: "", isStaff: false, isSuperuser: false };
-  const user = await createUser(services, { ...defaults, ...input });
+  const user = await createUser(services, { ...defaults, ...input, password: anyPassword(input.password) });
   if (typeof user === "string") throw new Error(user);
   return user;
+}
+
+/** A password as a handler gets it that has judged it, weak or not. */
+export function anyPassword(password: string): AcceptedPassword {
+  const accepted = acceptAnyPassword(password);
+  if (typeof accepted !== "string") throw new Error(accepted.join(" "));
+  return accepted;
 }

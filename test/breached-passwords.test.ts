@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { describe, test } from "node:test";
+import { judgePassword } from "../lib/account/password-rules.ts";
+import { parseConfig } from "../lib/config.ts";
+import { createLog } from "../lib/log.ts";
+import { freePort } from "./support/postgres.ts";
+import { PADDED_PASSWORD, sha1, startRangeService } from "./support/range-service.ts";
+
+const ALICE = { username: "alice", email: "", firstName: "", lastName: "" };
+
+const BREACHED = "speak friend and enter";
+
+const SENTENCE = "This password has appeared in a data breach and must not be used.";
+
+/** @returns every sentence against a password, and every line that was logged meanwhile */
+async function judge(service: string, password: string, rules = "asvs") {
+  const config = parseConfig({ POSTERN_PASSWORD_RULES: rules, POSTERN_BREACHED_PASSWORDS: service });
+  const logged: string[] = [];
+  const log = createLog(
+    (line) => logged.push(line),
+    () => 0,
+  );
+  const judged = await judgePassword({ config, log }, password, ALICE);
+  return { mistakes: typeof judged === "string" ? [] : judged, logged };
+}
+
+describe("with POSTERN_BREACHED_PASSWORDS", () => {
+  test("a password from a breach is refused, whatever the rules, behind all else that is wrong with it", async () => {
+    await using service = await startRangeService([BREACHED, "alice1"]);
+    assert.deepEqual(await judge(service.url, BREACHED), { mistakes: [SENTENCE], logged: [] });
+    assert.deepEqual(await judge(service.url, BREACHED, "none"), { mistakes: [SENTENCE], logged: [] });
+    const { mistakes } = await judge(service.url, "alice1");
+    assert.equal(mistakes.length, 4);
+    assert.equal(mistakes.at(-1), SENTENCE);
+  });
+
+  test("another password passes, also one whose hash is in the padding", async () => {
+    await using service = await startRangeService([BREACHED]);
+    for (const password of ["Speak friend and enter", "friend, speak and enter", PADDED_PASSWORD]) {
+      assert.deepEqual(await judge(service.url, password), { mistakes: [], logged: [] });
+    }
+  });
+
+  test("the service is told five digits of the hash, and is asked for padding", async () => {
+    await using service = await startRangeService([]);
+    await judge(service.url, "pässwörd 馬 🐴");
+    const path = `/range/${sha1("pässwörd 馬 🐴").slice(0, 5)}`;
+    assert.deepEqual(service.requests, [{ path, padding: "true" }]);
+  });
+
+  test("the service is not asked about what can be no password", async () => {
+    await using service = await startRangeService([]);
+    for (const password of ["", "x\0y", "x".repeat(4097)]) await judge(service.url, password);
+    assert.deepEqual(service.requests, []);
+  });
+
+  for (const [what, answer, reason] of [
+    ["an error", (response) => response.writeHead(503).end("down"), "status 503"],
+    ["silence", () => {}, "TimeoutError"],
+    ["half an answer", (response) => response.writeHead(200).write(`${sha1(BREACHED).slice(5)}:3\r\n`), "TimeoutError"],
+  ] as [string, (response: ServerResponse) => void, string][]) {
+    test(`${what} from the service lets the password pass within the second, and a log line tells`, async () => {
+      await using service = await startRangeService([BREACHED], answer);
+      const start = performance.now();
+      const { mistakes, logged } = await judge(service.url, BREACHED);
+      assert(performance.now() - start < 3000);
+      assert.deepEqual(mistakes, []);
+      assertLogged(logged, reason);
+    });
+  }
+
+  test("a service that cannot be reached lets the password pass, and a log line tells", async () => {
+    const { mistakes, logged } = await judge(`http://127.0.0.1:${await freePort()}`, BREACHED);
+    assert.deepEqual(mistakes, []);
+    assertLogged(logged);
+  });
+});
+
+/** One line, with nothing of the password or its hash. */
+function assertLogged(logged: string[], reason?: string): void {
+  assert.equal(logged.length, 1);
+  const line = logged[0] ?? "";
+  const { level, event, ...fields }: Record<string, unknown> = JSON.parse(line);
+  assert.deepEqual({ level, event }, { level: "warning", event: "breached_passwords_unavailable" });
+  assert.deepEqual(Object.keys(fields).sort(), ["reason", "time"]);
+  if (reason !== undefined) assert.equal(fields["reason"], reason);
+  assert(!line.includes("friend") && !line.toUpperCase().includes(sha1(BREACHED).slice(0, 5)));
+}
