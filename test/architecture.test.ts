@@ -62,6 +62,13 @@ describe("who may import whom", () => {
     }
   });
 
+  test("lib/pages/ is made of markup, words and itself alone", () => {
+    eachOf("lib/pages/", ({ path, imports }) => {
+      for (const name of imports)
+        assert.match(name, /^lib\/(pages\/|words\/|http\/html\.ts)/, `${path} imports ${name}`);
+    });
+  });
+
   test("lib/http/ stands on Web APIs alone", () => {
     eachOf("lib/http/", ({ path, imports }) => {
       for (const name of imports) assert(isFile(name), `${path} imports ${name}`);
@@ -118,12 +125,9 @@ describe("how things look", () => {
   });
 
   test("every row of the route table has a guard with a name", () => {
-    const rows = [
-      ...(SOURCES.find(({ path }) => path === "lib/routes.ts")?.text ?? "").matchAll(
-        /^ {2}route\("[A-Z]+", "\/\S*", (.+), \w+\),$/gm,
-      ),
-    ];
+    const text = SOURCES.find(({ path }) => path === "lib/routes.ts")?.text ?? "";
+    const rows = text.match(/^ {2}(route|page|file)\(.*\),$/gm) ?? [];
     assert(rows.length > 0);
-    for (const [row, guard = ""] of rows) assert.match(guard, /^\w+(\(.*\))?$/, row);
+    for (const row of rows) assert.match(row, /^ {2}\w+\(("[A-Z]+", )?"\/\S*", \w+(\(.*\))?, \w+(, \w+)?\),$/, row);
   });
 });

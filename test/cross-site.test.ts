@@ -166,7 +166,7 @@ describe("a trusted origin", () => {
     };
     const response = await client.send("OPTIONS", "/profile/", { headers });
     assert.equal(response.status, 204);
-    assert.equal(response.headers.get("access-control-allow-methods"), "GET, HEAD, OPTIONS");
+    assert.equal(response.headers.get("access-control-allow-methods"), "GET, PATCH, HEAD, OPTIONS");
     assert.equal(response.headers.get("access-control-allow-headers"), "content-type, x-csrftoken");
     assert.equal(response.headers.get("access-control-allow-origin"), "https://app.example.com");
   });

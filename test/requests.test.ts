@@ -38,7 +38,7 @@ describe("a path", () => {
     ]) {
       const response = await client.get(path);
       assert.equal(response.status, 404, path);
-      assert.deepEqual(await response.json(), { detail: "Not found." }, "JSON for everybody (deviation 8)");
+      assert.deepEqual(await response.json(), { detail: "Not found." }, "JSON for programs (deviation 8)");
     }
   });
 
@@ -108,10 +108,11 @@ describe("a header", () => {
     assert.deepEqual(await response.json(), { detail: "Could not satisfy the request Accept header." });
   });
 
-  test("Accept that asks for a page still gets JSON where there is no page (deviation 8)", async () => {
+  test("Accept that prefers a page gets ours, in place of Django's browsable ones (deviation 8)", async () => {
     const { client } = await setUp();
-    const response = await client.get("/profile/", { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" });
-    assert.deepEqual([response.status, response.headers.get("content-type")], [403, "application/json"]);
+    const response = await client.get("/nowhere/", { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" });
+    assert.deepEqual([response.status, response.headers.get("content-type")], [404, "text/html; charset=utf-8"]);
+    assert.match(await response.text(), /There is nothing at this address/);
   });
 
   test("Host that is none is a 400; any well-formed one will do until PUBLIC_URL names it (deviation 18)", async () => {

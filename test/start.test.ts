@@ -208,6 +208,7 @@ describe("told to stop", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     test(`with ${signal} it exits 0, though a client keeps its connection open`, PROCESSES, async () => {
       await using sandbox = await createSandbox();
+      await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
       const server = await sandbox.serve();
       const idle = connect(server.port, "127.0.0.1");
       idle.on("error", () => {});

@@ -6,7 +6,7 @@ export function refusalPage(frame: Frame, status: number, requestId: string): Ht
   const { words } = frame;
   const [title, text] = words.problems[status] ?? [words.error, ""];
   const body = html`<p>${text}</p>
-<p><a class="button quiet" href="/">${words.backHome}</a></p>
+<p><a class="button quiet" href="/profile/">${words.backHome}</a></p>
 <p class="hint">${status} · <code>${requestId}</code></p>`;
   return layout(frame, title, body);
 }

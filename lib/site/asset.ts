@@ -1,7 +1,7 @@
 import { type Asset, CLIENT, CLIENT_TYPES, HASHED_ASSETS, ICON } from "../assets.ts";
 import type { Context } from "../context.ts";
-import { compress, preferEncoding } from "../http/encoding.ts";
 import { Problem } from "../problem.ts";
+import { compress, preferEncoding } from "./encoding.ts";
 
 /** A year: its path changes with what it holds (RFC 8246). */
 const FOR_EVER = "public, max-age=31536000, immutable";

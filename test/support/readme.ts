@@ -3,12 +3,14 @@ import { OPTIONS } from "../../lib/config.ts";
 import { REFUSALS } from "../../lib/problem.ts";
 import { ROUTES } from "../../lib/routes.ts";
 
+const FOR_WHOM = { route: "everybody", page: "browsers", file: "everybody" };
+
 /** The README's tables, made from the code that they tell of. */
 export const TABLES: Record<string, () => string> = {
   endpoints: () =>
     table(
-      ["Method", "Path", "Who may come in"],
-      ROUTES.map(({ method, path, admits }) => [code(method), code(path), admits]),
+      ["Method", "Path", "Who may come in", "For"],
+      ROUTES.map(({ method, path, admits, kind }) => [code(method), code(path), admits, FOR_WHOM[kind]]),
     ),
   commands: () =>
     table(
