@@ -12,7 +12,7 @@ import { Problem } from "./problem.ts";
 import { type Progress, record } from "./record.ts";
 import { createRouter, type Endpoint, type Router, routeFor } from "./router.ts";
 import { isOperational, ROUTES } from "./routes.ts";
-import { dropDeadCookie, findCurrent } from "./session.ts";
+import { dropDeadCookie, findCurrent, isHttps } from "./session.ts";
 import { refuseInWords } from "./view.ts";
 
 /** When to come back while the database is gone: it is asked anew at every request. */
@@ -174,19 +174,31 @@ function problemOf(error: unknown, { requestId, services: { log, metrics } }: Co
     : new Problem("server_error");
 }
 
-/** Sent with every answer that does not have its own. */
+/** Sent with every answer that does not have its own: ASVS 5.0 V3.4, OWASP HTTP Headers Cheat Sheet. */
 const HEADERS = {
   "X-Frame-Options": "DENY",
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "same-origin",
   "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
   "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
   "Cache-Control": "no-store",
 };
 
+/** A year, for this host alone: its siblings are not ours to bind (RFC 6797). */
+const HSTS = "max-age=31536000";
+
+/** Never "cookies", which would be those of the whole registered domain (W3C, Clear Site Data). */
+const CLEAR_SITE_DATA = '"cache", "storage"';
+
 function finish(context: Context, { endpoint, sessionRead }: Progress, { headers }: Response): void {
   for (const [name, value] of Object.entries(HEADERS)) if (!headers.has(name)) headers.set(name, value);
   headers.set("X-Request-Id", context.requestId);
+  if (isHttps(context)) {
+    headers.set("Strict-Transport-Security", HSTS);
+    if (context.isLoggedOut) headers.set("Clear-Site-Data", CLEAR_SITE_DATA);
+  }
   if (endpoint) headers.set("Allow", endpoint.allow);
   dropDeadCookie(context, sessionRead);
   for (const cookie of context.setCookies) headers.append("Set-Cookie", cookie);

@@ -67,6 +67,8 @@ export interface Context {
   setCookies: string[];
   /** Who has just logged in. */
   loggedInUserId: number | null;
+  /** Whether the session was ended at its own request. */
+  isLoggedOut: boolean;
   /** The request's data, parsed at the first call. @throws Problem as `readData` does */
   data: () => Promise<Data>;
 }
@@ -114,6 +116,7 @@ export function createContext(arrival: Arrival): Context {
     current: null,
     setCookies: [],
     loggedInUserId: null,
+    isLoggedOut: false,
     data: () => {
       data ??= readData(request, limits);
       return data;

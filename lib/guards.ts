@@ -15,7 +15,7 @@ export function anyone(context: Context): Context {
 export function member(context: Context): MemberContext {
   const { current } = context;
   if (current === null) throw new Problem("not_authenticated");
-  return { ...context, current };
+  return Object.assign(context, { current }); // The same object: what a handler notes on it is seen by the pipeline.
 }
 
 /**
@@ -28,7 +28,7 @@ export async function newcomer(context: Context): Promise<NewcomerContext> {
   const setupToken = queryValue(context.target, "token") ?? "";
   const isGood = await isSetupTokenGood(db, hashToken(setupToken), now());
   if (!isGood || (await hasUsers(db))) throw new Problem("not_found");
-  return { ...context, setupToken };
+  return Object.assign(context, { setupToken });
 }
 
 /** Whoever watches whether the server is well: everybody who reaches the listener that answers them. */

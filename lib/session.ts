@@ -104,6 +104,7 @@ export async function rotate(context: Context, credentials: Credentials, replace
 export async function end(context: Context): Promise<void> {
   const { services, current, setCookies } = context;
   if (current !== null) await deleteSession(services.db, current.session.id);
+  context.isLoggedOut = true;
   setCookies.push(...[CSRF_COOKIE, services.config.sessionCookieName].map((name) => deletion(context, name)));
 }
 
@@ -149,6 +150,11 @@ function deletion(context: Context, name: string): string {
   return serializeDeletion(name, commonAttributes(context));
 }
 
-function commonAttributes({ client, services: { config } }: Context): { secure: boolean; domain: string | null } {
-  return { secure: config.secureCookies || client.isHttps, domain: config.cookieDomain };
+function commonAttributes(context: Context): { secure: boolean; domain: string | null } {
+  return { secure: isHttps(context), domain: context.services.config.cookieDomain };
+}
+
+/** Whether the client has come by https, as the settings or a trusted proxy tell. */
+export function isHttps({ client, services: { config } }: Context): boolean {
+  return config.secureCookies || client.isHttps;
 }
