@@ -3,7 +3,7 @@ import { type Dialect, Kysely, sql, type Transaction } from "kysely";
 import { DatabaseError } from "./error.ts";
 import { createPostgresDialect } from "./postgres.ts";
 import type { Schema } from "./schema.ts";
-import { createSqliteDialect } from "./sqlite.ts";
+import { createSqliteDialect, type SqliteOptions } from "./sqlite.ts";
 
 /** The database, or a transaction on it: store functions take either and do not ask which. */
 export type Db = Kysely<Schema>;
@@ -13,6 +13,8 @@ export interface DatabaseOptions {
   mayCreate: boolean;
   /** How many connections to a Postgres at the most; SQLite has one. */
   poolSize: number;
+  /** How much memory sessions that were read may take, on SQLite; 0 for none. */
+  sessionCacheBytes?: number;
   /** How long a statement may take on Postgres, where it may take longer than a request's. */
   statementTimeoutMs?: number;
 }
@@ -23,17 +25,17 @@ export interface DatabaseOptions {
  */
 export async function openDatabase(
   url: string,
-  { mayCreate, poolSize, statementTimeoutMs }: DatabaseOptions,
+  { mayCreate, poolSize, sessionCacheBytes = 0, statementTimeoutMs }: DatabaseOptions,
 ): Promise<Db> {
   const dialect = isPostgresUrl(url)
     ? createPostgresDialect(url, poolSize, statementTimeoutMs)
-    : await openSqliteFile(url.replace(/^sqlite:/, ""), mayCreate);
+    : await openSqliteFile(url.replace(/^sqlite:/, ""), { mayCreate, sessionCacheBytes });
   return new Kysely<Schema>({ dialect: reportingFirstErrors(dialect) });
 }
 
-async function openSqliteFile(path: string, mayCreate: boolean): Promise<Dialect> {
+async function openSqliteFile(path: string, options: SqliteOptions): Promise<Dialect> {
   const before = inodeOf(path);
-  const dialect = await createSqliteDialect(path, { mayCreate });
+  const dialect = await createSqliteDialect(path, options);
   // A restore may have come between opening the file and its lock: what was opened has another name by now.
   if (before === null || before === inodeOf(path)) return dialect;
   throw new DatabaseError(`The database ${path} was replaced while it was being opened: try again.`);

@@ -1,7 +1,8 @@
 import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import type { Db } from "./open.ts";
 import type { Instant, Schema, SessionsTable } from "./schema.ts";
-import { toUser, type User } from "./users.ts";
+import { type LiveSession, type SessionCache, sessionCacheOf, touching } from "./session-cache.ts";
+import { toUser } from "./users.ts";
 
 export interface Session {
   /** Hex SHA-256 of the token. Worth nothing as a credential, yet never shown. */
@@ -60,12 +61,25 @@ export async function insertSession(db: Db, session: Session): Promise<void> {
     .execute();
 }
 
-/** A live session and its user, in one read; null where it is unknown, over, or its user may not log in. */
-export async function findLiveSession(
+/** A live session and its user; null where it is unknown, over, or its user may not log in. At most one read. */
+export function findLiveSession(
   db: Db,
   id: string,
   lifetime: Lifetime,
-): Promise<{ session: Session; user: User } | null> {
+): LiveSession | null | Promise<LiveSession | null> {
+  const cache = sessionCacheOf(db);
+  const kept = cache?.get(id);
+  if (kept !== undefined) return isStillLive(kept.session, lifetime) ? kept : null;
+  return readLiveSession(db, id, lifetime, cache);
+}
+
+async function readLiveSession(
+  db: Db,
+  id: string,
+  lifetime: Lifetime,
+  cache: SessionCache | null,
+): Promise<LiveSession | null> {
+  const epoch = cache?.epoch ?? 0;
   const row = await db
     .selectFrom("sessions")
     .innerJoin("users", "users.id", "sessions.user_id")
@@ -76,7 +90,15 @@ export async function findLiveSession(
     .where(isLive(lifetime))
     .where("is_active", "=", 1)
     .executeTakeFirst();
-  return row ? { session: toSession({ ...row, id: row.session_id }), user: toUser(row) } : null;
+  if (row === undefined) return null;
+  const live = { session: toSession({ ...row, id: row.session_id }), user: toUser(row) };
+  cache?.keep(live, epoch);
+  return live;
+}
+
+/** `isLive`, for a row that was read before. */
+function isStillLive({ expiresAt, lastSeenAt }: Session, { now, idleMs }: Lifetime): boolean {
+  return expiresAt > now && lastSeenAt > now - idleMs && lastSeenAt <= now + MAX_CLOCK_STEP_MS;
 }
 
 /** The live sessions of a user, the last used first. */
@@ -118,16 +140,20 @@ export async function touchSession(
   id: string,
   { now, stepMs }: { now: Instant; stepMs: number },
 ): Promise<void> {
-  await db
+  const statement = db
     .updateTable("sessions")
     .set({ last_seen_at: now })
     .where("id", "=", id)
     .where("last_seen_at", "<=", now - stepMs)
-    .execute();
+    .compile();
+  touching(statement.query, { sessionId: id });
+  await db.executeQuery(statement);
 }
 
 export async function deleteSession(db: Db, id: string): Promise<void> {
-  await db.deleteFrom("sessions").where("id", "=", id).execute();
+  const statement = db.deleteFrom("sessions").where("id", "=", id).compile();
+  touching(statement.query, { sessionId: id });
+  await db.executeQuery(statement);
 }
 
 /** @returns how many there were */

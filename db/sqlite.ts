@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { type Dialect, SqliteAdapter, SqliteDialect, type SqliteStatement } from "kysely";
 import { DatabaseError } from "./error.ts";
 import { isBusy } from "./outage.ts";
+import { attachSessionCache, SessionCache } from "./session-cache.ts";
 import { waitForWriteLock } from "./write-lock.ts";
 
 /** A new file holds password hashes: its owner's business. SQLite gives the files beside it the same mode. */
@@ -14,31 +15,48 @@ const OWNER_ONLY = 0o600;
 /** How long opening waits for another process's write. After that nothing waits in SQLite, where it stops the process. */
 const OPENING_TIMEOUT_MS = 5000;
 
+const DATA_VERSION = "pragma data_version";
+
 /** How often a new file is tried anew. */
 const WAL_RETRY_MS = 50;
 
+export interface SqliteOptions {
+  /** Whether a missing file is made. */
+  mayCreate: boolean;
+  /** How much memory sessions that were read may take; 0 for none. */
+  sessionCacheBytes: number;
+}
+
 /**
  * @param path a file; `:memory:` for a database that ends with the process
- * @param options whether a missing file is made
  * @throws DatabaseError
  */
-export async function createSqliteDialect(path: string, { mayCreate }: { mayCreate: boolean }): Promise<Dialect> {
+export async function createSqliteDialect(
+  path: string,
+  { mayCreate, sessionCacheBytes }: SqliteOptions,
+): Promise<Dialect> {
   if (!mayCreate && path !== ":memory:" && !existsSync(path)) {
     throw new DatabaseError(`There is no database at ${resolve(path)}: serve, migrate and createsuperuser make one.`);
   }
-  const { dialect } = await openFile(path);
-  return waitForWriteLock({
+  const { dialect, readVersion } = await openFile(path);
+  const adapter = new TransactionalSqliteAdapter();
+  const sessions = new SessionCache(readVersion, sessionCacheBytes);
+  attachSessionCache(adapter, sessions);
+  const transactional: Dialect = {
     createDriver: () => dialect.createDriver(),
-    createAdapter: () => new TransactionalSqliteAdapter(),
+    createAdapter: () => adapter,
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createIntrospector: (db) => dialect.createIntrospector(db),
-  });
+  };
+  return waitForWriteLock(transactional, (query) => sessions.executed(query));
 }
 
 /** An open file, whichever runtime's driver has opened it. */
 interface SqliteFile {
   dialect: Dialect;
   run: (sql: string) => void;
+  /** What changes whenever another connection has committed: https://www.sqlite.org/pragma.html#pragma_data_version */
+  readVersion: () => number;
   close: () => void;
 }
 
@@ -107,7 +125,8 @@ async function openWithBun(path: string): Promise<SqliteFile> {
     close();
   };
   const dialect = new BunSqliteDialect({ database });
-  return { dialect, run: (sql) => database.run(sql), close: () => database.close() };
+  const readVersion = () => Number(statements.prepare(DATA_VERSION).values()[0]?.[0]);
+  return { dialect, run: (sql) => database.run(sql), readVersion, close: () => database.close() };
 }
 
 /** With the SQLite of `node:` modules, which Deno has too. */
@@ -130,7 +149,14 @@ async function openWithNode(path: string): Promise<SqliteFile> {
     clear();
     database.close();
   };
-  return { dialect: new SqliteDialect({ database: { prepare, close } }), run: (sql) => database.exec(sql), close };
+  const dialect = new SqliteDialect({ database: { prepare, close } });
+  const version = database.prepare(DATA_VERSION);
+  return {
+    dialect,
+    run: (sql) => database.exec(sql),
+    readVersion: () => Number(version.get()?.["data_version"]),
+    close,
+  };
 }
 
 /** Compiles each SQL text once, and begins every transaction as a writer. */

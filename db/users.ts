@@ -1,6 +1,7 @@
 import type { Insertable, Selectable } from "kysely";
 import type { Db } from "./open.ts";
 import type { Instant, UsersTable } from "./schema.ts";
+import { touching } from "./session-cache.ts";
 
 /** A user as everything outside `db/` knows one: without the password. */
 export interface User {
@@ -107,14 +108,15 @@ export async function confirmLogin(
   replacement: string | null,
   now: Instant,
 ): Promise<boolean> {
-  const result = await db
+  const statement = db
     .updateTable("users")
     .set({ last_login: now, password: replacement ?? password })
     .where("id", "=", user.id)
     .where("password", "=", password)
     .where("is_active", "=", 1)
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+    .compile();
+  touching(statement.query, { userId: user.id });
+  return (await db.executeQuery(statement)).numAffectedRows === 1n;
 }
 
 /** What people change of themselves; what is undefined stays. */

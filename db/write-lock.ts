@@ -14,10 +14,11 @@ const LONGEST_SLEEP_MS = 50;
  * (`busy_timeout`), nothing else would be answered meanwhile. What waits holds nothing, so that reads go by.
  *
  * @param dialect one whose connections do not wait, and whose transactions ask for the lock when they begin
+ * @param executed is told of every statement, as soon as it has been executed
  */
-export function waitForWriteLock(dialect: Dialect): Dialect {
+export function waitForWriteLock(dialect: Dialect, executed: (query: CompiledQuery) => void = () => {}): Dialect {
   return {
-    createDriver: () => new WaitingDriver(dialect.createDriver()),
+    createDriver: () => new WaitingDriver(dialect.createDriver(), executed),
     createAdapter: () => dialect.createAdapter(),
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createIntrospector: (db) => dialect.createIntrospector(db),
@@ -30,11 +31,13 @@ export function waitForWriteLock(dialect: Dialect): Dialect {
  */
 class WaitingDriver implements Driver {
   readonly #driver: Driver;
+  readonly #executed: (query: CompiledQuery) => void;
   /** The connection of each transaction under way. */
   readonly #held = new Map<DatabaseConnection, DatabaseConnection>();
 
-  constructor(driver: Driver) {
+  constructor(driver: Driver, executed: (query: CompiledQuery) => void) {
     this.#driver = driver;
+    this.#executed = executed;
   }
 
   init(): Promise<void> {
@@ -83,15 +86,22 @@ class WaitingDriver implements Driver {
 
   async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     const held = this.#held.get(connection);
-    if (held !== undefined) return held.executeQuery<R>(query);
+    if (held !== undefined) return this.#executeOn<R>(held, query);
     return patiently(async () => {
       const taken = await this.#driver.acquireConnection();
       try {
-        return await taken.executeQuery<R>(query);
+        return await this.#executeOn<R>(taken, query);
       } finally {
         await this.#driver.releaseConnection(taken);
       }
     });
+  }
+
+  /** Not a moment, let alone another statement, comes between the execution and its being told of: drivers are synchronous. */
+  #executeOn<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
+    const result = connection.executeQuery<R>(query);
+    this.#executed(query);
+    return result;
   }
 
   async *#stream<R>(connection: DatabaseConnection, query: CompiledQuery, chunkSize?: number) {

@@ -68,6 +68,15 @@ export const OPTIONS = {
     expected: "a whole number from 1 to 1000",
     about: "How many connections to a Postgres this process opens at the most.",
   } satisfies Option<number>,
+  sessionCacheBytes: {
+    name: "POSTERN_SESSION_CACHE_BYTES",
+    default: "33554432",
+    parse: (text) => parseInteger(text, 0, 2 ** 34),
+    expected: "a whole number from 0 to 17179869184",
+    about:
+      "How much memory each process may keep live sessions in, a kilobyte each, so that they need not be read from " +
+      "SQLite again; 0 for none. One that has ended is refused at the next request all the same.",
+  } satisfies Option<number>,
   publicUrl: {
     name: "PUBLIC_URL",
     default: null,

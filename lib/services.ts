@@ -21,14 +21,15 @@ export async function openServices(
   output: Output,
   { mayCreate = false, worker = null }: { mayCreate?: boolean; worker?: number | null } = {},
 ): Promise<Services> {
-  const db = await openDatabase(config.databaseUrl, { mayCreate, poolSize: config.databasePoolSize });
+  const { databaseUrl, databasePoolSize: poolSize, sessionCacheBytes } = config;
+  const db = await openDatabase(databaseUrl, { mayCreate, poolSize, sessionCacheBytes });
   try {
     if (worker === null) await migrate(db);
   } catch (error) {
     await db.destroy();
     throw error;
   }
-  const database = isPostgresUrl(config.databaseUrl) ? "postgres" : "sqlite";
+  const database = isPostgresUrl(databaseUrl) ? "postgres" : "sqlite";
   const metrics = createMetrics(now, { version: manifest.version, database });
   return {
     config,

@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import type { Db } from "../../db/open.ts";
+import { setActive } from "../../db/users.ts";
+import { deactivate } from "../../lib/account/credentials.ts";
+import { generateToken, hashToken } from "../../lib/crypto/token.ts";
+import { createSandbox, login, type Sandbox, type Server } from "../support/process.ts";
+import { createRandom } from "./random.ts";
+
+// `bun run test/faults/coherence.ts [STEPS] [SEED]`: two servers on one SQLite file, the command line and a hand at the
+// database begin and end sessions and change users in a random order; a model says who must be let in, and as whom.
+
+const PASSWORD = "right horse";
+const USERS = ["alice", "bob", "carol"];
+
+interface Person {
+  id: number;
+  name: string;
+  firstName: string;
+  isActive: boolean;
+}
+
+interface World {
+  sandbox: Sandbox;
+  servers: Server[];
+  db: Db;
+  people: Person[];
+  /** Every session there was, by its token. */
+  sessions: Map<string, { person: Person; isLive: boolean }>;
+  random: () => number;
+  checks: number;
+}
+
+/** How often each step is taken, of a thousand. */
+const WEIGHTS: [number, (world: World) => Promise<void>][] = [
+  [690, checkOne],
+  [100, beginByHand],
+  [20, beginByLogin],
+  [60, endByLogout],
+  [50, endByHand],
+  [30, rename],
+  [20, endOthers],
+  [20, shutOut],
+  [8, changePassword],
+  [2, endByCommand],
+];
+const STEPS = WEIGHTS.flatMap(([weight, step]) => Array.from({ length: weight }, () => step));
+
+/** @returns how many answers were looked at; none was stale */
+export async function playCoherence(steps: number, seed: number, cacheBytes: number): Promise<number> {
+  await using sandbox = await createSandbox();
+  for (const name of USERS) await sandbox.run(["createuser", name, "--password-stdin"], { input: PASSWORD });
+  const environment = { POSTERN_SESSION_CACHE_BYTES: String(cacheBytes) };
+  const servers = [await sandbox.serve({ environment }), await sandbox.serve({ environment })];
+  return await sandbox.withDatabase(async (db) => {
+    const people = USERS.map((name, index) => ({ id: index + 1, name, firstName: "", isActive: true }));
+    const world = { sandbox, servers, db, people, sessions: new Map(), random: createRandom(seed), checks: 0 };
+    for (let taken = 0; taken < steps; taken++) {
+      await (pick(world, STEPS) ?? fail())(world);
+    }
+    for (const token of world.sessions.keys()) for (const server of servers) await check(world, server, token);
+    return world.checks;
+  });
+}
+
+async function check(world: World, server: Server, token: string): Promise<void> {
+  const session = world.sessions.get(token);
+  const isIn = session?.isLive === true;
+  const response = await ask(server, "GET", "/profile/", token);
+  assert.equal(response.status, isIn ? 200 : 403, `${session?.person.name}'s ${isIn ? "live" : "ended"} session`);
+  const { first_name } = (await response.json()) as Record<string, unknown>;
+  if (isIn) assert.equal(first_name, session.person.firstName, `the name of ${session.person.name}`);
+  world.checks++;
+}
+
+/** Mostly one that is live, and so is kept. */
+async function checkOne(world: World): Promise<void> {
+  const token = world.random() < 0.8 ? liveToken(world) : pick(world, [...world.sessions.keys()]);
+  if (token !== undefined) await check(world, pick(world, world.servers) ?? fail(), token);
+}
+
+async function beginByHand(world: World): Promise<void> {
+  const person = pick(world, world.people) ?? fail();
+  const token = generateToken();
+  const now = Date.now();
+  const times = { created_at: now, last_seen_at: now, expires_at: now + 3_600_000 };
+  const row = { id: hashToken(token), user_id: person.id, ...times, ip: "", user_agent: "" };
+  await world.db.insertInto("sessions").values(row).execute();
+  world.sessions.set(token, { person, isLive: person.isActive });
+  if (!person.isActive) await endByHandOf(world, token);
+}
+
+async function beginByLogin(world: World): Promise<void> {
+  const person = pick(world, world.people) ?? fail();
+  const { status, cookie } = await login(pick(world, world.servers) ?? fail(), person.name, PASSWORD);
+  assert.equal(status, person.isActive ? 202 : 400);
+  if (status === 202) world.sessions.set(cookie.slice("sessionid=".length), { person, isLive: true });
+}
+
+async function endByLogout(world: World): Promise<void> {
+  const token = liveToken(world);
+  if (token === undefined) return;
+  assert.equal((await ask(pick(world, world.servers) ?? fail(), "POST", "/logout/", token)).status, 204);
+  await ended(world, [token]);
+}
+
+async function endByHand(world: World): Promise<void> {
+  const token = liveToken(world);
+  if (token === undefined) return;
+  await endByHandOf(world, token);
+  await ended(world, [token]);
+}
+
+async function endByHandOf({ db }: World, token: string): Promise<void> {
+  await db.deleteFrom("sessions").where("id", "=", hashToken(token)).execute();
+}
+
+async function endOthers(world: World): Promise<void> {
+  const token = liveToken(world);
+  if (token === undefined) return;
+  assert.equal((await ask(pick(world, world.servers) ?? fail(), "DELETE", "/sessions/", token)).status, 204);
+  await ended(
+    world,
+    tokensOf(world, token).filter((other) => other !== token),
+  );
+}
+
+async function rename(world: World): Promise<void> {
+  const token = liveToken(world);
+  const person = token === undefined ? undefined : world.sessions.get(token)?.person;
+  if (token === undefined || person === undefined) return;
+  const firstName = `name ${world.checks}`;
+  const body = { first_name: firstName };
+  assert.equal((await ask(pick(world, world.servers) ?? fail(), "PATCH", "/profile/", token, body)).status, 200);
+  person.firstName = firstName;
+  for (const server of world.servers) await check(world, server, token);
+}
+
+async function changePassword(world: World): Promise<void> {
+  const token = liveToken(world);
+  if (token === undefined) return;
+  const body = { current_password: PASSWORD, new_password: PASSWORD };
+  const server = pick(world, world.servers) ?? fail();
+  const response = await ask(server, "POST", "/password/change/", token, body);
+  assert.equal(response.status, 204);
+  const person = world.sessions.get(token)?.person ?? fail();
+  await ended(world, tokensOf(world, token));
+  const [, next = ""] = /sessionid=(\w+)/.exec(response.headers.getSetCookie().join(";")) ?? [];
+  world.sessions.set(next, { person, isLive: true });
+}
+
+async function shutOut(world: World): Promise<void> {
+  const person = pick(world, world.people) ?? fail();
+  if (person.isActive) {
+    const tokens = [...world.sessions].filter(([, session]) => session.person === person).map(([token]) => token);
+    await deactivate({ db: world.db }, { ...EMPTY, id: person.id, username: person.name });
+    await ended(world, tokens);
+  } else await setActive(world.db, person.id, true);
+  person.isActive = !person.isActive;
+}
+
+async function endByCommand(world: World): Promise<void> {
+  const person = pick(world, world.people) ?? fail();
+  const { code } = await world.sandbox.run(["logoutuser", person.name]);
+  assert.equal(code, 0);
+  await ended(
+    world,
+    [...world.sessions].filter(([, session]) => session.person === person).map(([token]) => token),
+  );
+}
+
+/** From now on, at every server and at the very next request. */
+async function ended(world: World, tokens: string[]): Promise<void> {
+  for (const token of tokens) {
+    const session = world.sessions.get(token);
+    if (session) session.isLive = false;
+  }
+  for (const token of tokens.slice(0, 2)) for (const server of world.servers) await check(world, server, token);
+}
+
+function tokensOf({ sessions }: World, token: string): string[] {
+  const person = sessions.get(token)?.person;
+  return [...sessions].filter(([, session]) => session.person === person).map(([token]) => token);
+}
+
+function liveToken(world: World): string | undefined {
+  return pick(
+    world,
+    [...world.sessions].filter(([, { isLive }]) => isLive).map(([token]) => token),
+  );
+}
+
+function pick<T>({ random }: World, list: readonly T[]): T | undefined {
+  return list[Math.floor(random() * list.length)];
+}
+
+function fail(): never {
+  throw new Error("There is nobody, and nothing to ask.");
+}
+
+function ask(server: Server, method: string, path: string, token: string, body?: unknown): Promise<Response> {
+  const headers = { Cookie: `sessionid=${token}`, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json" };
+  return fetch(`${server.url}${path}`, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+/** What a user is made of beside what is asked for here. */
+const EMPTY = {
+  email: "",
+  firstName: "",
+  lastName: "",
+  isActive: true,
+  isStaff: false,
+  isSuperuser: false,
+  dateJoined: 0,
+  lastLogin: null,
+};
+
+if (import.meta.main) {
+  const [steps = "10000", seed = String(Date.now() % 2 ** 32)] = process.argv.slice(2);
+  for (const bytes of [2 ** 25, 1100]) {
+    const checks = await playCoherence(Number(steps), Number(seed), bytes);
+    process.stdout.write(`Cache of ${bytes} bytes, seed ${seed}: ${steps} steps, ${checks} answers, 0 stale\n`);
+  }
+}
