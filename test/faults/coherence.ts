@@ -220,7 +220,7 @@ const EMPTY = {
 
 if (import.meta.main) {
   const [steps = "10000", seed = String(Date.now() % 2 ** 32)] = process.argv.slice(2);
-  for (const bytes of [2 ** 25, 1100]) {
+  for (const bytes of [2 ** 25, 1300]) {
     const checks = await playCoherence(Number(steps), Number(seed), bytes);
     process.stdout.write(`Cache of ${bytes} bytes, seed ${seed}: ${steps} steps, ${checks} answers, 0 stale\n`);
   }
