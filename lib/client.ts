@@ -77,6 +77,7 @@ function elementsOf(headers: Headers, name: string): string[] {
  * @returns null where the text is none
  */
 export function parseAddress(text: string): string | null {
+  if (isIPv4(text)) return text;
   const bare = text.replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1");
   const address = bare.replace(/%.*$/, "");
   if (isIPv4(address)) return address;
@@ -96,6 +97,7 @@ export function parseNetworks(text: string): Networks | null {
     if (network === null) return null;
     list.addSubnet(network.address, network.prefix, network.family);
   }
+  if (list.rules.length === 0) return { has: () => false };
   return { has: (address) => address !== "" && list.check(address, familyOf(address)) };
 }
 

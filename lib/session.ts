@@ -1,5 +1,6 @@
 import { transaction } from "../db/open.ts";
 import { isOutage } from "../db/outage.ts";
+import type { LiveSession } from "../db/session-cache.ts";
 import {
   deleteSession,
   deleteSessionsOfUser,
@@ -34,15 +35,20 @@ export function lifetime({ config, now }: Services): Lifetime {
   return { now: now(), idleMs: config.sessionIdleSeconds * 1000 };
 }
 
-/** The live session that the request's cookie names, null where there is none. */
-export async function findCurrent({ services, cookies }: Context): Promise<CurrentSession | null> {
+/** The live session that the request's cookie names, null where there is none. At once, where it need not be read. */
+export function findCurrent(context: Context): CurrentSession | null | Promise<CurrentSession | null> {
+  const { services, cookies } = context;
   const token = cookies.get(services.config.sessionCookieName);
   if (token === undefined || token.length < MIN_KEY_CHARACTERS) return null;
-  const { now, idleMs } = lifetime(services);
-  const found = await findLiveSession(services.db, hashToken(token), { now, idleMs });
-  if (found === null) return null;
-  if (now - found.session.lastSeenAt >= TOUCH_EVERY_MS) await touch(services, found.session, now);
-  return { ...found, token };
+  const span = lifetime(services);
+  const found = findLiveSession(services.db, hashToken(token), span);
+  const use = (live: LiveSession | null) => (live === null ? null : noteUse(services, { ...live, token }, span.now));
+  return found instanceof Promise ? found.then(use) : use(found);
+}
+
+function noteUse(services: Services, current: CurrentSession, now: number): CurrentSession | Promise<CurrentSession> {
+  if (now - current.session.lastSeenAt < TOUCH_EVERY_MS) return current;
+  return touch(services, current.session, now).then(() => current);
 }
 
 /** A database that can be read but not written, as one that is full, still lets people in. */

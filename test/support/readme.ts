@@ -3,7 +3,7 @@ import { OPTIONS } from "../../lib/config.ts";
 import { REFUSALS } from "../../lib/problem.ts";
 import { ROUTES } from "../../lib/routes.ts";
 
-const FOR_WHOM = { route: "everybody", page: "browsers", file: "everybody" };
+const FOR_WHOM = { route: "everybody", page: "browsers", file: "everybody", operations: "operators" };
 
 /** The README's tables, made from the code that they tell of. */
 export const TABLES: Record<string, () => string> = {
