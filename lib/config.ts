@@ -1,11 +1,6 @@
 import { availableParallelism } from "node:os";
 import { type Networks, parseNetworks } from "./client.ts";
-import { isHost } from "./http/address.ts";
-
-export interface SocketAddress {
-  hostname: string;
-  port: number;
-}
+import { parseAddressAndPort, parseInteger, parseOrigin, parseOrigins, type SocketAddress } from "./setting.ts";
 
 interface Option<T> {
   /** The environment variable. */
@@ -262,35 +257,6 @@ function cookieContradictions({ sessionCookieName: name, secureCookies, cookieDo
     mistakes.push(`POSTERN_COOKIE_DOMAIN is "${cookieDomain}": browsers refuse it from ${host}, which is not in it.`);
   }
   return mistakes;
-}
-
-function parseInteger(text: string, min: number, max: number): number | null {
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  return value >= min && value <= max ? value : null;
-}
-
-/** An origin in its one spelling (RFC 6454 §6.2); a final slash is forgiven. */
-function parseOrigin(text: string): string | null {
-  const match = /^(https?):\/\/([^/]+)\/?$/i.exec(text);
-  if (!match?.[2] || !isHost(match[2]) || !URL.canParse(text)) return null;
-  return new URL(text).origin;
-}
-
-/** `host:port`; an IPv6 address in brackets, which the result is without. */
-function parseAddressAndPort(text: string): SocketAddress | null {
-  const [, hostname = "", digits = ""] = /^(.+):(\d+)$/.exec(text) ?? [];
-  const port = parseInteger(digits, 0, 65535);
-  return port === null || !isHost(hostname) ? null : { hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port };
-}
-
-function parseOrigins(text: string): ReadonlySet<string> | null {
-  const origins = text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "")
-    .map(parseOrigin);
-  const valid = origins.filter((origin) => origin !== null);
-  return valid.length === origins.length ? new Set(valid) : null;
 }
 
 /** The environment of this process, which Bun has read `.env` into. Nothing else asks for it. */
