@@ -99,7 +99,7 @@ describe("several nodes on one Postgres", () => {
     await db.destroy();
     assert.deepEqual(
       rows.map(({ name }) => name),
-      ["0001_users_and_sessions"],
+      ["0001_users_and_sessions", "0003_throttles"],
     );
   });
 
