@@ -1,6 +1,13 @@
 import { availableParallelism } from "node:os";
 import { type Networks, parseNetworks } from "./client.ts";
-import { parseAddressAndPort, parseInteger, parseOrigin, parseOrigins, type SocketAddress } from "./setting.ts";
+import {
+  parseAddressAndPort,
+  parseInteger,
+  parseOrigin,
+  parseOrigins,
+  parseSwitch,
+  type SocketAddress,
+} from "./setting.ts";
 
 interface Option<T> {
   /** The environment variable. */
@@ -155,6 +162,13 @@ export const OPTIONS = {
     expected: "a whole number from 0 to 100000",
     about: "How many logins may wait for a core to hash their password on; the next is answered 503.",
   } satisfies Option<number>,
+  throttle: {
+    name: "POSTERN_THROTTLE",
+    default: "on",
+    parse: parseSwitch,
+    expected: "on or off",
+    about: "Whether logins are throttled, by account, device and network; `off` is for load tests.",
+  } satisfies Option<boolean>,
 };
 
 type Value<O> = O extends { default: null; parse: (text: string) => infer T }
@@ -246,7 +260,9 @@ function cookieContradictions({ sessionCookieName: name, secureCookies, cookieDo
       `POSTERN_SESSION_COOKIE_NAME is "${name}": browsers take that prefix only over https, so PUBLIC_URL must be an https one.`,
     );
   }
-  if (name === "csrftoken") mistakes.push('POSTERN_SESSION_COOKIE_NAME is "csrftoken": that is the other cookie.');
+  if (["csrftoken", "devicecookie", "__Host-devicecookie"].includes(name)) {
+    mistakes.push(`POSTERN_SESSION_COOKIE_NAME is "${name}": that is another cookie.`);
+  }
   if (/^__host-/i.test(name) && cookieDomain !== null) {
     mistakes.push(
       `POSTERN_SESSION_COOKIE_NAME is "${name}": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.`,

@@ -37,3 +37,8 @@ export function parseOrigins(text: string): ReadonlySet<string> | null {
   const valid = origins.filter((origin) => origin !== null);
   return valid.length === origins.length ? new Set(valid) : null;
 }
+
+export function parseSwitch(text: string): boolean | null {
+  if (text === "on") return true;
+  return text === "off" ? false : null;
+}

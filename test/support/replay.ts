@@ -95,6 +95,7 @@ async function playRequest(play: Play, request: RecordedRequest, expected: Recor
   const actual = await exchange(play.port, serialize(filled), request.method === "HEAD");
   const differences = compare(expected, actual);
   learnNames(play, expected, actual);
+  if (rawSetCookies(actual).some(isDeviceCookie)) play.verdict.deviations.add(15);
   const { idleSeconds, userGone } = play;
   play.idleSeconds = 0;
   judge(play, { request: filled, expected, actual, hadSession, idleSeconds, userGone }, differences);
@@ -161,7 +162,14 @@ function headerOf(response: RawResponse, wanted: string): string | undefined {
   return response.headers.find(([name]) => name.toLowerCase() === wanted.toLowerCase())?.[1];
 }
 
+/** Without the device cookie, which Django does not have (deviation 15). */
 function setCookies(response: RawResponse | null): string[] {
+  return rawSetCookies(response).filter((line) => !isDeviceCookie(line));
+}
+
+const isDeviceCookie = (line: string) => line.startsWith("devicecookie=");
+
+function rawSetCookies(response: RawResponse | null): string[] {
   return (response?.headers ?? []).filter(([name]) => name.toLowerCase() === "set-cookie").map(([, value]) => value);
 }
 
