@@ -9,7 +9,8 @@ import { isOutage } from "./outage.ts";
 // Rows go over in the order of their ids, a batch a transaction, and the same transaction notes in the target how far
 // they went: a copy that was killed goes on there. What is written to the source meanwhile: users who are made are
 // copied, and new sessions whose ids (hashes, in no order) are still to come; other sessions, changes and deletions of
-// what went over already are missed. Missing and superfluous rows show in the counts at the end; changes do not.
+// what went over already are missed. Missing and superfluous rows show in the counts at the end; changes do not. Throttles
+// and known devices stay behind: at the next login, every browser is a stranger once.
 
 export interface CopyOptions {
   /** URLs as `openDatabase` takes them. */

@@ -43,8 +43,29 @@ export interface SetupTokensTable {
   expires_at: Instant;
 }
 
+export interface ThrottlesTable {
+  /** Whom it holds off: `account:…`, `device:…`, `failures:…` or `requests:…` of a network. */
+  key: string;
+  /** In a row, since the last success; 0 where only the rate counts. */
+  failures: number;
+  /** Of an account or a device: nobody is let in before; 0 where nobody waits. Of a rate: when its bucket has drained. */
+  held_until: Instant;
+  expires_at: Instant;
+}
+
+/** Browsers that have logged in to an account before. */
+export interface DevicesTable {
+  /** Hex SHA-256 of the token in the cookie; the token itself is stored nowhere. */
+  id: string;
+  user_id: number;
+  created_at: Instant;
+  expires_at: Instant;
+}
+
 export interface Schema {
   users: UsersTable;
   sessions: SessionsTable;
   setup_tokens: SetupTokensTable;
+  throttles: ThrottlesTable;
+  devices: DevicesTable;
 }

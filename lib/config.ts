@@ -7,6 +7,7 @@ import {
   parseInteger,
   parseOrigin,
   parseOrigins,
+  parseSwitch,
   type SocketAddress,
 } from "./setting.ts";
 
@@ -215,6 +216,13 @@ export const OPTIONS = {
       "origin with its range API, which is told 5 digits of the password's SHA-1. Where it does not answer within a " +
       "second, the password passes, and the log tells.",
   } satisfies Option<string>,
+  throttle: {
+    name: "POSTERN_THROTTLE",
+    default: "on",
+    parse: parseSwitch,
+    expected: "on or off",
+    about: "Whether logins are throttled, by account, device and network; `off` is for load tests.",
+  } satisfies Option<boolean>,
 };
 
 type Value<O> = O extends { default: null; parse: (text: string) => infer T }

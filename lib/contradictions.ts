@@ -26,7 +26,9 @@ function cookieContradictions({ sessionCookieName: name, secureCookies, cookieDo
       `POSTERN_SESSION_COOKIE_NAME is "${name}": browsers take that prefix only over https, so PUBLIC_URL must be an https one.`,
     );
   }
-  if (name === "csrftoken") mistakes.push('POSTERN_SESSION_COOKIE_NAME is "csrftoken": that is the other cookie.');
+  if (["csrftoken", "devicecookie", "__Host-devicecookie"].includes(name)) {
+    mistakes.push(`POSTERN_SESSION_COOKIE_NAME is "${name}": that is another cookie.`);
+  }
   if (/^__host-/i.test(name) && cookieDomain !== null) {
     mistakes.push(
       `POSTERN_SESSION_COOKIE_NAME is "${name}": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.`,

@@ -146,6 +146,7 @@ describe("settings that check finds unsafe:", () => {
     ["a cookie without its prefix", { PUBLIC_URL: https, POSTERN_SESSION_COOKIE_NAME: "sid" }, ["cookie_name"]],
     ["not a cookie with it", { PUBLIC_URL: https, POSTERN_SESSION_COOKIE_NAME: "__Host-sid" }, []],
     ["not a sibling's origin", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "https://app.example.com" }, []],
+    ["logins that are not throttled", { PUBLIC_URL: https, POSTERN_THROTTLE: "off" }, ["throttle_off"]],
     ["another site's", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "https://example.org" }, ["foreign_origin"]],
     ["another scheme's", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "http://app.example.com" }, ["foreign_origin"]],
     [

@@ -2,10 +2,13 @@ import { transaction } from "../../db/open.ts";
 import { deleteSessionsOfUser } from "../../db/sessions.ts";
 import { setActive, setPassword, type User } from "../../db/users.ts";
 import type { Services } from "../context.ts";
+import { forgetFailures } from "../throttle.ts";
 import type { AcceptedPassword } from "./password-rules.ts";
 
 /**
- * Gives a user a new password and ends every session of theirs, at their very next request.
+ * Gives a user a new password and ends every session of theirs, at their very next request. Whoever was held off for
+ * failures may try again. The user's devices stay known: they open nothing, and are what lets the owner in while others
+ * guess.
  *
  * @param keepSessionId the session that asked, which stays; null where none did
  * @returns false where the user was deleted meanwhile
@@ -22,6 +25,7 @@ export async function changePassword(
     // The user's row first: a login that is under way waits for it, and then finds its password changed.
     const isChanged = await setPassword(db, user.id, encoded);
     await deleteSessionsOfUser(db, user.id, keepSessionId);
+    await forgetFailures(db, user);
     return isChanged;
   });
 }

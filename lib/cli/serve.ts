@@ -5,6 +5,7 @@ import type { Config } from "../config.ts";
 import type { Services } from "../context.ts";
 import { describeError } from "../log.ts";
 import { lifetime } from "../session.ts";
+import { clearThrottles } from "../throttle.ts";
 import type { Cli, Command } from "./command.ts";
 import { openDoors, urlOf } from "./door.ts";
 import { shutDown, stopSignal } from "./shutdown.ts";
@@ -71,6 +72,7 @@ async function clear(services: Services): Promise<void> {
   try {
     const count = await deleteEndedSessions(services.db, lifetime(services));
     if (count > 0) services.log("info", "sessions_cleared", { count });
+    await clearThrottles(services);
   } catch (error) {
     if (isOutage(error)) services.metrics.databaseFailed();
     services.log("error", "unexpected_error", describeError(error));

@@ -1,5 +1,6 @@
 import { deleteEndedSessions, deleteSessionsOfUser, listLiveSessions } from "../../db/sessions.ts";
 import { lifetime } from "../session.ts";
+import { clearThrottles } from "../throttle.ts";
 import type { Command } from "./command.ts";
 import { formatJson, formatTable } from "./terminal.ts";
 import { formatInstant, requireUser } from "./users.ts";
@@ -47,10 +48,11 @@ export const SESSION_COMMANDS: Command[] = [
     name: "clearsessions",
     operand: "",
     options: {},
-    about: "Delete what is left of sessions that are over. A running server does so every hour.",
+    about: "Delete what is left of sessions, devices and throttles that are over. A running server does so every hour.",
     run: async (cli) => {
       const services = await cli.open();
       const count = await deleteEndedSessions(services.db, lifetime(services));
+      await clearThrottles(services);
       cli.terminal.print(`${count} ${count === 1 ? "session" : "sessions"} cleared.`);
     },
   },

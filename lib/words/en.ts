@@ -60,8 +60,11 @@ export const en = {
     503: ["Busy", "The server cannot answer right now. Try again in a moment."],
   } as Record<number, readonly [title: string, text: string]>,
 
-  /** What the wire says in English, where it is shown beside a field: itself. */
-  messages: {} as Record<string, string>,
+  /** What the wire says, where a page says it otherwise. Everything else it says as the wire does. */
+  messages: {
+    "Request was throttled. Expected available in {0} seconds.": "Too many attempts. Try again in {0} seconds.",
+    "The server is busy. Expected available in {0} seconds.": "The server is busy. Try again in {0} seconds.",
+  } as Record<string, string>,
 };
 
 export type Words = typeof en;

@@ -92,6 +92,7 @@ export const it: Words = {
     "Your old password was entered incorrectly. Please enter it again.":
       "La password attuale non è corretta. Inseriscila di nuovo.",
     "Access denied: wrong username or password.": "Accesso negato: nome utente o password errati.",
+    "Request was throttled. Expected available in {0} seconds.": "Troppi tentativi. Riprova tra {0} secondi.",
     "The server is busy. Expected available in {0} seconds.": "Il server è occupato. Riprova tra {0} secondi.",
   },
 };

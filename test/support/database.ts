@@ -17,6 +17,7 @@ export async function openTestDatabase(): Promise<{ db: Db; close: () => Promise
   shared ??= openShared(TEST_DATABASE_URL);
   const db = await shared;
   await db.deleteFrom("users").execute();
+  await db.deleteFrom("throttles").execute();
   return { db, close: async () => {} };
 }
 
