@@ -126,10 +126,7 @@ async function answerOtherMethod(context: Context, endpoint: Endpoint): Promise<
 /** Where the public origin is known, a request for another host is not for us (host header attacks). */
 function requireHost({ client: { host }, services: { config } }: Context): void {
   if (host !== null && !isHost(host)) throw new Problem("bad_host");
-  if (config.publicUrl === null) return;
-  const { host: own, protocol } = new URL(config.publicUrl);
-  const defaultPort = protocol === "https:" ? ":443" : ":80";
-  if (host?.toLowerCase() !== own && host?.toLowerCase() !== own + defaultPort) throw new Problem("bad_host");
+  if (config.ownHosts !== null && !config.ownHosts.includes(host?.toLowerCase() ?? "")) throw new Problem("bad_host");
 }
 
 function trustedOrigin({ request, services: { config } }: Context): string | null {
@@ -156,7 +153,13 @@ async function refuse(context: Context, progress: Progress, error: unknown): Pro
 /** The form that was refused, as it was sent; null where it was none, or whoever sent it may not see it any more. */
 async function showFormAgain(context: Context, { endpoint }: Progress, problem: Problem): Promise<Response | null> {
   const row = endpoint === null ? undefined : routeFor(endpoint, context.request.method);
-  return row?.showAgain?.(context, problem).catch(() => null) ?? null;
+  if (!row?.showAgain) return null;
+  try {
+    return await row.showAgain(context, problem);
+  } catch (error) {
+    problemOf(error, context); // Which logs it, where it is none.
+    return null;
+  }
 }
 
 function withRetryAfter(response: Response, { retryAfterSeconds }: Problem): Response {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { ConfigError, OPTIONS, parseConfig } from "../lib/config.ts";
+import { ConfigError, parseConfig } from "../lib/config.ts";
+import { OPTIONS } from "../lib/options.ts";
 import { KIB_64, soup } from "./support/soup.ts";
 
 const RUNS = { numRuns: 1000 };

@@ -1,6 +1,6 @@
 import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
-import { OPTIONS } from "../config.ts";
+import { OPTIONS } from "../options.ts";
 import { BACKUP_COMMANDS } from "./backup.ts";
 import { CHECK_COMMAND } from "./check.ts";
 import { type Cli, type Command, type Input, UsageError } from "./command.ts";

@@ -1,5 +1,5 @@
 import { copyDatabase, describeDatabase } from "../../db/copy.ts";
-import { OPTIONS } from "../config.ts";
+import { OPTIONS } from "../options.ts";
 import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
 import { createProgress, formatCount, formatCounts } from "./progress.ts";
 

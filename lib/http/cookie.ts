@@ -20,7 +20,11 @@ export function parseCookies(header: string | null): Map<string, string> {
 /** Most names have one space before them, and most values none: the expression is for the rest. */
 function strip(text: string): string {
   const bare = text.startsWith(" ") ? text.slice(1) : text;
-  return /^[ \t]|[ \t]$/.test(bare) ? bare.replace(OUTER_SPACE, "") : bare;
+  return isSpace(bare[0]) || isSpace(bare.at(-1)) ? bare.replace(OUTER_SPACE, "") : bare;
+}
+
+function isSpace(character: string | undefined): boolean {
+  return character === " " || character === "\t";
 }
 
 /** A value in double quotes, with its backslash escapes and octal `\nnn` undone (RFC 2109, Python's http.cookies). */

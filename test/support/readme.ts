@@ -1,5 +1,5 @@
 import { COMMANDS } from "../../lib/cli/commands.ts";
-import { OPTIONS } from "../../lib/config.ts";
+import { OPTIONS } from "../../lib/options.ts";
 import { REFUSALS } from "../../lib/problem.ts";
 import { ROUTES } from "../../lib/routes.ts";
 
