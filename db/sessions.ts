@@ -1,5 +1,6 @@
-import { type ExpressionBuilder, type Selectable, sql } from "kysely";
+import { type DialectAdapter, type ExpressionBuilder, type Selectable, sql } from "kysely";
 import type { Db } from "./open.ts";
+import { prepareByName } from "./postgres.ts";
 import type { Instant, Schema, SessionsTable } from "./schema.ts";
 import { type LiveSession, type SessionCache, sessionCacheOf, touching } from "./session-cache.ts";
 import { toUser } from "./users.ts";
@@ -80,7 +81,28 @@ async function readLiveSession(
   cache: SessionCache | null,
 ): Promise<LiveSession | null> {
   const epoch = cache?.epoch ?? 0;
-  const row = await db
+  const { rows } = await db.executeQuery(lookup(db, id, lifetime));
+  const [row] = rows;
+  if (row === undefined) return null;
+  const live = { session: toSession({ ...row, id: row.session_id }), user: toUser(row) };
+  cache?.keep(live, epoch);
+  return live;
+}
+
+/** By what databases and their transactions have in common. */
+const LOOKUPS = new WeakMap<DialectAdapter, ReturnType<typeof compileLookup>>();
+
+/** The one read of nearly every request: compiled once, since that takes longer than SQLite takes to answer. */
+function lookup(db: Db, id: string, lifetime: Lifetime): ReturnType<typeof compileLookup> {
+  const { adapter } = db.getExecutor();
+  const compiled = LOOKUPS.get(adapter) ?? compileLookup(db, id, lifetime);
+  LOOKUPS.set(adapter, compiled);
+  const { now, idleMs } = lifetime;
+  return { ...compiled, parameters: [id, now, now - idleMs, now + MAX_CLOCK_STEP_MS, 1] };
+}
+
+function compileLookup(db: Db, id: string, lifetime: Lifetime) {
+  const compiled = db
     .selectFrom("sessions")
     .innerJoin("users", "users.id", "sessions.user_id")
     .select(["sessions.id as session_id", "user_id", "created_at", "last_seen_at", "expires_at", "ip", "user_agent"])
@@ -89,11 +111,9 @@ async function readLiveSession(
     .where("sessions.id", "=", id)
     .where(isLive(lifetime))
     .where("is_active", "=", 1)
-    .executeTakeFirst();
-  if (row === undefined) return null;
-  const live = { session: toSession({ ...row, id: row.session_id }), user: toUser(row) };
-  cache?.keep(live, epoch);
-  return live;
+    .compile();
+  prepareByName(compiled.sql);
+  return compiled;
 }
 
 /** `isLive`, for a row that was read before. */
