@@ -1,3 +1,4 @@
+import type { OutputStream } from "../output.ts";
 import { ListenError, type Runtime } from "./runtime.ts";
 
 /** What is used of Deno. */
@@ -6,11 +7,30 @@ declare const Deno: {
     options: { hostname: string; port: number; signal: AbortSignal; onListen: () => void; onError: () => Response },
     handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Promise<Response>,
   ): { addr: { port: number }; shutdown: () => Promise<void> };
+  /** `write` resolves with how many of the bytes it took. */
+  stdout: { write: (bytes: Uint8Array) => Promise<number>; isTerminal: () => boolean };
 };
+
+/** Of `process.stdout`, Deno stops the whole process until the reader of a full pipe has taken what is written. */
+const standardOutput: OutputStream = {
+  write: (text, done) => {
+    writeAll(new TextEncoder().encode(text)).then(
+      () => done(),
+      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+    );
+  },
+  isTTY: Deno.stdout.isTerminal(),
+  on: () => {}, // Whoever writes is told of the error.
+};
+
+async function writeAll(bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length; ) written += await Deno.stdout.write(bytes.subarray(written));
+}
 
 /** Deno closes no idle connection: what an unfinished request may hold is bounded by the body's time limit alone. */
 export const deno: Runtime = {
   command: null,
+  standardOutput,
   listen(app, { hostname, port }) {
     const underWay = new Set<Promise<Response>>();
     const handle = (request: Request, address: string) => {
