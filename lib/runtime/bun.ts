@@ -10,6 +10,7 @@ const isCompiled = !basename(process.execPath).startsWith("bun");
 export const bun: Runtime = {
   // Elsewhere than on Linux, SO_REUSEPORT is either unknown or deals nothing out.
   command: process.platform !== "linux" ? null : isCompiled ? [process.execPath] : [process.execPath, Bun.main],
+  standardOutput: process.stdout,
   listen(app, { hostname, port, idleTimeoutSeconds, sharesPort = false }) {
     try {
       const server = Bun.serve({

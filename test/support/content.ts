@@ -47,8 +47,10 @@ export async function fillDatabase(
 /** Every row of both tables, in one order. */
 export async function readDatabase(url: string) {
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
-  const users = await db.selectFrom("users").selectAll().orderBy("id").execute();
-  const sessions = await db.selectFrom("sessions").selectAll().orderBy("id").execute();
+  // The rows of node:sqlite have no prototype, those of other drivers have: a strict comparison would tell them apart.
+  const plain = <T extends object>(rows: T[]) => rows.map((row) => ({ ...row }));
+  const users = plain(await db.selectFrom("users").selectAll().orderBy("id").execute());
+  const sessions = plain(await db.selectFrom("sessions").selectAll().orderBy("id").execute());
   const tables = (await db.introspection.getTables()).map(({ name }) => name).sort();
   await db.destroy();
   return { users, sessions, tables };
