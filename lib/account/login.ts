@@ -1,5 +1,6 @@
-import { findCredentials } from "../../db/users.ts";
+import { findCredentials, type User } from "../../db/users.ts";
 import { empty, redirect } from "../answer.ts";
+import { recordFailedLogin } from "../audit.ts";
 import type { Context } from "../context.ts";
 import { ownPath, queryValue } from "../http/address.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
@@ -26,11 +27,17 @@ export async function login(context: Context): Promise<Response> {
   const { username, password } = readFields(await context.data(), FORM);
   const credentials = await findCredentials(db, username);
   const check = await passwords.check(password, credentials?.user.isActive ? credentials.password : null);
-  if (credentials === null || !check.right) throw new Problem("wrong_credentials");
-  if (!(await start(context, credentials, check.replacement))) throw new Problem("wrong_credentials");
+  if (credentials === null || !check.right) throw await refusal(context, credentials?.user ?? null);
+  if (!(await start(context, credentials, check.replacement))) throw await refusal(context, credentials.user);
   if (!wantsPage(context)) return empty(202);
   const { next } = await sentValues(context, "next");
   return redirect(ownPath(next) ?? HOME);
+}
+
+/** Says to the audit trail alone whose name it was. */
+async function refusal(context: Context, user: User | null): Promise<Problem> {
+  await recordFailedLogin(context, user);
+  return new Problem("wrong_credentials");
 }
 
 /** `GET /login/`: the form; who is logged in already is sent on. */
