@@ -3,6 +3,7 @@ import { DatabaseError } from "./error.ts";
 import * as usersAndSessions from "./migrations/0001_users_and_sessions.ts";
 import * as setupTokens from "./migrations/0002_setup_tokens.ts";
 import * as throttles from "./migrations/0003_throttles.ts";
+import * as events from "./migrations/0004_events.ts";
 import type { Db } from "./open.ts";
 
 /** Every migration, oldest first. One that has landed is frozen: change the schema with the next one. */
@@ -10,6 +11,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0001_users_and_sessions": usersAndSessions,
   "0002_setup_tokens": setupTokens,
   "0003_throttles": throttles,
+  "0004_events": events,
 };
 
 /** Of our own name: the database may hold another application's, which may use Kysely too. */

@@ -170,10 +170,12 @@ export async function touchSession(
   await db.executeQuery(statement);
 }
 
-export async function deleteSession(db: Db, id: string): Promise<void> {
+/** @returns whether there was one */
+export async function deleteSession(db: Db, id: string): Promise<boolean> {
   const statement = db.deleteFrom("sessions").where("id", "=", id).compile();
   touching(statement.query, { sessionId: id });
-  await db.executeQuery(statement);
+  const { numAffectedRows } = await db.executeQuery(statement);
+  return numAffectedRows === 1n;
 }
 
 /** @returns how many there were */

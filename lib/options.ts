@@ -196,6 +196,13 @@ export const OPTIONS = {
     expected: "mailto:…, https://… or tel:…",
     about: "Whom `/.well-known/security.txt` tells people to write to who have found a hole; without it there is none.",
   } satisfies Option<string>,
+  auditDays: {
+    name: "POSTERN_AUDIT_DAYS",
+    default: "365",
+    parse: (text) => parseInteger(text, 0, 36_500),
+    expected: "a whole number from 0 to 36500",
+    about: "How long the audit trail is kept, in days; `0` is for ever.",
+  } satisfies Option<number>,
   passwordRules: {
     name: "POSTERN_PASSWORD_RULES",
     default: "asvs",

@@ -1,3 +1,4 @@
+import { activity } from "./account/activity.ts";
 import { changePassword, showChangePassword, showChangePasswordAgain } from "./account/change-password.ts";
 import { login, showLogin, showLoginAgain } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
@@ -26,6 +27,7 @@ export const ROUTES: readonly Route[] = [
   route("GET", "/sessions/", member, sessions),
   route("DELETE", "/sessions/", member, endOtherSessions),
   route("DELETE", "/sessions/:id/", member, endSession),
+  route("GET", "/activity/", member, activity),
 
   page("GET", "/", anyone, home),
   page("GET", "/login/", anyone, showLogin),

@@ -11,8 +11,10 @@ import {
   touchSession,
 } from "../db/sessions.ts";
 import { type Credentials, confirmLogin, replacePassword, type User } from "../db/users.ts";
+import { type Deed, recordEvents, userSubject } from "./audit.ts";
 import type { Context, CurrentSession, Services } from "./context.ts";
 import { deriveCsrfToken, generateToken, hashToken } from "./crypto/token.ts";
+import { userAgentOf } from "./device-words.ts";
 import { serializeCookie, serializeDeletion } from "./http/cookie.ts";
 import { describeError } from "./log.ts";
 
@@ -26,9 +28,6 @@ const TOUCH_EVERY_MS = 60_000;
 
 /** Django throws away, unread, what is too short to be a session key of its own. */
 const MIN_KEY_CHARACTERS = 8;
-
-/** More of a User-Agent than any browser sends, and little enough to store. */
-const MAX_USER_AGENT_CHARACTERS = 400;
 
 /** What a session needs to be alive at this moment. */
 export function lifetime({ config, now }: Services): Lifetime {
@@ -76,8 +75,12 @@ export async function start(context: Context, credentials: Credentials, replacem
   const session = newSession(context, credentials.user, token);
   const isLoggedIn = await transaction(services.db, async (db) => {
     if (!(await confirmLogin(db, credentials, replacement, session.createdAt))) return false;
-    if (current !== null) await deleteSession(db, current.session.id);
+    const isOtherEnded = current !== null && (await deleteSession(db, current.session.id));
     await insertSession(db, session);
+    const actor = userSubject(credentials.user);
+    const deeds: Deed[] = [{ kind: "login", subject: actor, actor }];
+    if (isOtherEnded) deeds.push({ kind: "sessions_ended", subject: userSubject(current.user), actor, detail: "1" });
+    await recordEvents(db, context, ...deeds);
     return true;
   });
   if (!isLoggedIn) return false;
@@ -100,6 +103,8 @@ export async function rotate(context: Context, credentials: Credentials, replace
     if (!(await replacePassword(db, credentials, replacement))) return false;
     await deleteSessionsOfUser(db, credentials.user.id, null);
     await insertSession(db, session);
+    const subject = userSubject(credentials.user);
+    await recordEvents(db, context, { kind: "password_changed", subject, actor: subject });
     return true;
   });
   if (isDone) setCookies(context, token);
@@ -109,7 +114,13 @@ export async function rotate(context: Context, credentials: Credentials, replace
 /** Ends the presented session, where there is one, and expires both cookies in any case. */
 export async function end(context: Context): Promise<void> {
   const { services, current, setCookies } = context;
-  if (current !== null) await deleteSession(services.db, current.session.id);
+  if (current !== null) {
+    await transaction(services.db, async (db) => {
+      const subject = userSubject(current.user);
+      const isEnded = await deleteSession(db, current.session.id);
+      if (isEnded) await recordEvents(db, context, { kind: "logout", subject, actor: subject });
+    });
+  }
   context.isLoggedOut = true;
   setCookies.push(...[CSRF_COOKIE, services.config.sessionCookieName].map((name) => deletion(context, name)));
 }
@@ -137,7 +148,7 @@ function newSession({ services, client, request }: Context, user: User, token: s
     lastSeenAt: createdAt,
     expiresAt: createdAt + services.config.sessionMaxAgeSeconds * 1000,
     ip: client.address,
-    userAgent: (request.headers.get("user-agent") ?? "").slice(0, MAX_USER_AGENT_CHARACTERS),
+    userAgent: userAgentOf(request),
   };
 }
 

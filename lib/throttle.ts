@@ -12,6 +12,7 @@ import {
   reserveRate,
 } from "../db/throttles.ts";
 import type { User } from "../db/users.ts";
+import { recordThrottledLogin } from "./audit.ts";
 import { networkOf } from "./client.ts";
 import type { Context, Services } from "./context.ts";
 import { hashToken } from "./crypto/token.ts";
@@ -67,6 +68,8 @@ export async function guardAttempt(
     throw error;
   }
   if (user !== null) await succeed(context, attempt, user);
+  // This failure is where a wait begins: what is refused until its end is written down once.
+  else if (attempt.held.heldUntil > context.services.now()) await recordThrottledLogin(context, username);
   return user;
 }
 

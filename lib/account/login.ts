@@ -1,5 +1,6 @@
 import { findCredentials, type User } from "../../db/users.ts";
 import { empty, redirect } from "../answer.ts";
+import { recordFailedLogin } from "../audit.ts";
 import type { Context } from "../context.ts";
 import { ownPath, queryValue } from "../http/address.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
@@ -48,6 +49,9 @@ async function enter(context: Context, username: string, password: string): Prom
   const { db, passwords } = context.services;
   const credentials = await findCredentials(db, username);
   const check = await passwords.check(password, credentials?.user.isActive ? credentials.password : null);
-  if (credentials === null || !check.right) return null;
-  return (await start(context, credentials, check.replacement)) ? credentials.user : null;
+  if (credentials !== null && check.right && (await start(context, credentials, check.replacement))) {
+    return credentials.user;
+  }
+  await recordFailedLogin(context, credentials?.user ?? null);
+  return null;
 }

@@ -1,6 +1,7 @@
 import { isOutage } from "../../db/outage.ts";
 import { deleteEndedSessions } from "../../db/sessions.ts";
 import { inviteFirstUser } from "../account/set-up.ts";
+import { cutTrail } from "../audit.ts";
 import type { Config } from "../config.ts";
 import type { Services } from "../context.ts";
 import { describeError } from "../log.ts";
@@ -73,6 +74,8 @@ async function clear(services: Services): Promise<void> {
     const count = await deleteEndedSessions(services.db, lifetime(services));
     if (count > 0) services.log("info", "sessions_cleared", { count });
     await clearThrottles(services);
+    const cut = await cutTrail(services);
+    if (cut > 0) services.log("info", "events_cut", { count: cut });
   } catch (error) {
     if (isOutage(error)) services.metrics.databaseFailed();
     services.log("error", "unexpected_error", describeError(error));

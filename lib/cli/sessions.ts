@@ -1,4 +1,5 @@
-import { deleteEndedSessions, deleteSessionsOfUser, listLiveSessions } from "../../db/sessions.ts";
+import { deleteEndedSessions, listLiveSessions } from "../../db/sessions.ts";
+import { endSessions } from "../account/credentials.ts";
 import { lifetime } from "../session.ts";
 import { clearThrottles } from "../throttle.ts";
 import type { Command } from "./command.ts";
@@ -40,7 +41,7 @@ export const SESSION_COMMANDS: Command[] = [
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
-      const count = await deleteSessionsOfUser(services.db, user.id, null);
+      const count = await endSessions(services, user);
       cli.terminal.print(`${count} ${count === 1 ? "session" : "sessions"} of ${user.username} ended.`);
     },
   },

@@ -54,6 +54,7 @@ function navigation({ words }: Frame, member: NonNullable<Frame["member"]>): Htm
   return html`<nav>
 <a href="/profile/">${words.profile}</a>
 <a href="/sessions/">${words.sessions}</a>
+<a href="/activity/">${words.activity}</a>
 <form method="post" action="/logout/">${csrfField(member)}<button class="link">${words.logOut}</button></form>
 </nav>`;
 }
