@@ -6,15 +6,19 @@ import { createLine, type WaitWatch } from "./line.ts";
 export type PasswordCheck = { right: false } | { right: true; replacement: string | null };
 
 export interface Passwords {
-  /** @throws Problem overloaded */
-  hash(password: string): Promise<string>;
+  /**
+   * @param gone aborted when nobody waits for the answer any more: who has not had their turn by then leaves the line
+   * @throws Problem overloaded, abandoned
+   */
+  hash(password: string, gone?: AbortSignal): Promise<string>;
   /**
    * Costs one hash whatever the answer, and one more only for a right password whose hash is replaced.
    *
    * @param encoded what is stored; null, for a user who cannot log in, costs a decoy and is never right
-   * @throws Problem overloaded
+   * @param gone as of `hash`
+   * @throws Problem overloaded, abandoned
    */
-  check(password: string, encoded: string | null): Promise<PasswordCheck>;
+  check(password: string, encoded: string | null, gone?: AbortSignal): Promise<PasswordCheck>;
 }
 
 export interface PasswordOptions {
@@ -49,8 +53,8 @@ export function createPasswords({ atOnce, waiting, watch, argon2 = ARGON2 }: Pas
   // Argon2id is the library's default algorithm; its own enum cannot be imported by a bundler.
   const hash = async (password: string) => `argon2${await hashArgon2(password, argon2)}`;
   return {
-    hash: (password) => enter(() => hash(password)),
-    check: (password, encoded) =>
+    hash: (password, gone) => enter(() => hash(password), gone),
+    check: (password, encoded, gone) =>
       enter(async () => {
         const verify = encoded === null ? null : readHash(encoded);
         if (encoded === null || verify === null) {
@@ -59,6 +63,6 @@ export function createPasswords({ atOnce, waiting, watch, argon2 = ARGON2 }: Pas
         }
         if (!(await verify(password))) return { right: false };
         return { right: true, replacement: encoded.startsWith(current) ? null : await hash(password) };
-      }),
+      }, gone),
   };
 }
