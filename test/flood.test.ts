@@ -185,7 +185,7 @@ describe("the profile is answered", () => {
 
   test("beside a flood of logins, of which those that do not fit the line are a 503 at once", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    const server = await sandbox.serve({ environment: { POSTERN_PASSWORD_QUEUE: "10" } });
+    const server = await sandbox.serve({ environment: { POSTERN_PASSWORD_QUEUE: "10", POSTERN_THROTTLE: "off" } });
     const flood = Promise.all(Array.from({ length: 200 }, (_, index) => login(server, `nobody${index}`, "wrong")));
     const longest = await askMeanwhile(server, flood);
     const statuses = (await flood).map(({ status }) => status);

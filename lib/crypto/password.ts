@@ -62,29 +62,33 @@ export function createPasswords(options: PasswordOptions): Passwords {
     check: (password, encoded, gone) =>
       enter(async () => {
         const others = await samples(`${current}*`);
-        const isOurs = encoded?.startsWith(current) ?? false;
-        // First, as that of a password of ours would be: what stands at another place is measurably another time.
+        const checked = encoded !== null && readHash(encoded) !== null ? encoded : null;
+        const isOurs = checked?.startsWith(current) ?? false;
         if (!isOurs) await hash(password);
-        const verify = encoded === null ? null : readHash(encoded);
-        if (await verify?.(password)) return { right: true, replacement: isOurs ? null : await hash(password) };
-        const checked = verify === null ? null : encoded;
-        for (const decoy of decoysBeside(checked, others)) await readHash(decoy)?.(password);
+        for (const step of stepsOf(checked, others)) {
+          const isRight = await readHash(step)?.(password);
+          if (step === checked && isRight) return { right: true, replacement: isOurs ? null : await hash(password) };
+        }
         return { right: false };
       }, gone),
   };
 }
 
-/** What costs, together with a check of one stored password, as much as one check of every kind that is stored. */
-function decoysBeside(checked: string | null, samples: readonly string[]): string[] {
-  const costliest = new Map<string, { encoded: string; rounds: number }>();
-  for (const encoded of samples) {
-    const kind = kindOf(encoded);
+/**
+ * What is checked, beside a hash of ours: one of every kind that is stored, the checked one in the place of its kind. The
+ * order is the same whatever is checked, or it would be measurably another time: memory that was just used is faster.
+ */
+function stepsOf(checked: string | null, samples: readonly string[]): string[] {
+  const costliest = new Map<string, { sample: string; rounds: number }>();
+  for (const sample of samples) {
+    const kind = kindOf(sample);
     if (kind === null || kind.rounds <= (costliest.get(kind.name)?.rounds ?? 0)) continue;
-    costliest.set(kind.name, { encoded, rounds: kind.rounds });
+    costliest.set(kind.name, { sample, rounds: kind.rounds });
   }
-  const done = checked === null ? null : kindOf(checked);
-  return [...costliest].flatMap(([name, { encoded, rounds }]) => {
-    const left = rounds - (name === done?.name ? done.rounds : 0);
-    return left > 0 ? [withRounds(encoded, left)] : [];
+  const own = checked === null ? null : kindOf(checked);
+  const steps = [...costliest].flatMap(([name, { sample, rounds }]) => {
+    if (checked === null || name !== own?.name) return [sample];
+    return rounds > own.rounds ? [checked, withRounds(sample, rounds - own.rounds)] : [checked];
   });
+  return checked === null || steps.includes(checked) ? steps : [checked, ...steps];
 }

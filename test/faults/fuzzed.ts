@@ -33,6 +33,9 @@ process.stdout.write(`${JSON.stringify({ port: listener.port })}\n`);
 
 for await (const line of createInterface({ input: process.stdin })) {
   await db.deleteFrom("users").execute();
+  await db.deleteFrom("throttles").execute();
+  // By turns: the throttle keeps most logins from what stands behind it.
+  services.config = { ...services.config, throttle: !services.config.throttle };
   process.stdout.write(`${JSON.stringify(line === "users" ? await inhabit() : await desert())}\n`);
 }
 await db.destroy();

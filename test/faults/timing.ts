@@ -57,7 +57,7 @@ export async function measure(
   seed: number,
   breakIt: (passwords: Passwords) => Passwords = (passwords) => passwords,
 ): Promise<Timing[]> {
-  const test = await createTestApp();
+  const test = await createTestApp({ POSTERN_THROTTLE: "off" });
   const { app, services, addUser } = test;
   const samples = rememberSamples(services);
   const options = { atOnce: 1, waiting: 0, ...(costs.argon2 ? { argon2: costs.argon2 } : {}) };
