@@ -41,8 +41,10 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     if (text === null) return null;
     const value = option.parse(text);
     const shown = option.isSecret ? "not understood" : `"${text}"`;
-    if (value === null) mistakes.push(`${option.name} is ${shown}: expected ${option.expected}.`);
-    return value;
+    if (value !== null) return value;
+    mistakes.push(`${option.name} is ${shown}: expected ${option.expected}.`);
+    // Stands in for it, so that it contradicts nothing besides.
+    return option.default === null ? null : option.parse(option.default);
   };
   const entries = Object.entries(OPTIONS).map(([key, option]) => [key, read<unknown>(option)]);
   // Each value is what its own row's `parse` gave; where one is null though it must not be, `mistakes` says so below.

@@ -2,7 +2,16 @@ import type { Config } from "./config.ts";
 
 /** What no single setting is wrong about, a sentence each. */
 export function contradictions(config: Config): string[] {
-  return [...workerContradictions(config), ...cookieContradictions(config)];
+  return [...workerContradictions(config), ...timeContradictions(config), ...cookieContradictions(config)];
+}
+
+/** Bun counts from the head of a request to its answer, whatever arrives meanwhile. */
+function timeContradictions({ idleTimeoutSeconds, bodyTimeoutSeconds }: Config): string[] {
+  if (idleTimeoutSeconds > bodyTimeoutSeconds) return [];
+  return [
+    `POSTERN_IDLE_TIMEOUT_SECONDS is ${idleTimeoutSeconds}, and POSTERN_BODY_TIMEOUT_SECONDS is ${bodyTimeoutSeconds}: ` +
+      "a slow body would be cut off before it is answered.",
+  ];
 }
 
 function workerContradictions({ workers, port, databaseUrl }: Config): string[] {

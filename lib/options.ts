@@ -167,6 +167,16 @@ export const OPTIONS = {
     expected: "a whole number from 1 to 120",
     about: "How long a request's body may take to arrive before it is answered 408.",
   } satisfies Option<number>,
+  idleTimeoutSeconds: {
+    name: "POSTERN_IDLE_TIMEOUT_SECONDS",
+    default: "30",
+    // The most that Bun's idleTimeout takes.
+    parse: (text) => parseInteger(text, 1, 255),
+    expected: "a whole number from 1 to 255",
+    about:
+      "How long a connection may go without a request's end or an answer before it is closed, to within 4 seconds; " +
+      "more than a body's time. On Deno it does nothing.",
+  } satisfies Option<number>,
   passwordQueue: {
     name: "POSTERN_PASSWORD_QUEUE",
     default: "100",

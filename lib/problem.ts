@@ -31,6 +31,8 @@ export const REFUSALS = {
   body_too_large: { status: 413, detail: "Request body exceeded {limit} bytes." },
   unsupported_media_type: { status: 415, detail: 'Unsupported media type "{type}" in request.' },
   throttled: { status: 429, detail: "Request was throttled. Expected available in {seconds} seconds." },
+  // nginx's status for it: nobody reads this but the log.
+  abandoned: { status: 499, detail: "The client has gone." },
   server_error: { status: 500, detail: "A server error occurred." },
   unavailable: { status: 503, detail: "The database cannot be reached. Expected available in {seconds} seconds." },
   overloaded: { status: 503, detail: "The server is busy. Expected available in {seconds} seconds." },

@@ -41,6 +41,7 @@ const WRONG: Record<string, string[]> = {
   POSTERN_COOKIE_DOMAIN: ["a b", "a..b", "..a", "a.", "https://a.test", "a\nb", "*.a.test"],
   POSTERN_TRUSTED_ORIGINS: ["a.test", "https://a.test;https://b.test", "https://a.test, b.test", "*", "null"],
   POSTERN_BODY_TIMEOUT_SECONDS: ["0", "121", "Infinity"],
+  POSTERN_IDLE_TIMEOUT_SECONDS: ["0", "256", "1.5"],
   POSTERN_PASSWORD_QUEUE: ["-1", "100001", "many"],
 };
 

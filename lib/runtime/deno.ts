@@ -35,7 +35,11 @@ async function writeAll(bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length; ) written += await Deno.stdout.write(bytes.subarray(written));
 }
 
-/** Deno closes no idle connection: what an unfinished request may hold is bounded by the body's time limit alone. */
+/**
+ * Deno closes no idle connection: what an unfinished request may hold is bounded by the body's time limit alone. Its
+ * `request.signal` is no telling whether the client has gone: it is aborted by every answer, and who reads it has a
+ * warning printed (https://github.com/denoland/deno/pull/34397).
+ */
 export const deno: Runtime = {
   get command() {
     // Workers are started with every permission: only by a program that may start whatever it likes, which has them all.
