@@ -103,17 +103,31 @@ describe("with several tabs", onlyOnBun(NOT_ON_DENO), () => {
     assert.equal(count, 1);
   });
 
-  browserTest("what somebody types is not taken from them by a log-out elsewhere", async ({ page }) => {
-    await logIn(page);
-    const other = await page.context().newPage();
-    await other.goto("/profile/");
-    await other.getByLabel("First name").fill("Half a na");
-    const count = await countNavigations(other, () => send(page, "Log out"));
-    assert.equal(count, 0);
-    assert.equal(await other.getByLabel("First name").inputValue(), "Half a na");
-    await send(other, "Save");
-    assert.equal(pathOf(other), "/login/?next=%2Fprofile%2F");
-  });
+  browserTest(
+    "a login that somebody is typing is not taken from them by one elsewhere, and still works",
+    async ({ page }) => {
+      await page.goto("/login/");
+      await page.getByLabel("Username").fill("ali");
+      const other = await page.context().newPage();
+      const count = await countNavigations(page, () => logIn(other));
+      assert.equal(count, 0);
+      assert.equal(await page.getByLabel("Username").inputValue(), "ali");
+      await fillAndSend(page, { Username: "alice", Password: ALICE.password }, "Log in");
+      assert.equal(pathOf(page), "/profile/");
+    },
+  );
+
+  browserTest(
+    "a log-out in one leaves nothing of the member in the others, not even what they were typing",
+    async ({ page }) => {
+      await logIn(page);
+      const other = await page.context().newPage();
+      await other.goto("/profile/");
+      await other.getByLabel("First name").fill("Half a na");
+      await send(page, "Log out");
+      await other.waitForURL("/login/**");
+    },
+  );
 });
 
 describe("a browser's own ways", onlyOnBun(NOT_ON_DENO), () => {
@@ -154,5 +168,19 @@ describe("a browser's own ways", onlyOnBun(NOT_ON_DENO), () => {
     await page.getByRole("button", { name: "Log in", exact: true }).dblclick();
     await page.waitForURL("/profile/");
     assert.equal(sent.length, 1);
+  });
+
+  browserTest("a form whose answer never came can be sent again", async ({ page }) => {
+    await page.goto("/login/");
+    await page.getByLabel("Username").fill("alice");
+    await page.getByLabel("Password", { exact: true }).fill(ALICE.password);
+    // An answer of 204 leaves the browser where it is, as a broken connection that somebody stops waiting for.
+    await page.route("/login/", (route) => route.fulfill({ status: 204 }), { times: 1 });
+    const button = page.getByRole("button", { name: "Log in", exact: true });
+    await button.click();
+    await page.locator("button[aria-busy=true]").waitFor();
+    await page.locator("button:not([aria-busy])", { hasText: "Log in" }).waitFor();
+    await button.click();
+    await page.waitForURL("/profile/");
   });
 });

@@ -20,7 +20,7 @@ export interface Stage extends Omit<TestApp, "close" | "logged"> {
   page: Page;
   /** Another visitor, with a cookie jar of their own. */
   visit: (options?: BrowserContextOptions) => Promise<Page>;
-  /** The console tells of every answer of 400 and more; these are meant. */
+  /** The console tells of every answer of 400 and more; these are meant, and must come. */
   expectStatus: (...statuses: number[]) => void;
 }
 
@@ -53,7 +53,7 @@ export function browserTest(
     const origin = `http://127.0.0.1:${listener.port}`;
     const contexts: BrowserContext[] = [];
     const complaints: string[] = [];
-    const expected = new Set<number>();
+    const expected = new Map<number, boolean>();
     const visit: Stage["visit"] = async (options = {}) => {
       assert(browser, "useBrowser() has started none");
       const context = await browser.newContext({ baseURL: origin, ...visitor, ...options });
@@ -64,9 +64,10 @@ export function browserTest(
     };
     try {
       for (const user of users) await testApp.addUser(user);
-      const expectStatus = (...statuses: number[]) => statuses.forEach((status) => void expected.add(status));
+      const expectStatus = (...statuses: number[]) => statuses.forEach((status) => void expected.set(status, false));
       await body({ ...testApp, origin, page: await visit(), visit, expectStatus });
       assert.deepEqual(complaints, []);
+      for (const [status, hasCome] of expected) assert(hasCome, `no answer of ${status} came`);
     } finally {
       for (const context of contexts) await context.close();
       listener.cut();
@@ -80,12 +81,12 @@ interface BrowserTestOptions extends BrowserContextOptions {
   users?: { username: string; password: string }[];
 }
 
-function listen(context: BrowserContext, complaints: string[], expected: ReadonlySet<number>): void {
+function listen(context: BrowserContext, complaints: string[], expected: Map<number, boolean>): void {
   context.on("weberror", (error) => complaints.push(String(error.error())));
   context.on("console", (message) => {
     const [, status = ""] = /^Failed to load resource: .* status of (\d+)/.exec(message.text()) ?? [];
-    const isMeant = expected.has(Number(status));
-    if (["error", "warning"].includes(message.type()) && !isMeant) complaints.push(message.text());
+    if (expected.has(Number(status))) expected.set(Number(status), true);
+    else if (["error", "warning"].includes(message.type())) complaints.push(message.text());
   });
 }
 

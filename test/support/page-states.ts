@@ -94,9 +94,9 @@ const USER_AGENTS = [
 ];
 
 /** By a program, which needs no browser. */
-export async function logInElsewhere({ app }: Pick<Stage, "app">, userAgent: string): Promise<void> {
+export async function logInElsewhere({ app }: Pick<Stage, "app">, userAgent: string, user = ALICE): Promise<void> {
   const { post } = createClient(app);
-  assert.equal((await post("/login/", ALICE, { "User-Agent": userAgent })).status, 202);
+  assert.equal((await post("/login/", user, { "User-Agent": userAgent })).status, 202);
 }
 
 /** What a browser would refuse to send is for the server to refuse. */
