@@ -185,12 +185,14 @@ export async function deleteSessionsOfUser(db: Db, userId: number, keepId: strin
   return Number((await statement.executeTakeFirst()).numDeletedRows);
 }
 
-/** Deletes the rows of sessions that are over. @returns how many there were */
-export async function deleteEndedSessions(db: Db, lifetime: Lifetime): Promise<number> {
-  const result = await db
-    .deleteFrom("sessions")
+/** Deletes at most so many rows of sessions that are over. @returns how many there were */
+export async function deleteEndedSessions(db: Db, lifetime: Lifetime, limit: number): Promise<number> {
+  const ended = db
+    .selectFrom("sessions")
+    .select("id")
     .where((row) => row.not(isLive(lifetime)(row)))
-    .executeTakeFirst();
+    .limit(limit);
+  const result = await db.deleteFrom("sessions").where("id", "in", ended).executeTakeFirst();
   return Number(result.numDeletedRows);
 }
 

@@ -2,6 +2,7 @@ import { appendEvents, cutEvents } from "../db/events.ts";
 import { type TransactionDb, transaction } from "../db/open.ts";
 import type { EventKind } from "../db/schema.ts";
 import { findUser, type User } from "../db/users.ts";
+import { deleteInBatches } from "./batches.ts";
 import type { Context, Services } from "./context.ts";
 import { readDevice, userAgentOf } from "./device-words.ts";
 
@@ -97,16 +98,9 @@ function recordAttempt(context: Context, user: User | null, kind: EventKind): Pr
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** So many are deleted in one transaction: SQLite's one writer is not kept from anybody for long. */
-const CUT_AT_ONCE = 500;
-
 /** Deletes events that are older than the settings say, the oldest first. @returns how many there were */
 export async function cutTrail({ config, db, now }: Pick<Services, "config" | "db" | "now">): Promise<number> {
   if (config.auditDays === 0) return 0;
   const horizon = now() - config.auditDays * DAY_MS;
-  for (let total = 0; ; ) {
-    const count = await transaction(db, (db) => cutEvents(db, { horizon, now: now() }, CUT_AT_ONCE));
-    if (count === 0) return total;
-    total += count;
-  }
+  return deleteInBatches((limit) => transaction(db, (db) => cutEvents(db, { horizon, now: now() }, limit)));
 }

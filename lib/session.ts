@@ -2,6 +2,7 @@ import { transaction } from "../db/open.ts";
 import { isOutage } from "../db/outage.ts";
 import type { LiveSession } from "../db/session-cache.ts";
 import {
+  deleteEndedSessions,
   deleteSession,
   deleteSessionsOfUser,
   findLiveSession,
@@ -12,6 +13,7 @@ import {
 } from "../db/sessions.ts";
 import { type Credentials, confirmLogin, replacePassword, type User } from "../db/users.ts";
 import { type Deed, recordEvents, userSubject } from "./audit.ts";
+import { deleteInBatches } from "./batches.ts";
 import type { Context, CurrentSession, Services } from "./context.ts";
 import { deriveCsrfToken, generateToken, hashToken } from "./crypto/token.ts";
 import { userAgentOf } from "./device-words.ts";
@@ -109,6 +111,11 @@ export async function rotate(context: Context, credentials: Credentials, replace
   });
   if (isDone) setCookies(context, token);
   return isDone;
+}
+
+/** Deletes what is left of sessions that are over. @returns how many there were */
+export function clearSessions(services: Services): Promise<number> {
+  return deleteInBatches((limit) => deleteEndedSessions(services.db, lifetime(services), limit));
 }
 
 /** Ends the presented session, where there is one, and expires both cookies in any case. */

@@ -13,6 +13,7 @@ import {
 } from "../db/throttles.ts";
 import type { User } from "../db/users.ts";
 import { recordThrottledLogin } from "./audit.ts";
+import { deleteInBatches } from "./batches.ts";
 import { networkOf } from "./client.ts";
 import type { Context, Services } from "./context.ts";
 import { hashToken } from "./crypto/token.ts";
@@ -27,9 +28,6 @@ import {
   NETWORK_FAILURES,
   NETWORK_REQUESTS,
 } from "./throttle-rules.ts";
-
-/** Rows deleted in one statement: SQLite's one writer is not kept from anybody for long. */
-const CLEAR_BATCH = 1000;
 
 /** An attempt that was counted as a failure before its password is looked at, so that no two can share a last place. */
 interface Attempt {
@@ -148,15 +146,8 @@ export async function forgetFailures(db: Db, { id, username }: User): Promise<vo
 
 /** Deletes what holds nobody any more, and devices whose time is over. @returns how many rows there were */
 export async function clearThrottles({ db, now }: Pick<Services, "db" | "now">): Promise<number> {
-  let count = 0;
-  for (const deleteSome of [deleteExpiredHeld, deleteExpiredDevices]) {
-    let deleted = CLEAR_BATCH;
-    while (deleted === CLEAR_BATCH) {
-      deleted = await deleteSome(db, now(), CLEAR_BATCH);
-      count += deleted;
-    }
-  }
-  return count;
+  const held = await deleteInBatches((limit) => deleteExpiredHeld(db, now(), limit));
+  return held + (await deleteInBatches((limit) => deleteExpiredDevices(db, now(), limit)));
 }
 
 /** Of one length whatever was typed; and now and then a password is typed where the name belongs. */

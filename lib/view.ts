@@ -80,6 +80,7 @@ function frameOf(context: Context): Frame {
     styleUrl: STYLE.path,
     scriptUrl: SCRIPT.path,
     iconUrl: ICON.path,
+    path: context.target.path,
     session: current ? sessionName(current.session) : "",
     member: current && {
       username: current.user.username,

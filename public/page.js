@@ -41,13 +41,13 @@ for (const secret of document.querySelectorAll(".secret")) {
   secret.append(button);
 }
 
-// A form is sent once.
+// A form that is sent twice in haste is sent once; where no answer comes, it can be sent again.
 for (const form of document.forms) {
   form.addEventListener("submit", (event) => {
     const button = form.querySelector("button:not([type])");
-    if (button.ariaBusy === "true") event.preventDefault();
+    if (button.ariaBusy === "true") return event.preventDefault();
     button.ariaBusy = "true";
-    addEventListener("pageshow", () => (button.ariaBusy = null), { once: true });
+    setTimeout(() => (button.ariaBusy = null), 3000);
   });
 }
 

@@ -109,7 +109,7 @@ describe("GET /activity/", () => {
       /<h1>Activity<\/h1>[\s\S]*Login refused[\s\S]*by nobody known[\s\S]*Logged in[\s\S]*Account made/,
     );
     assert.match(english, /Firefox on Linux/);
-    assert.match(english, /<a href="\/activity\/">Activity<\/a>/);
+    assert.match(english, /<a href="\/activity\/" aria-current="page">Activity<\/a>/);
     assert(!english.includes("<b>x") && !english.includes("Older"));
     const edit = (first_name: string) => client.send("PATCH", "/profile/", { headers: OURS, json: { first_name } });
     for (let count = 0; count < 50; count++) await edit(`Alice ${count}`);

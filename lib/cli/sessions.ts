@@ -1,6 +1,6 @@
-import { deleteEndedSessions, listLiveSessions } from "../../db/sessions.ts";
+import { listLiveSessions } from "../../db/sessions.ts";
 import { endSessions } from "../account/credentials.ts";
-import { lifetime } from "../session.ts";
+import { clearSessions, lifetime } from "../session.ts";
 import { clearThrottles } from "../throttle.ts";
 import type { Command } from "./command.ts";
 import { formatJson, formatTable } from "./terminal.ts";
@@ -52,7 +52,7 @@ export const SESSION_COMMANDS: Command[] = [
     about: "Delete what is left of sessions, devices and throttles that are over. A running server does so every hour.",
     run: async (cli) => {
       const services = await cli.open();
-      const count = await deleteEndedSessions(services.db, lifetime(services));
+      const count = await clearSessions(services);
       await clearThrottles(services);
       cli.terminal.print(`${count} ${count === 1 ? "session" : "sessions"} cleared.`);
     },

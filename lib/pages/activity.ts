@@ -21,7 +21,7 @@ export function activityPage(frame: Frame, events: readonly ActivityProps[], nex
 ${events.map((event) => item(frame, event))}
 </ul>
 ${next !== null && html`<p><a class="button quiet" href="/activity/?cursor=${next}">${words.older}</a></p>`}`;
-  return layout(frame, words.activity, body, { isWide: true });
+  return layout(frame, words.activity, body);
 }
 
 function item(frame: Frame, event: ActivityProps): Html {

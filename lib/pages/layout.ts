@@ -11,6 +11,8 @@ export interface Frame extends Tongue {
   iconUrl: string;
   /** The name of the session as it is shown, no secret; empty where there is none, null where that is not known. */
   session: string | null;
+  /** Of the page itself. */
+  path: string;
   /** Who looks at it; null for who is not logged in. */
   member: {
     username: string;
@@ -21,8 +23,8 @@ export interface Frame extends Tongue {
   notice: string | null;
 }
 
-/** A whole page. `wide` is for lists, else it is as narrow as a form. */
-export function layout(frame: Frame, title: string, body: Html, { isWide = false } = {}): Html {
+/** A whole page. */
+export function layout(frame: Frame, title: string, body: Html): Html {
   const { language, siteName, logoUrl, styleUrl, scriptUrl, iconUrl, session, member, notice } = frame;
   return html`<!doctype html>
 <html lang="${language}"${session !== null && html` data-session="${session}"`}>
@@ -35,12 +37,12 @@ export function layout(frame: Frame, title: string, body: Html, { isWide = false
 <link rel="stylesheet" href="${styleUrl}">
 <script type="module" src="${scriptUrl}"></script>
 </head>
-<body>
+<body${member && html` class="member"`}>
 <header class="site">
 <a class="brand" href="/"><img src="${logoUrl}" alt="" width="28" height="28"><span>${siteName}</span></a>
 ${member && navigation(frame, member)}
 </header>
-<main${isWide && html` class="wide"`}>
+<main>
 <h1>${title}</h1>
 <p class="notice" role="status"${notice === null && html` hidden`}>${notice}</p>
 ${body}
@@ -50,11 +52,13 @@ ${body}
 `;
 }
 
-function navigation({ words }: Frame, member: NonNullable<Frame["member"]>): Html {
+function navigation({ words, path }: Frame, member: NonNullable<Frame["member"]>): Html {
+  const link = (to: string, name: string) =>
+    html`<a href="${to}"${to === path && html` aria-current="page"`}>${name}</a>`;
   return html`<nav>
-<a href="/profile/">${words.profile}</a>
-<a href="/sessions/">${words.sessions}</a>
-<a href="/activity/">${words.activity}</a>
+${link("/profile/", words.profile)}
+${link("/sessions/", words.sessions)}
+${link("/activity/", words.activity)}
 <form method="post" action="/logout/">${csrfField(member)}<button class="link">${words.logOut}</button></form>
 </nav>`;
 }

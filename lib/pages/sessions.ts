@@ -24,7 +24,7 @@ ${
   sessions.length > 1 &&
   html`<form method="post" action="/sessions/">${csrfField(member)}<button class="quiet danger">${words.endOthers}</button></form>`
 }`;
-  return layout(frame, words.sessions, body, { isWide: true });
+  return layout(frame, words.sessions, body);
 }
 
 function item(frame: Frame, session: SessionProps): Html {

@@ -21,7 +21,7 @@ export const en = {
   yourDetails: "Your details",
   save: "Save",
   saved: "Your details are saved.",
-  passwordAbout: "A change ends every other session.",
+  passwordAbout: "Changing it ends every other session.",
 
   changePassword: "Change password",
   currentPassword: "Current password",
@@ -29,7 +29,7 @@ export const en = {
   passwordChanged: "Your password is changed, and every other session is ended.",
 
   sessions: "Sessions",
-  sessionsAbout: "Where you are logged in. End what you do not know, and change your password.",
+  sessionsAbout: "Where you are logged in. End every session that you do not recognise, and change your password.",
   thisDevice: "This device",
   unknownDevice: "Unknown device",
   deviceOn: (browser: string, system: string) => `${browser} on ${system}`,
@@ -66,7 +66,7 @@ export const en = {
   },
 
   setUp: "Set up",
-  setUpAbout: "Make the first user. They may do everything.",
+  setUpAbout: "Make the first user, who may do everything.",
   createUser: "Create user",
 
   error: "Error",

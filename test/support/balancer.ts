@@ -56,7 +56,12 @@ function isReady(port: number): Promise<boolean> {
 }
 
 /** @returns why there is no answer, empty where there is one */
-function forward(incoming: IncomingMessage, body: Uint8Array, port: number, answer: ServerResponse): Promise<string> {
+export function forward(
+  incoming: IncomingMessage,
+  body: Uint8Array,
+  port: number,
+  answer: ServerResponse,
+): Promise<string> {
   const { method = "GET", url: path = "/", headers } = incoming;
   return new Promise((resolve) => {
     const outgoing = request({ port, host: "127.0.0.1", method, path, headers, agent: false }, (response) => {

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe } from "node:test";
+import type { Page } from "playwright-core";
+import { ALICE, browserTest, NOT_ON_DENO, type Stage, send, useBrowser } from "./support/browser.ts";
+import { PLAIN_PAGE, startSite, VUE_PAGE } from "./support/front-end.ts";
+import { ROOT } from "./support/process.ts";
+import { onlyOnBun } from "./support/runtime.ts";
+
+const EXAMPLES = { "a plain page": PLAIN_PAGE, "a page with Vue": VUE_PAGE };
+
+const portOf = ({ origin }: Stage) => Number(new URL(origin).port);
+
+/** Without going anywhere, as a front end does. */
+async function fillAndClick(page: Page, password: string): Promise<void> {
+  await page.getByLabel("Username").fill("alice");
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Log in" }).click();
+}
+
+/** Runs code in the page, where `client` is the module. As text: to the compiler a `.js` of public/ is one. */
+function run(page: Page, code: string): Promise<unknown> {
+  return page.evaluate(`import("/client.js").then(async (client) => { ${code} })`);
+}
+
+/** Has the page keep a list of what `/client.js` tells it. */
+function listen(page: Page): Promise<unknown> {
+  return run(
+    page,
+    `window.told = [];
+     for (const news of ["login", "logout"]) client.events.addEventListener(news, () => told.push(news));`,
+  );
+}
+
+const told = (page: Page) => page.evaluate("told");
+
+for (const [name, example] of Object.entries(EXAMPLES)) {
+  describe(`the README's front end as ${name}`, onlyOnBun(NOT_ON_DENO), () => {
+    useBrowser();
+
+    browserTest("logs in and out, says why where it may not, and keeps its other tabs up to date", async (stage) => {
+      const { page, expectStatus } = stage;
+      expectStatus(400, 403); // Nobody's profile is a 403, which the console tells.
+      await using site = await startSite(example, portOf(stage));
+      const other = await page.context().newPage();
+      for (const tab of [page, other]) {
+        await tab.goto(site.url);
+        await tab.getByLabel("Username").waitFor();
+      }
+      await fillAndClick(page, "wrong");
+      await page.getByRole("alert").getByText("Access denied: wrong username or password.").waitFor();
+      await fillAndClick(page, ALICE.password);
+      for (const tab of [page, other]) {
+        await tab.getByText("Hello, alice").waitFor();
+        assert.equal(await tab.getByLabel("Username").isVisible(), false);
+      }
+      await page.reload();
+      await page.getByText("Hello, alice").waitFor();
+      await other.getByRole("button", { name: "Log out" }).click();
+      for (const tab of [page, other]) {
+        await tab.getByLabel("Username").waitFor();
+        assert.equal(await tab.getByText("Hello").isVisible(), false);
+      }
+    });
+
+    browserTest("hears of a login and a log-out on Postern's own pages", async (stage) => {
+      const { page, expectStatus } = stage;
+      expectStatus(403);
+      await using site = await startSite(example, portOf(stage));
+      await page.goto(site.url);
+      await page.getByLabel("Username").waitFor();
+      const other = await page.context().newPage();
+      await other.goto(`${site.url}/login/?next=/sessions/`);
+      await logInHere(other);
+      assert.equal(other.url(), `${site.url}/sessions/`);
+      await page.getByText("Hello, alice").waitFor();
+      await send(other, "Log out");
+      await page.getByLabel("Username").waitFor();
+    });
+  });
+}
+
+async function logInHere(page: Page): Promise<void> {
+  await page.getByLabel("Username").fill("alice");
+  await page.getByLabel("Password", { exact: true }).fill(ALICE.password);
+  await send(page, "Log in");
+}
+
+describe("/client.js", onlyOnBun(NOT_ON_DENO), () => {
+  useBrowser();
+
+  browserTest(
+    "has a fetch that proves where a change comes from, and tells of a session that has ended",
+    async (stage) => {
+      const { page, services, expectStatus } = stage;
+      expectStatus(401, 403);
+      await using site = await startSite(PLAIN_PAGE, portOf(stage));
+      await page.goto(`${site.url}/login/?next=/`);
+      await logInHere(page);
+      await page.getByText("Hello, alice").waitFor();
+      await listen(page);
+      const ask = (method: string) => run(page, `return (await client.fetch("/api/", { method: "${method}" })).status`);
+      assert.equal(await ask("POST"), 200);
+      const token = (await page.context().cookies()).find(({ name }) => name === "csrftoken")?.value;
+      assert.equal(site.asked.at(-1)?.headers["x-csrftoken"], token);
+      // A 401 for another reason: the session is alive.
+      assert.equal(await ask("GET"), 401);
+      assert.equal(site.asked.at(-1)?.headers["x-csrftoken"], undefined);
+      assert.deepEqual(await told(page), []);
+      await services.db.deleteFrom("sessions").execute();
+      assert.equal(await ask("GET"), 401);
+      assert.deepEqual(await told(page), ["logout"]);
+      await page.getByLabel("Username").waitFor();
+    },
+  );
+
+  browserTest("refuses with a LoginError that says what is wrong, field by field", async (stage) => {
+    const { page, expectStatus } = stage;
+    expectStatus(400, 403);
+    await using site = await startSite(PLAIN_PAGE, portOf(stage));
+    await page.goto(site.url);
+    const refused = (username: string) =>
+      run(
+        page,
+        `const error = await client.login("${username}", "wrong").catch((error) => error);
+         if (!(error instanceof client.LoginError)) throw error;
+         const { name, message, status, errors, retryAfterSeconds } = error;
+         return { name, message, status, errors, retryAfterSeconds };`,
+      );
+    const rest = { name: "LoginError", status: 400, retryAfterSeconds: null };
+    const blank = "This field may not be blank.";
+    assert.deepEqual(await refused(""), { ...rest, message: blank, errors: { username: [blank] } });
+    const wrong = "Access denied: wrong username or password.";
+    assert.deepEqual(await refused("alice"), { ...rest, message: wrong, errors: { non_field_errors: [wrong] } });
+  });
+
+  browserTest("tells of each login and log-out once, in this tab and in another", async (stage) => {
+    const { page, expectStatus } = stage;
+    expectStatus(403);
+    await using site = await startSite("<!doctype html><title>Empty</title>", portOf(stage));
+    const other = await page.context().newPage();
+    for (const tab of [page, other]) {
+      await tab.goto(site.url);
+      await listen(tab);
+    }
+    assert.equal(await run(page, "return client.profile()"), null);
+    const profile = await run(page, `await client.login("alice", "${ALICE.password}"); return client.profile()`);
+    assert.deepEqual(profile, { username: "alice", email: "", first_name: "", last_name: "" });
+    await run(other, "await client.profile(); await client.logout()");
+    await page.waitForFunction("told.length >= 2");
+    for (const tab of [page, other]) assert.deepEqual(await told(tab), ["login", "logout"]);
+  });
+
+  browserTest("exports what its types say, and nothing else", async ({ page }) => {
+    const types = readFileSync(join(ROOT, "public/client.d.ts.txt"), "utf8");
+    const named = [...types.matchAll(/^export (?:class|const|function) (\w+)/gm)].map(([, name]) => name);
+    await page.goto("/login/");
+    assert.deepEqual(await run(page, "return Object.keys(client)"), named.sort());
+  });
+});

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe } from "node:test";
+import type { AxeResults, RunOptions } from "axe-core";
+import type { Page } from "playwright-core";
+import { browserTest, logIn, NOT_ON_DENO, useBrowser } from "./support/browser.ts";
+import { logInElsewhere, PAGE_STATES } from "./support/page-states.ts";
+import { ROOT } from "./support/process.ts";
+import { onlyOnBun } from "./support/runtime.ts";
+
+const AXE = readFileSync(join(ROOT, "node_modules/axe-core/axe.min.js"), "utf8");
+
+/** Everything that it has by default, its best practices included, and WCAG 2.2's size of targets. */
+const AXE_OPTIONS: RunOptions = { rules: { "target-size": { enabled: true } } };
+
+const PHONE = { width: 320, height: 640 };
+const SCHEMES = ["light", "dark"] as const;
+
+declare global {
+  interface Window {
+    axe: { run: (options: RunOptions) => Promise<AxeResults> };
+  }
+}
+
+/** By the debugger, which no Content-Security-Policy binds. */
+async function assertAccessible(page: Page, what: string): Promise<void> {
+  await page.evaluate(AXE);
+  const { violations, passes } = await page.evaluate((options) => window.axe.run(options), AXE_OPTIONS);
+  assert(passes.length > 10, `axe looked at nothing: ${what}`);
+  assert.deepEqual(
+    violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`)),
+    [],
+    what,
+  );
+}
+
+async function assertFits(page: Page, what: string): Promise<void> {
+  const { scrollWidth, clientWidth } = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return { scrollWidth, clientWidth };
+  });
+  assert(scrollWidth <= clientWidth, `${what} is ${scrollWidth} wide at ${clientWidth}`);
+}
+
+async function brightness(page: Page): Promise<number> {
+  const color = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const [red = 0, green = 0, blue = 0] = color.match(/\d+/g)?.map(Number) ?? [];
+  return (red + green + blue) / 3 / 255;
+}
+
+describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
+  useBrowser();
+
+  for (const [name, show] of Object.entries(PAGE_STATES)) {
+    browserTest(`${name}: accessible in light and dark, and no wider than a phone of 320 pixels`, async (stage) => {
+      const { page } = stage;
+      await show(stage);
+      // A notice is put in a moment later, so that screen readers say it.
+      await page.waitForTimeout(150);
+      for (const colorScheme of SCHEMES) {
+        await page.emulateMedia({ colorScheme });
+        const bright = await brightness(page);
+        assert(colorScheme === "light" ? bright > 0.9 : bright < 0.2, `${colorScheme} has a ground of ${bright}`);
+        await assertAccessible(page, `${name}, ${colorScheme}`);
+      }
+      await page.setViewportSize(PHONE);
+      await assertFits(page, name);
+      await assertAccessible(page, `${name} on a phone`);
+    });
+  }
+});
+
+describe("the longest there is", onlyOnBun(NOT_ON_DENO), () => {
+  useBrowser();
+  const LONGEST = { username: "w".repeat(150), password: "right horse" };
+
+  browserTest(
+    "fits a phone: a username of 150 characters, a long name of the site, a product of 400",
+    async (stage) => {
+      const { page } = stage;
+      await logIn(page, LONGEST);
+      await logInElsewhere(stage, "x".repeat(400), LONGEST);
+      await logInElsewhere(stage, `${"Y".repeat(40)}/1 (Windows NT 10.0)`, LONGEST);
+      for (const path of ["/profile/", "/password/change/", "/sessions/"]) {
+        await page.goto(path);
+        await assertFits(page, path);
+        await assertAccessible(page, path);
+      }
+    },
+    {
+      viewport: PHONE,
+      users: [LONGEST],
+      environment: { POSTERN_SITE_NAME: `Society of ${"Donaudampfschiffahrts".repeat(2)}` },
+    },
+  );
+
+  browserTest(
+    "fits a phone: a list of sixty sessions",
+    async (stage) => {
+      const { page } = stage;
+      await Promise.all(Array.from({ length: 59 }, (_, number) => logInElsewhere(stage, `device-${number}/1.0`)));
+      await logIn(page);
+      await page.goto("/sessions/");
+      assert.equal(await page.getByRole("listitem").count(), 60);
+      await assertFits(page, "sixty sessions");
+    },
+    { viewport: PHONE },
+  );
+});

@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import type { Page } from "playwright-core";
+import {
+  ALICE,
+  browserTest,
+  fillAndSend,
+  focused,
+  logIn,
+  NOT_ON_DENO,
+  pathOf,
+  send,
+  useBrowser,
+} from "./support/browser.ts";
+import { onlyOnBun } from "./support/runtime.ts";
+
+/** The accessible name of what has the focus, and whether anybody can see that it has. */
+function focus(page: Page): Promise<{ name: string; isVisible: boolean }> {
+  return page.evaluate(() => {
+    const element = document.activeElement ?? document.body;
+    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    const label = element instanceof HTMLInputElement ? element.labels?.[0] : element;
+    const name = element.getAttribute("aria-label") ?? label?.textContent ?? "";
+    return { name: name.trim(), isVisible: outlineStyle !== "none" && Number.parseFloat(outlineWidth) >= 2 };
+  });
+}
+
+async function tabTo(page: Page, name: string): Promise<void> {
+  await page.keyboard.press("Tab");
+  assert.deepEqual(await focus(page), { name, isVisible: true });
+}
+
+/** How often a tab went somewhere, this long after. */
+async function countNavigations(page: Page, during: () => Promise<unknown>): Promise<number> {
+  let count = 0;
+  page.on("framenavigated", () => void count++);
+  await during();
+  await setTimeout(1000);
+  return count;
+}
+
+describe("by keyboard alone", onlyOnBun(NOT_ON_DENO), () => {
+  useBrowser();
+
+  browserTest(
+    "somebody logs in, looks at the password on the way, and logs out; the focus is always seen",
+    async ({ page }) => {
+      await page.goto("/login/");
+      assert.deepEqual(await focus(page), { name: "Username", isVisible: true });
+      await page.keyboard.type("alice");
+      await tabTo(page, "Password");
+      await page.keyboard.type(ALICE.password);
+      const password = page.getByLabel("Password", { exact: true });
+      await tabTo(page, "Show: Password");
+      await page.keyboard.press("Space");
+      assert.equal(await password.getAttribute("type"), "text");
+      assert.deepEqual(await focus(page), { name: "Hide: Password", isVisible: true });
+      await page.keyboard.press("Enter");
+      assert.equal(await password.getAttribute("type"), "password");
+      await tabTo(page, "Log in");
+      await Promise.all([page.waitForURL("/profile/"), page.keyboard.press("Enter")]);
+      for (const name of ["Postern", "Profile", "Sessions", "Log out"]) await tabTo(page, name);
+      await Promise.all([page.waitForURL("/login/**"), page.keyboard.press("Space")]);
+      await page.getByText("You are logged out.").waitFor();
+    },
+  );
+
+  browserTest("a form is sent by Enter in a field, a password that is looked at included", async ({ page }) => {
+    await page.goto("/login/");
+    await page.getByLabel("Username").fill("alice");
+    await page.getByRole("button", { name: "Show: Password" }).click();
+    await page.getByLabel("Password", { exact: true }).fill(ALICE.password);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("/profile/");
+  });
+});
+
+describe("with several tabs", onlyOnBun(NOT_ON_DENO), () => {
+  useBrowser();
+
+  browserTest("a log-out in one takes the others to the login, once", async ({ page }) => {
+    await logIn(page);
+    const other = await page.context().newPage();
+    await other.goto("/sessions/");
+    const count = await countNavigations(other, async () => {
+      await send(page, "Log out");
+      await other.getByLabel("Username").waitFor();
+    });
+    assert.equal(pathOf(other), "/login/?next=%2Fsessions%2F");
+    assert.equal(count, 1);
+    await page.getByText("You are logged out.").waitFor();
+  });
+
+  browserTest("a login in one takes the others on to where they were going, once", async ({ page }) => {
+    await page.goto("/login/");
+    const other = await page.context().newPage();
+    await other.goto("/sessions/");
+    const count = await countNavigations(other, async () => {
+      await fillAndSend(page, { Username: "alice", Password: ALICE.password }, "Log in");
+      await other.waitForURL("/sessions/");
+    });
+    assert.equal(count, 1);
+  });
+
+  browserTest(
+    "a login that somebody is typing is not taken from them by one elsewhere, and still works",
+    async ({ page }) => {
+      await page.goto("/login/");
+      await page.getByLabel("Username").fill("ali");
+      const other = await page.context().newPage();
+      const count = await countNavigations(page, () => logIn(other));
+      assert.equal(count, 0);
+      assert.equal(await page.getByLabel("Username").inputValue(), "ali");
+      await fillAndSend(page, { Username: "alice", Password: ALICE.password }, "Log in");
+      assert.equal(pathOf(page), "/profile/");
+    },
+  );
+
+  browserTest(
+    "a log-out in one leaves nothing of the member in the others, not even what they were typing",
+    async ({ page }) => {
+      await logIn(page);
+      const other = await page.context().newPage();
+      await other.goto("/profile/");
+      await other.getByLabel("First name").fill("Half a na");
+      await send(page, "Log out");
+      await other.waitForURL("/login/**");
+    },
+  );
+});
+
+describe("a browser's own ways", onlyOnBun(NOT_ON_DENO), () => {
+  useBrowser();
+
+  browserTest(
+    "it gets Italian where it asks for it, mistakes included",
+    async ({ page, expectStatus }) => {
+      expectStatus(400);
+      await page.goto("/login/");
+      assert.equal(await page.locator("html").getAttribute("lang"), "it");
+      await fillAndSend(page, { "Nome utente": "alice", Password: "sbagliata" }, "Accedi");
+      await page.getByText("Accesso negato: nome utente o password errati.").waitFor();
+      assert.equal(await focused(page), "password");
+      await fillAndSend(page, { Password: ALICE.password }, "Accedi");
+      await page.getByText("1 gen 2026, 01:00").waitFor();
+      await send(page, "Esci");
+      await page.getByText("Sei uscito.").waitFor();
+    },
+    { locale: "it-IT", timezoneId: "Europe/Rome" },
+  );
+
+  browserTest("a reload does not repeat what was done, nor does a bookmark", async ({ page }) => {
+    await logIn(page);
+    await send(page, "Save");
+    await page.getByText("Your details are saved.").waitFor();
+    assert.equal(pathOf(page), "/profile/");
+    await page.reload();
+    assert.equal(await page.getByText("Your details are saved.").count(), 0);
+  });
+
+  browserTest("a form that is sent twice in haste is sent once", async ({ page }) => {
+    await page.goto("/login/");
+    await page.getByLabel("Username").fill("alice");
+    await page.getByLabel("Password", { exact: true }).fill(ALICE.password);
+    const sent: string[] = [];
+    page.on("request", (request) => void (request.method() === "POST" && sent.push(request.url())));
+    await page.getByRole("button", { name: "Log in", exact: true }).dblclick();
+    await page.waitForURL("/profile/");
+    assert.equal(sent.length, 1);
+  });
+
+  browserTest("a form whose answer never came can be sent again", async ({ page }) => {
+    await page.goto("/login/");
+    await page.getByLabel("Username").fill("alice");
+    await page.getByLabel("Password", { exact: true }).fill(ALICE.password);
+    // An answer of 204 leaves the browser where it is, as a broken connection that somebody stops waiting for.
+    await page.route("/login/", (route) => route.fulfill({ status: 204 }), { times: 1 });
+    const button = page.getByRole("button", { name: "Log in", exact: true });
+    await button.click();
+    await page.locator("button[aria-busy=true]").waitFor();
+    await page.locator("button:not([aria-busy])", { hasText: "Log in" }).waitFor();
+    await button.click();
+    await page.waitForURL("/profile/");
+  });
+});

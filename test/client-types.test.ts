@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { environment } from "../lib/config.ts";
+import { ROOT } from "./support/process.ts";
+
+/** Everything that the types promise, used; and what they forbid, which the compiler must object to. */
+const FRONT_END = `
+import { events, fetch, LoginError, login, logout, profile, type Profile } from "/client.js";
+
+const me: Profile | null = await profile();
+const name: string = me?.first_name ?? "";
+try {
+  await login(name, "secret");
+} catch (error) {
+  if (!(error instanceof LoginError)) throw error;
+  const wait: number | null = error.retryAfterSeconds;
+  const all: readonly string[] = [error.message, ...(error.errors["username"] ?? []), String(error.status + (wait ?? 0))];
+  document.body.append(all.join(" "));
+}
+events.addEventListener("logout", ({ type }) => document.body.append(type), { once: true });
+const answer: Response = await fetch(new URL("/api/", location.href), { method: "DELETE" });
+await (answer.ok ? logout() : Promise.resolve());
+
+// @ts-expect-error A name that nobody dispatches.
+events.addEventListener("log-out", () => {});
+// @ts-expect-error No password.
+await login(name);
+// @ts-expect-error Nobody may be logged in.
+(await profile()).username;
+`;
+
+const CONFIG = {
+  compilerOptions: {
+    target: "esnext",
+    module: "esnext",
+    moduleResolution: "bundler",
+    lib: ["esnext", "dom"],
+    types: [],
+    strict: true,
+    noEmit: true,
+    paths: { "/client.js": ["./client.d.ts"] },
+  },
+  include: ["*.ts"],
+};
+
+test("/client.d.ts types a front end that uses all of /client.js", { timeout: 60_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "postern-types-"));
+  try {
+    await copyFile(join(ROOT, "public/client.d.ts.txt"), join(folder, "client.d.ts"));
+    await writeFile(join(folder, "front-end.ts"), FRONT_END);
+    await writeFile(join(folder, "tsconfig.json"), JSON.stringify(CONFIG));
+    const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+    const env = { PATH: environment["PATH"] ?? "", HOME: environment["HOME"] ?? "" };
+    const compiled = promisify(execFile)(process.execPath, [tsc, "-p", folder], { env });
+    assert.equal((await compiled.catch((error) => error)).stdout, "");
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

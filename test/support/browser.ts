@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+import { loadRuntime } from "../../lib/runtime/load.ts";
+import { launchChromium } from "./chromium.ts";
+import { createTestApp, type TestApp } from "./test-app.ts";
+
+/** Why these tests are skipped on Deno. */
+export const NOT_ON_DENO = "playwright-core is driven by Bun";
+
+const PATIENCE = { timeout: 60_000 };
+
+/** A browser may be slow on a busy machine, but not for so long. */
+const STEP_MS = 15_000;
+
+/** What a test in a browser has: the application on a port, and somebody looking at it. */
+export interface Stage extends Omit<TestApp, "close" | "logged"> {
+  origin: string;
+  /** The first visitor's. */
+  page: Page;
+  /** Another visitor, with a cookie jar of their own. */
+  visit: (options?: BrowserContextOptions) => Promise<Page>;
+  /** The console tells of every answer of 400 and more; these are meant, and must come. */
+  expectStatus: (...statuses: number[]) => void;
+}
+
+export const ALICE = { username: "alice", password: "right horse" };
+
+let browser: Browser | undefined;
+
+/** Has a browser for the tests of the `describe` around it. */
+export function useBrowser(): void {
+  before(async () => {
+    browser = await launchChromium();
+  }, PATIENCE);
+  after(() => browser?.close(), PATIENCE);
+}
+
+/**
+ * A test in a browser, on an application of its own where alice is the one user. What a page complains of to the console
+ * fails it: a violation of the Content-Security-Policy, an error, an answer of 400 and more that was not expected.
+ */
+export function browserTest(
+  name: string,
+  body: (stage: Stage) => Promise<void>,
+  { environment = {}, users = [ALICE], ...visitor }: BrowserTestOptions = {},
+): void {
+  test(name, PATIENCE, async () => {
+    const testApp = await createTestApp(environment);
+    const { app, close } = testApp;
+    const listening = { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 30 };
+    const listener = (await loadRuntime()).listen((request, peer) => app(request, peer), listening);
+    const origin = `http://127.0.0.1:${listener.port}`;
+    const contexts: BrowserContext[] = [];
+    const complaints: string[] = [];
+    const expected = new Map<number, boolean>();
+    const visit: Stage["visit"] = async (options = {}) => {
+      assert(browser, "useBrowser() has started none");
+      const context = await browser.newContext({ baseURL: origin, ...visitor, ...options });
+      contexts.push(context);
+      context.setDefaultTimeout(STEP_MS);
+      listen(context, complaints, expected);
+      return context.newPage();
+    };
+    try {
+      for (const user of users) await testApp.addUser(user);
+      const expectStatus = (...statuses: number[]) => statuses.forEach((status) => void expected.set(status, false));
+      await body({ ...testApp, origin, page: await visit(), visit, expectStatus });
+      assert.deepEqual(complaints, []);
+      for (const [status, hasCome] of expected) assert(hasCome, `no answer of ${status} came`);
+    } finally {
+      for (const context of contexts) await context.close();
+      listener.cut();
+      await close();
+    }
+  });
+}
+
+interface BrowserTestOptions extends BrowserContextOptions {
+  environment?: Record<string, string>;
+  users?: { username: string; password: string }[];
+}
+
+function listen(context: BrowserContext, complaints: string[], expected: Map<number, boolean>): void {
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  context.on("console", (message) => {
+    const [, status = ""] = /^Failed to load resource: .* status of (\d+)/.exec(message.text()) ?? [];
+    if (expected.has(Number(status))) expected.set(Number(status), true);
+    else if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+  });
+}
+
+/** Sends the form that has this button. */
+export async function send(page: Page, button: string): Promise<void> {
+  await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: button, exact: true }).click()]);
+}
+
+/** Fills the form's fields, by their labels, and sends it. */
+export async function fillAndSend(page: Page, values: Record<string, string>, button: string): Promise<void> {
+  for (const [label, value] of Object.entries(values)) await page.getByLabel(label, { exact: true }).fill(value);
+  await send(page, button);
+}
+
+export async function logIn(page: Page, { username, password } = ALICE): Promise<void> {
+  await page.goto("/login/");
+  await fillAndSend(page, { Username: username, Password: password }, "Log in");
+}
+
+/** Path and query of where a page is. */
+export function pathOf(page: Page): string {
+  const { pathname, search } = new URL(page.url());
+  return pathname + search;
+}
+
+/** The name of the field that has the focus, empty where none has. */
+export function focused(page: Page): Promise<string> {
+  return page.evaluate(() => document.activeElement?.getAttribute("name") ?? "");
+}

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { inviteFirstUser } from "../../lib/account/set-up.ts";
+import { ALICE, fillAndSend, logIn, pathOf, type Stage } from "./browser.ts";
+import { createClient } from "./client.ts";
+
+/** Every page, in every state that looks different: how to bring a browser there. */
+export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
+  login: ({ page }) => page.goto("/login/?next=%2Fsessions%2F"),
+  "login-after-logout": ({ page }) => page.goto("/login/?done=logout"),
+  "login-refused": async (stage) => {
+    stage.expectStatus(400);
+    await stage.page.goto("/login/");
+    await fillAndSend(stage.page, { Username: "alice", Password: "wrong" }, "Log in");
+  },
+  "login-blank": async (stage) => {
+    stage.expectStatus(400);
+    await stage.page.goto("/login/");
+    await withoutNativeChecks(stage.page);
+    await fillAndSend(stage.page, {}, "Log in");
+  },
+  profile: ({ page }) => logIn(page),
+  "profile-saved": async ({ page }) => {
+    await logIn(page);
+    const details = { "First name (optional)": "Alice", "Email address (optional)": "alice@example.com" };
+    await fillAndSend(page, details, "Save");
+    assert.equal(pathOf(page).split("?")[0], "/profile/");
+  },
+  "profile-refused": async (stage) => {
+    stage.expectStatus(400);
+    await logIn(stage.page);
+    await withoutNativeChecks(stage.page);
+    await fillAndSend(stage.page, { "Email address (optional)": "alice at home" }, "Save");
+  },
+  password: async ({ page }) => {
+    await logIn(page);
+    await page.goto("/password/change/");
+  },
+  "password-refused": async (stage) => {
+    await PAGE_STATES["password"]?.(stage);
+    stage.expectStatus(400);
+    const values = { "Current password": ALICE.password, "New password": "alice1" };
+    await fillAndSend(stage.page, values, "Change password");
+  },
+  sessions: async (stage) => {
+    for (const userAgent of USER_AGENTS) {
+      stage.clock.advance(3_000);
+      await logInElsewhere(stage, userAgent);
+    }
+    stage.clock.advance(3_000);
+    await logIn(stage.page);
+    await stage.page.goto("/sessions/");
+  },
+  "sessions-alone": async ({ page }) => {
+    await logIn(page);
+    await page.goto("/sessions/");
+  },
+  "set-up": async (stage) => {
+    const { services, page } = stage;
+    await services.db.deleteFrom("users").execute();
+    await page.goto((await inviteFirstUser(services)) ?? "");
+  },
+  "set-up-refused": async (stage) => {
+    await PAGE_STATES["set-up"]?.(stage);
+    stage.expectStatus(400);
+    const values = { Username: "al ice", "Email address (optional)": "", Password: "password" };
+    await fillAndSend(stage.page, values, "Create user");
+  },
+  "not-found": (stage) => {
+    stage.expectStatus(404);
+    return stage.page.goto("/nowhere/");
+  },
+  "foreign-form": async (stage) => {
+    stage.expectStatus(403);
+    await stage.page.setContent(`<form method="post" action="${stage.origin}/logout/"><button>Prize</button></form>`);
+    await fillAndSend(stage.page, {}, "Prize");
+  },
+  "our-fault": async (stage) => {
+    stage.expectStatus(500);
+    await breakDatabase(stage, new Error("broken for a test"));
+  },
+  outage: async (stage) => {
+    stage.expectStatus(503);
+    await breakDatabase(stage, new Error("database is locked"));
+  },
+};
+
+const USER_AGENTS = [
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+  "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+  "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0",
+  "HTTPie/3.2.2",
+  "",
+];
+
+/** By a program, which needs no browser. */
+export async function logInElsewhere({ app }: Pick<Stage, "app">, userAgent: string, user = ALICE): Promise<void> {
+  const { post } = createClient(app);
+  assert.equal((await post("/login/", user, { "User-Agent": userAgent })).status, 202);
+}
+
+/** What a browser would refuse to send is for the server to refuse. */
+export function withoutNativeChecks(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    for (const form of document.forms) form.noValidate = true;
+  });
+}
+
+async function breakDatabase({ services, page }: Stage, error: Error): Promise<void> {
+  await logIn(page);
+  Object.defineProperty(services, "db", {
+    get: () => {
+      throw error;
+    },
+  });
+  await page.goto("/profile/");
+}
