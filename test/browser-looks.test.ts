@@ -105,6 +105,6 @@ describe("the longest there is", onlyOnBun(NOT_ON_DENO), () => {
       assert.equal(await page.getByRole("listitem").count(), 60);
       await assertFits(page, "sixty sessions");
     },
-    { viewport: PHONE },
+    { viewport: PHONE, environment: { POSTERN_THROTTLE: "off" } },
   );
 });

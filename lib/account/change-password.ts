@@ -31,9 +31,9 @@ export async function changePassword(context: MemberContext): Promise<Response> 
 
 /** Null where the current password is wrong, or has been changed since it was checked. */
 async function replace(context: MemberContext, password: string, next: AcceptedPassword): Promise<User | null> {
-  const { services, current } = context;
+  const { services, current, peer } = context;
   const credentials = await findCredentials(services.db, current.user.username);
-  const check = await services.passwords.check(password, credentials?.password ?? null);
+  const check = await services.passwords.check(password, credentials?.password ?? null, peer.gone?.());
   if (credentials === null || !check.right) return null;
   return (await rotate(context, credentials, await services.passwords.hash(next))) ? credentials.user : null;
 }

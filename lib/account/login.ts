@@ -46,9 +46,10 @@ export async function showLoginAgain(context: Context, { mistakes, status }: Pro
 }
 
 async function enter(context: Context, username: string, password: string): Promise<User | null> {
-  const { db, passwords } = context.services;
-  const credentials = await findCredentials(db, username);
-  const check = await passwords.check(password, credentials?.user.isActive ? credentials.password : null);
+  const { peer, services } = context;
+  const credentials = await findCredentials(services.db, username);
+  const encoded = credentials?.user.isActive ? credentials.password : null;
+  const check = await services.passwords.check(password, encoded, peer.gone?.());
   if (credentials !== null && check.right && (await start(context, credentials, check.replacement))) {
     return credentials.user;
   }

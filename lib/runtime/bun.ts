@@ -23,7 +23,7 @@ export const bun: Runtime = {
         // The application answers its own errors; were one to escape, Bun would show it to the client.
         error: () => new Response(null, { status: 500 }),
         fetch: (request, server) =>
-          app(request, { address: server.requestIP(request)?.address ?? "", gone: request.signal }),
+          app(request, { address: server.requestIP(request)?.address ?? "", gone: () => request.signal }),
       });
       return { port: server.port ?? port, stop: () => server.stop(), cut: () => void server.stop(true) };
     } catch (error) {
