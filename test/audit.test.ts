@@ -154,6 +154,16 @@ describe("the audit trail", () => {
       assert.deepEqual([actor, address, requestId], ["command line", "", ""]);
   });
 
+  test("tells of each wait once, and nothing of what is refused in it", async () => {
+    const test = await setUp();
+    const statuses: number[] = [];
+    for (let count = 0; count < 30; count++) statuses.push((await test.client.login("alice", "wrong")).status);
+    const kinds = (await kindsOf(test, test.user)).slice(1);
+    const tried = statuses.filter((status) => status === 400).length;
+    assert.deepEqual(kinds, [...Array.from({ length: tried }, () => "login_failed"), "login_throttled"]);
+    assert.equal(statuses.at(-1), 429);
+  });
+
   test("tells whose logins are refused for a while, and no name that nobody has", async () => {
     const test = await setUp();
     const request = new Request("http://postern.test/login/", { method: "POST" });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { migrate } from "../db/migrate.ts";
+import { listApplied, migrate } from "../db/migrate.ts";
 import { type Db, openDatabase } from "../db/open.ts";
 import { changePassword } from "../lib/account/credentials.ts";
 import { hashToken } from "../lib/crypto/token.ts";
@@ -41,9 +41,11 @@ describe("on Postgres", () => {
     const opening = Array.from({ length: 10 }, () => openDatabase(url, { mayCreate: false, poolSize: 1 }));
     const databases = await Promise.all(opening);
     const applied = await Promise.all(databases.map(migrate));
+    const names = (await listApplied(databases[0] ?? assert.fail())).map(({ name }) => name);
+    assert(names.length > 1);
     assert.deepEqual(
-      applied.filter((names) => names.length > 0),
-      [["0001_users_and_sessions", "0002_setup_tokens", "0003_throttles", "0004_events"]],
+      applied.filter((once) => once.length > 0),
+      [names],
     );
     await Promise.all(databases.map((database) => database.destroy()));
   });
