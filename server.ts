@@ -9,13 +9,15 @@ import { loadRuntime } from "./lib/runtime/load.ts";
 
 const isDeno = process.versions["deno"] !== undefined;
 
+const runtime = await loadRuntime();
+
 process.exitCode = await run({
   argv: process.argv.slice(2),
   environment: isDeno ? { ...readDotEnv(), ...environment } : environment,
   program: programName(),
   terminal: createTerminal(),
-  runtime: await loadRuntime(),
-  output: createOutput(process.stdout),
+  runtime,
+  output: createOutput(runtime.standardOutput),
 });
 
 /** What to type before a command to run this program again. */

@@ -1,21 +1,22 @@
 import { realpathSync } from "node:fs";
-import { type Counts, countRows } from "./count.ts";
+import { areSame, type Counts, countRows, sumOf } from "./count.ts";
 import { DatabaseError } from "./error.ts";
 import { findSchemaState, listApplied, migrate, schemaMistake } from "./migrate.ts";
-import { findLastUserId, numberUsersAbove } from "./numbering.ts";
+import { findLastId, numberAbove } from "./numbering.ts";
 import { type Db, openDatabase, sqliteFile, transaction } from "./open.ts";
 import { isOutage } from "./outage.ts";
 
 // Rows go over in the order of their ids, a batch a transaction, and the same transaction notes in the target how far
 // they went: a copy that was killed goes on there. What is written to the source meanwhile: users who are made are
-// copied, and new sessions whose ids (hashes, in no order) are still to come; other sessions, changes and deletions of
-// what went over already are missed. Missing and superfluous rows show in the counts at the end; changes do not.
+// copied, and events, and new sessions whose ids (hashes, in no order) are still to come; other sessions, changes and
+// deletions of what went over already are missed. Missing and superfluous rows show in the counts at the end; changes do
+// not. Throttles and known devices stay behind: at the next login, every browser is a stranger once.
 
 export interface CopyOptions {
   /** URLs as `openDatabase` takes them. */
   from: string;
   to: string;
-  /** Called before the first batch and after each one, with rows of both tables together. */
+  /** Called before the first batch and after each one, with rows of all tables together. */
   onProgress: (progress: { done: number; total: number }) => void;
 }
 
@@ -40,12 +41,17 @@ interface CopyTable {
   source: string;
   last_user_id: number;
   last_session_id: string;
+  last_event_id: number;
+  /** Of the chains of events. */
+  last_subject: string;
 }
 
 type Progress = Omit<CopyTable, "source">;
 
+const NOTHING: Progress = { last_user_id: BEFORE_EVERY_USER, last_session_id: "", last_event_id: 0, last_subject: "" };
+
 /**
- * Copies users and sessions, ids and all, into a database that is empty or holds an unfinished copy of the same source.
+ * Copies users, sessions and events, ids and all, into a database that is empty or holds an unfinished copy of the same source.
  *
  * @returns the counts of both sides; the copy is finished only where they are the same
  * @throws DatabaseError
@@ -103,10 +109,9 @@ async function identify(db: Db, url: string): Promise<string> {
 function beginCopy(target: Db, source: string): Promise<Progress> {
   return transaction(target, async (db) => {
     const started = (await db.introspection.getTables()).some(({ name }) => name === "postern_copy");
-    const { users, sessions } = await countRows(db);
     if (!started) {
-      if (users + sessions > 0) {
-        throw new DatabaseError("The target is not empty: it holds users or sessions, and no unfinished copy.");
+      if (sumOf(await countRows(db)) > 0) {
+        throw new DatabaseError("The target is not empty: it holds users, sessions or events, and no unfinished copy.");
       }
       return startCopy(db, source);
     }
@@ -122,13 +127,14 @@ async function startCopy(db: Db, source: string): Promise<Progress> {
     .addColumn("source", "text", (column) => column.notNull())
     .addColumn("last_user_id", "bigint", (column) => column.notNull())
     .addColumn("last_session_id", "text", (column) => column.notNull())
+    .addColumn("last_event_id", "bigint", (column) => column.notNull())
+    .addColumn("last_subject", "text", (column) => column.notNull())
     .execute();
-  const progress = { last_user_id: BEFORE_EVERY_USER, last_session_id: "" };
   await withCopy(db)
     .insertInto("postern_copy")
-    .values({ source, ...progress })
+    .values({ source, ...NOTHING })
     .execute();
-  return progress;
+  return NOTHING;
 }
 
 function withCopy(db: Db) {
@@ -141,75 +147,108 @@ async function copyAll(
   start: Progress,
   onProgress: CopyOptions["onProgress"],
 ): Promise<CopyResult> {
-  const { users, sessions } = await countRows(source);
-  const present = await countRows(target);
-  const before = present.users + present.sessions;
+  const total = sumOf(await countRows(source));
+  const before = sumOf(await countRows(target));
   let done = before;
   const report = (rows: number) => {
     done += rows;
-    onProgress({ done, total: Math.max(done, users + sessions) });
+    onProgress({ done, total: Math.max(done, total) });
   };
   report(0);
-  const reached = await copyUsers(source, target, start, report);
-  await copySessions(source, target, reached, report);
-  const result = { before, source: await countRows(source), target: await countRows(target) };
-  if (result.source.users === result.target.users && result.source.sessions === result.target.sessions) {
-    await finishCopy(target, await findLastUserId(source));
+  let reached = start;
+  for (const next of [nextUsers, nextSessions, nextEvents, nextChains]) {
+    for (let batch = await next(source, reached); batch !== null; batch = await next(source, reached)) {
+      await writeBatch(target, reached, batch);
+      reached = batch.reached;
+      report(batch.rows);
+    }
   }
+  const result = { before, source: await countRows(source), target: await countRows(target) };
+  if (areSame(result.source, result.target)) await finishCopy(source, target);
   return result;
 }
 
-async function copyUsers(source: Db, target: Db, start: Progress, report: (rows: number) => void): Promise<Progress> {
-  let reached = start;
-  for (;;) {
-    const next = source.selectFrom("users").selectAll().where("id", ">", reached.last_user_id);
-    const rows = await next.orderBy("id").limit(BATCH_ROWS).execute();
-    const last = rows.at(-1);
-    if (last === undefined) return reached;
-    reached = await writeBatch(target, reached, { ...reached, last_user_id: last.id }, (db) =>
-      db.insertInto("users").values(rows).execute(),
-    );
-    report(rows.length);
-  }
+/** What comes next of a table, and how far the copy is when it has been written. */
+interface Batch {
+  /** Of the tables that are counted. */
+  rows: number;
+  reached: Progress;
+  write: (target: Db) => Promise<unknown>;
 }
 
-async function copySessions(source: Db, target: Db, start: Progress, report: (rows: number) => void): Promise<void> {
-  let reached = start;
-  for (;;) {
-    const next = source
-      .selectFrom("sessions")
-      .selectAll()
-      .where("id", ">", reached.last_session_id)
-      // A user who was made since the users went over is not there yet.
-      .where("user_id", "<=", reached.last_user_id);
-    const rows = await next.orderBy("id").limit(BATCH_ROWS).execute();
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    reached = await writeBatch(target, reached, { ...reached, last_session_id: last.id }, (db) =>
-      db.insertInto("sessions").values(rows).execute(),
-    );
-    report(rows.length);
-  }
+async function nextUsers(source: Db, reached: Progress): Promise<Batch | null> {
+  const next = source.selectFrom("users").selectAll().where("id", ">", reached.last_user_id);
+  const rows = await next.orderBy("id").limit(BATCH_ROWS).execute();
+  return batchOf(
+    rows,
+    (last) => ({ ...reached, last_user_id: last.id }),
+    (target) => target.insertInto("users").values(rows).execute(),
+  );
+}
+
+async function nextSessions(source: Db, reached: Progress): Promise<Batch | null> {
+  const next = source
+    .selectFrom("sessions")
+    .selectAll()
+    .where("id", ">", reached.last_session_id)
+    // A user who was made since the users went over is not there yet.
+    .where("user_id", "<=", reached.last_user_id);
+  const rows = await next.orderBy("id").limit(BATCH_ROWS).execute();
+  return batchOf(
+    rows,
+    (last) => ({ ...reached, last_session_id: last.id }),
+    (target) => target.insertInto("sessions").values(rows).execute(),
+  );
+}
+
+/** As they are, hashes and all: the triggers that keep events from being changed have nothing against new ones. */
+async function nextEvents(source: Db, reached: Progress): Promise<Batch | null> {
+  const next = source.selectFrom("events").selectAll().where("id", ">", reached.last_event_id);
+  const rows = await next.orderBy("id").limit(BATCH_ROWS).execute();
+  return batchOf(
+    rows,
+    (last) => ({ ...reached, last_event_id: last.id }),
+    (target) => target.insertInto("events").values(rows).execute(),
+  );
+}
+
+async function nextChains(source: Db, reached: Progress): Promise<Batch | null> {
+  const next = source.selectFrom("event_chains").selectAll().where("subject", ">", reached.last_subject);
+  const rows = await next.orderBy("subject").limit(BATCH_ROWS).execute();
+  const batch = batchOf(
+    rows,
+    (last) => ({ ...reached, last_subject: last.subject }),
+    (target) => target.insertInto("event_chains").values(rows).execute(),
+  );
+  return batch && { ...batch, rows: 0 };
+}
+
+function batchOf<Row>(rows: Row[], reach: (last: Row) => Progress, write: Batch["write"]): Batch | null {
+  const last = rows.at(-1);
+  return last === undefined ? null : { rows: rows.length, reached: reach(last), write };
 }
 
 /** Writes rows and how far they go, both or neither. */
-function writeBatch(target: Db, from: Progress, to: Progress, write: (db: Db) => Promise<unknown>): Promise<Progress> {
+function writeBatch(target: Db, from: Progress, { reached, write }: Batch): Promise<void> {
   return transaction(target, async (db) => {
     const { numUpdatedRows } = await withCopy(db)
       .updateTable("postern_copy")
-      .set({ last_user_id: to.last_user_id, last_session_id: to.last_session_id })
+      .set(reached)
       .where("last_user_id", "=", from.last_user_id)
       .where("last_session_id", "=", from.last_session_id)
+      .where("last_event_id", "=", from.last_event_id)
+      .where("last_subject", "=", from.last_subject)
       .executeTakeFirst();
     if (numUpdatedRows !== 1n) throw new DatabaseError("Another copy into this target is under way.");
     await write(db);
-    return to;
   });
 }
 
-function finishCopy(target: Db, lastUserId: number): Promise<void> {
-  return transaction(target, async (db) => {
-    await numberUsersAbove(db, lastUserId);
+async function finishCopy(source: Db, target: Db): Promise<void> {
+  const [lastUserId, lastEventId] = [await findLastId(source, "users"), await findLastId(source, "events")];
+  await transaction(target, async (db) => {
+    await numberAbove(db, "users", lastUserId);
+    await numberAbove(db, "events", lastEventId);
     await db.schema.dropTable("postern_copy").execute();
   });
 }

@@ -1,16 +1,26 @@
 import type { Db } from "./open.ts";
 
-/** How many rows each table has. */
-export interface Counts {
-  users: number;
-  sessions: number;
-}
+const TABLES = ["users", "sessions", "events"] as const;
+
+/** How many rows each table has; none where a backup is from before the table. */
+export type Counts = Record<(typeof TABLES)[number], number>;
 
 export async function countRows(db: Db): Promise<Counts> {
-  return { users: await countOf(db, "users"), sessions: await countOf(db, "sessions") };
+  const present = new Set((await db.introspection.getTables()).map(({ name }) => name));
+  const counts: Counts = { users: 0, sessions: 0, events: 0 };
+  for (const table of TABLES) if (present.has(table)) counts[table] = await countOf(db, table);
+  return counts;
 }
 
-async function countOf(db: Db, table: "users" | "sessions"): Promise<number> {
+export function sumOf(counts: Counts): number {
+  return TABLES.reduce((sum, table) => sum + counts[table], 0);
+}
+
+export function areSame(one: Counts, other: Counts): boolean {
+  return TABLES.every((table) => one[table] === other[table]);
+}
+
+async function countOf(db: Db, table: (typeof TABLES)[number]): Promise<number> {
   const row = await db
     .selectFrom(table)
     .select(({ fn }) => fn.countAll().as("count"))

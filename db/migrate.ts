@@ -2,12 +2,16 @@ import { type Migration, Migrator } from "kysely";
 import { DatabaseError } from "./error.ts";
 import * as usersAndSessions from "./migrations/0001_users_and_sessions.ts";
 import * as setupTokens from "./migrations/0002_setup_tokens.ts";
+import * as throttles from "./migrations/0003_throttles.ts";
+import * as events from "./migrations/0004_events.ts";
 import type { Db } from "./open.ts";
 
 /** Every migration, oldest first. One that has landed is frozen: change the schema with the next one. */
 const MIGRATIONS: Record<string, Migration> = {
   "0001_users_and_sessions": usersAndSessions,
   "0002_setup_tokens": setupTokens,
+  "0003_throttles": throttles,
+  "0004_events": events,
 };
 
 /** Of our own name: the database may hold another application's, which may use Kysely too. */
@@ -47,7 +51,7 @@ export interface SchemaState {
 export async function findSchemaState(db: Db): Promise<SchemaState> {
   const tables = (await db.introspection.getTables()).map(({ name }) => name);
   if (!tables.includes(MIGRATION_TABLE)) {
-    const taken = tables.filter((name) => ["users", "sessions"].includes(name));
+    const taken = tables.filter((name) => ["users", "sessions", "throttles", "devices"].includes(name));
     return { kind: taken.length === 0 ? "empty" : "foreign", names: taken };
   }
   const unknown = (await listApplied(db)).map(({ name }) => name).filter((name) => !(name in MIGRATIONS));

@@ -8,6 +8,9 @@ import { createSqliteDialect, type SqliteOptions } from "./sqlite.ts";
 /** The database, or a transaction on it: store functions take either and do not ask which. */
 export type Db = Kysely<Schema>;
 
+/** For what is whole only together with something else: nothing but `transaction` makes one. */
+export type TransactionDb = Transaction<Schema>;
+
 export interface DatabaseOptions {
   /** Whether an SQLite file that is missing is made. */
   mayCreate: boolean;
@@ -77,7 +80,7 @@ export function isPostgresUrl(url: string): boolean {
  * Runs `work` in one transaction: all of it is kept, or, where it throws, none. Inside, use only the `Db` handed to
  * `work` (another would wait for this one for ever), and neither hash nor fetch.
  */
-export function transaction<T>(db: Db, work: (db: Transaction<Schema>) => Promise<T>): Promise<T> {
+export function transaction<T>(db: Db, work: (db: TransactionDb) => Promise<T>): Promise<T> {
   return db.transaction().execute(work);
 }
 

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { type Dialect, PostgresDialect } from "kysely";
 import pg from "pg";
 
@@ -42,7 +43,8 @@ function closeAfterSilence(client: pg.PoolClient): void {
   const query = client.query.bind(client);
   const watched = async (text: string, values: unknown[]) => {
     try {
-      return await query(text, values);
+      const name = NAMES.get(text);
+      return await query(name === undefined ? { text, values } : { name, text, values });
     } catch (error) {
       if (error instanceof Error && error.message === "Query read timeout") void client.end();
       throw error;
@@ -50,6 +52,17 @@ function closeAfterSilence(client: pg.PoolClient): void {
   };
   // The one way in which Kysely calls it: text and values, for a promise.
   client.query = watched as typeof client.query;
+}
+
+/** The names of prepared statements, by their SQL. */
+const NAMES = new Map<string, string>();
+
+/**
+ * Has each connection parse and plan a statement once (PREPARE), under a name that every process has for the same text.
+ * Only for what lists its columns: where a migration changes what `*` means, a prepared statement fails.
+ */
+export function prepareByName(text: string): void {
+  NAMES.set(text, `postern_${hash("sha256", text).slice(0, 16)}`);
 }
 
 function parserOf(type: number, format?: "text" | "binary") {

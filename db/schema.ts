@@ -43,8 +43,83 @@ export interface SetupTokensTable {
   expires_at: Instant;
 }
 
+export interface ThrottlesTable {
+  /** Whom it holds off: `account:…`, `device:…`, `failures:…` or `requests:…` of a network. */
+  key: string;
+  /** In a row, since the last success; 0 where only the rate counts. */
+  failures: number;
+  /** Of an account or a device: nobody is let in before; 0 where nobody waits. Of a rate: when its bucket has drained. */
+  held_until: Instant;
+  expires_at: Instant;
+}
+
+/** Browsers that have logged in to an account before. */
+export interface DevicesTable {
+  /** Hex SHA-256 of the token in the cookie; the token itself is stored nowhere. */
+  id: string;
+  user_id: number;
+  created_at: Instant;
+  expires_at: Instant;
+}
+
+/** What happened, and who did it: append only. Rows outlive the user they are about. */
+export interface EventsTable {
+  id: Generated<number>;
+  at: Instant;
+  kind: EventKind;
+  /** What it is about: `user:7`, or `unknown:…`, where a name was typed that no user has. */
+  subject: string;
+  /** Who did it: `user:7`, `command line`, or `nobody` who is known. */
+  actor: string;
+  /** This and the next three are empty where it came by no request. */
+  address: string;
+  browser: string;
+  system: string;
+  request_id: string;
+  /** More of it: which fields were changed, how many sessions were ended. */
+  detail: string;
+  /** Its place among the events of its subject, from 1, without a gap. */
+  number: number;
+  /** Hex SHA-256 of the event before it of the same subject, empty where it is the first. */
+  previous: string;
+  /** Hex SHA-256 of this one. */
+  hash: string;
+}
+
+export const EVENT_KINDS = [
+  "login",
+  "login_failed",
+  "login_throttled",
+  "logout",
+  "sessions_ended",
+  "password_changed",
+  "set_up",
+  "user_made",
+  "user_changed",
+  "user_activated",
+  "user_deactivated",
+  "user_deleted",
+] as const;
+
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+/** Where the events of each subject begin and end. */
+export interface EventChainsTable {
+  subject: string;
+  last_number: number;
+  last_hash: string;
+  /** Up to which number its oldest events were deleted, 0 for none; the hash of the last one of them; and when. */
+  cut_number: number;
+  cut_hash: string;
+  cut_at: Instant;
+}
+
 export interface Schema {
   users: UsersTable;
   sessions: SessionsTable;
   setup_tokens: SetupTokensTable;
+  throttles: ThrottlesTable;
+  devices: DevicesTable;
+  events: EventsTable;
+  event_chains: EventChainsTable;
 }

@@ -117,7 +117,7 @@ function bytesOf({ session, user }: LiveSession): number {
   return texts.reduce((bytes, text) => bytes + 2 * text.length, ENTRY_BYTES);
 }
 
-/** Reads change nothing; a new row changes none that was read, and no insert of ours updates on a conflict. */
+/** Reads change nothing; a new row changes none that was read, and none of ours updates sessions or users on a conflict. */
 function mayChangeSessions(query: RootOperationNode): boolean {
   switch (query.kind) {
     case "SelectQueryNode":

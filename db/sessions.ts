@@ -1,5 +1,6 @@
-import { type ExpressionBuilder, type Selectable, sql } from "kysely";
+import { type DialectAdapter, type ExpressionBuilder, type Selectable, sql } from "kysely";
 import type { Db } from "./open.ts";
+import { prepareByName } from "./postgres.ts";
 import type { Instant, Schema, SessionsTable } from "./schema.ts";
 import { type LiveSession, type SessionCache, sessionCacheOf, touching } from "./session-cache.ts";
 import { toUser } from "./users.ts";
@@ -80,7 +81,28 @@ async function readLiveSession(
   cache: SessionCache | null,
 ): Promise<LiveSession | null> {
   const epoch = cache?.epoch ?? 0;
-  const row = await db
+  const { rows } = await db.executeQuery(lookup(db, id, lifetime));
+  const [row] = rows;
+  if (row === undefined) return null;
+  const live = { session: toSession({ ...row, id: row.session_id }), user: toUser(row) };
+  cache?.keep(live, epoch);
+  return live;
+}
+
+/** By what databases and their transactions have in common. */
+const LOOKUPS = new WeakMap<DialectAdapter, ReturnType<typeof compileLookup>>();
+
+/** The one read of nearly every request: compiled once, since that takes longer than SQLite takes to answer. */
+function lookup(db: Db, id: string, lifetime: Lifetime): ReturnType<typeof compileLookup> {
+  const { adapter } = db.getExecutor();
+  const compiled = LOOKUPS.get(adapter) ?? compileLookup(db, id, lifetime);
+  LOOKUPS.set(adapter, compiled);
+  const { now, idleMs } = lifetime;
+  return { ...compiled, parameters: [id, now, now - idleMs, now + MAX_CLOCK_STEP_MS, 1] };
+}
+
+function compileLookup(db: Db, id: string, lifetime: Lifetime) {
+  const compiled = db
     .selectFrom("sessions")
     .innerJoin("users", "users.id", "sessions.user_id")
     .select(["sessions.id as session_id", "user_id", "created_at", "last_seen_at", "expires_at", "ip", "user_agent"])
@@ -89,11 +111,9 @@ async function readLiveSession(
     .where("sessions.id", "=", id)
     .where(isLive(lifetime))
     .where("is_active", "=", 1)
-    .executeTakeFirst();
-  if (row === undefined) return null;
-  const live = { session: toSession({ ...row, id: row.session_id }), user: toUser(row) };
-  cache?.keep(live, epoch);
-  return live;
+    .compile();
+  prepareByName(compiled.sql);
+  return compiled;
 }
 
 /** `isLive`, for a row that was read before. */
@@ -150,10 +170,12 @@ export async function touchSession(
   await db.executeQuery(statement);
 }
 
-export async function deleteSession(db: Db, id: string): Promise<void> {
+/** @returns whether there was one */
+export async function deleteSession(db: Db, id: string): Promise<boolean> {
   const statement = db.deleteFrom("sessions").where("id", "=", id).compile();
   touching(statement.query, { sessionId: id });
-  await db.executeQuery(statement);
+  const { numAffectedRows } = await db.executeQuery(statement);
+  return numAffectedRows === 1n;
 }
 
 /** @returns how many there were */
@@ -163,12 +185,14 @@ export async function deleteSessionsOfUser(db: Db, userId: number, keepId: strin
   return Number((await statement.executeTakeFirst()).numDeletedRows);
 }
 
-/** Deletes the rows of sessions that are over. @returns how many there were */
-export async function deleteEndedSessions(db: Db, lifetime: Lifetime): Promise<number> {
-  const result = await db
-    .deleteFrom("sessions")
+/** Deletes at most so many rows of sessions that are over. @returns how many there were */
+export async function deleteEndedSessions(db: Db, lifetime: Lifetime, limit: number): Promise<number> {
+  const ended = db
+    .selectFrom("sessions")
+    .select("id")
     .where((row) => row.not(isLive(lifetime)(row)))
-    .executeTakeFirst();
+    .limit(limit);
+  const result = await db.deleteFrom("sessions").where("id", "in", ended).executeTakeFirst();
   return Number(result.numDeletedRows);
 }
 

@@ -87,6 +87,13 @@ export async function findUser(db: Db, username: string): Promise<User | null> {
   return (await findCredentials(db, username))?.user ?? null;
 }
 
+/** The names of those of some users who are still there, by id. */
+export async function findUsernames(db: Db, ids: readonly number[]): Promise<ReadonlyMap<number, string>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.selectFrom("users").select(["id", "username"]).where("id", "in", ids).execute();
+  return new Map(rows.map(({ id, username }) => [id, username]));
+}
+
 export async function hasUsers(db: Db): Promise<boolean> {
   return (await db.selectFrom("users").select("id").limit(1).executeTakeFirst()) !== undefined;
 }
@@ -171,14 +178,17 @@ export async function setPassword(db: Db, userId: number, password: string): Pro
   return result.numUpdatedRows === 1n;
 }
 
-export async function setActive(db: Db, userId: number, isActive: boolean): Promise<void> {
+/** @returns whether there is such a user */
+export async function setActive(db: Db, userId: number, isActive: boolean): Promise<boolean> {
   const flag = isActive ? 1 : 0;
-  await db.updateTable("users").set({ is_active: flag }).where("id", "=", userId).execute();
+  const result = await db.updateTable("users").set({ is_active: flag }).where("id", "=", userId).executeTakeFirst();
+  return result.numUpdatedRows === 1n;
 }
 
-/** Deletes a user, and with it every session. */
-export async function deleteUser(db: Db, userId: number): Promise<void> {
-  await db.deleteFrom("users").where("id", "=", userId).execute();
+/** Deletes a user, and with it every session. @returns whether there was one */
+export async function deleteUser(db: Db, userId: number): Promise<boolean> {
+  const result = await db.deleteFrom("users").where("id", "=", userId).executeTakeFirst();
+  return result.numDeletedRows === 1n;
 }
 
 /** Whether there is a superuser who may log in. */
@@ -196,4 +206,36 @@ export async function countForeignHashes(db: Db): Promise<number> {
     .where("password", "not like", "!%")
     .executeTakeFirstOrThrow();
   return Number(count);
+}
+
+/** More than one database is made of, and few enough that passwords which nobody can read cost no more than these. */
+const MAX_SAMPLES = 50;
+
+/**
+ * Stored passwords, one of every kind.
+ *
+ * @param except patterns of what is not asked for, in which `*` stands for anything
+ * @param patternOf what all of a kind look like
+ */
+export async function samplePasswords(
+  db: Db,
+  except: readonly string[],
+  patternOf: (encoded: string) => string,
+): Promise<string[]> {
+  const samples: string[] = [];
+  const patterns = [...except];
+  while (samples.length < MAX_SAMPLES) {
+    let query = db.selectFrom("users").select("password");
+    for (const pattern of patterns) query = query.where("password", "not like", toLike(pattern));
+    const row = await query.limit(1).executeTakeFirst();
+    if (row === undefined) break;
+    samples.push(row.password);
+    patterns.push(patternOf(row.password));
+  }
+  return samples;
+}
+
+/** What means something to LIKE stands for any one character, itself among them. */
+function toLike(pattern: string): string {
+  return pattern.replace(/[%_\\]/g, "_").replaceAll("*", "%");
 }

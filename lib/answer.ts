@@ -1,12 +1,14 @@
 import type { Context } from "./context.ts";
+import { prepareHeaders } from "./headers.ts";
 import { renderJson } from "./http/json.ts";
 import type { Endpoint } from "./router.ts";
 
+/** No charset: RFC 8259 §11 defines none, and Django REST Framework sends none. */
+const JSON_HEADERS = prepareHeaders({ "Content-Type": "application/json" });
+
 /** JSON, indented where the client asked for it. */
 export function json({ representation }: Pick<Context, "representation">, value: unknown, status = 200): Response {
-  // No charset: RFC 8259 §11 defines none, and Django REST Framework sends none.
-  const headers = { "Content-Type": "application/json" };
-  return new Response(renderJson(value, representation.indent), { status, headers });
+  return new Response(renderJson(value, representation.indent), { status, headers: JSON_HEADERS });
 }
 
 /** No body, and so no Content-Type. */

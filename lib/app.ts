@@ -4,14 +4,15 @@ import { clientOf } from "./client.ts";
 import { type Context, createContext, type Entrance, type Peer, type Services } from "./context.ts";
 import { generateRequestId } from "./crypto/token.ts";
 import { requireOwnOrigin } from "./csrf.ts";
+import { addSafetyHeaders } from "./headers.ts";
 import { decodePath, isHost, parseTarget, queryValue, type Target } from "./http/address.ts";
 import { parseCookies } from "./http/cookie.ts";
-import { negotiate, type Representation } from "./http/negotiate.ts";
+import { type Negotiated, negotiate, type Representation } from "./http/negotiate.ts";
 import { describeError } from "./log.ts";
 import { Problem } from "./problem.ts";
 import { type Progress, record } from "./record.ts";
 import { createRouter, type Endpoint, type Router, routeFor } from "./router.ts";
-import { isOperational, ROUTES } from "./routes.ts";
+import { ROUTES } from "./routes.ts";
 import { dropDeadCookie, findCurrent, isHttps } from "./session.ts";
 import { refuseInWords } from "./view.ts";
 
@@ -32,7 +33,7 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 export function createApp(services: Services, entrance: Entrance = "public"): App {
   const { config, now } = services;
   const isSplit = config.opsAddress !== null;
-  const rows = ROUTES.filter((row) => !isSplit || isOperational(row) === (entrance === "operators"));
+  const rows = ROUTES.filter(({ kind }) => !isSplit || (kind === "operations") === (entrance === "operators"));
   const findForBrowsers = createRouter(rows);
   const findForPrograms = createRouter(rows.filter(({ kind }) => kind !== "page"));
   let isProxyRemarked = entrance === "operators";
@@ -57,9 +58,12 @@ export function createApp(services: Services, entrance: Entrance = "public"): Ap
     const find = context.representation.format === "page" ? findForBrowsers : findForPrograms;
     const unacceptable = typeof representation === "string" ? representation : null;
     const progress: Progress = { endpoint: null, unacceptable, sessionRead: false, problem: null };
-    const response = await answer(context, progress, find)
-      .catch((error) => showFormAgain(context, progress, error))
-      .catch((error) => refuse(context, progress, error));
+    let response: Response;
+    try {
+      response = await answer(context, progress, find);
+    } catch (error) {
+      response = await refuse(context, progress, error);
+    }
     finish(context, progress, response);
     record(context, progress, { status: response.status, ms: now() - startedAt });
     return response;
@@ -69,7 +73,7 @@ export function createApp(services: Services, entrance: Entrance = "public"): Ap
 const COMPACT_JSON: Representation = { format: "json", indent: 0 };
 
 /** A page for a browser that goes somewhere (Fetch Metadata), unless the query names a format; else as DRF negotiates. */
-function represent(headers: Headers, target: Target): Representation | "not_found" | "not_acceptable" {
+function represent(headers: Headers, target: Target): Negotiated {
   const format = queryValue(target, "format");
   if (!format && headers.get("sec-fetch-mode") === "navigate") return { format: "page", indent: 0 };
   return negotiate(headers.get("accept"), format);
@@ -80,7 +84,7 @@ async function answer(context: Context, progress: Progress, find: Router): Promi
   const { request, target } = context;
   const path = decodePath(target.path);
   const match = path === null ? undefined : find(path);
-  if (match?.endpoint.routes.every(isOperational)) return answerOperator(context, progress, match.endpoint);
+  if (match?.endpoint.kind === "operations") return answerOperator(context, progress, match.endpoint);
   requireHost(context);
   if (path === null) throw new Problem("not_found");
   if (match === undefined) {
@@ -90,17 +94,13 @@ async function answer(context: Context, progress: Progress, find: Router): Promi
   const { endpoint } = match;
   progress.endpoint = endpoint;
   context.parameters = match.parameters;
-  if (isFile(endpoint)) return dispatch(context, endpoint);
+  if (endpoint.kind === "file") return dispatch(context, endpoint);
   if (isTrustedPreflight(context)) return preflight(endpoint.allow);
   if (progress.unacceptable !== null) throw new Problem(progress.unacceptable);
   context.current = await findCurrent(context);
   progress.sessionRead = true; // Not before: where the database is away, nobody's cookie is dead.
   await requireOwnOrigin(context);
   return dispatch(context, endpoint);
-}
-
-function isFile({ routes }: Endpoint): boolean {
-  return routes.every(({ kind }) => kind === "file");
 }
 
 /** Whom the guard refuses is not shown that there is anything. */
@@ -110,10 +110,13 @@ async function answerOperator(context: Context, progress: Progress, endpoint: En
   return dispatch(context, endpoint);
 }
 
-async function dispatch(context: Context, endpoint: Endpoint): Promise<Response> {
+function dispatch(context: Context, endpoint: Endpoint): Response | Promise<Response> {
+  const route = routeFor(endpoint, context.request.method);
+  return route ? route.answer(context) : answerOtherMethod(context, endpoint);
+}
+
+async function answerOtherMethod(context: Context, endpoint: Endpoint): Promise<Response> {
   const { method } = context.request;
-  const route = routeFor(endpoint, method);
-  if (route) return route.answer(context);
   // Whom the endpoint's first row does not admit is not told which methods there are.
   await endpoint.routes[0]?.admit(context);
   if (method === "OPTIONS") return describe(context, endpoint);
@@ -123,10 +126,7 @@ async function dispatch(context: Context, endpoint: Endpoint): Promise<Response>
 /** Where the public origin is known, a request for another host is not for us (host header attacks). */
 function requireHost({ client: { host }, services: { config } }: Context): void {
   if (host !== null && !isHost(host)) throw new Problem("bad_host");
-  if (config.publicUrl === null) return;
-  const { host: own, protocol } = new URL(config.publicUrl);
-  const defaultPort = protocol === "https:" ? ":443" : ":80";
-  if (host?.toLowerCase() !== own && host?.toLowerCase() !== own + defaultPort) throw new Problem("bad_host");
+  if (config.ownHosts !== null && !config.ownHosts.includes(host?.toLowerCase() ?? "")) throw new Problem("bad_host");
 }
 
 function trustedOrigin({ request, services: { config } }: Context): string | null {
@@ -139,23 +139,27 @@ function isTrustedPreflight(context: Context): boolean {
   return method === "OPTIONS" && headers.has("access-control-request-method") && trustedOrigin(context) !== null;
 }
 
-/** A form that a person can mend is shown again, as it was sent, with what is wrong. Other errors go on. */
-async function showFormAgain(context: Context, progress: Progress, error: unknown): Promise<Response> {
-  const { endpoint } = progress;
-  const row = endpoint === null ? undefined : routeFor(endpoint, context.request.method);
-  const isForm = context.representation.format === "page" && row?.showAgain;
-  if (!isForm || !(error instanceof Problem) || !error.isMistake) throw error;
-  progress.problem = error.code;
-  return withRetryAfter(await isForm(context, error), error);
-}
-
 /** A Problem is what the client is told; any other error is ours, told to the log alone. */
-function refuse(context: Context, progress: Progress, error: unknown): Response {
+async function refuse(context: Context, progress: Progress, error: unknown): Promise<Response> {
   const problem = problemOf(error, context);
   progress.problem = problem.code;
-  const isPage = context.representation.format === "page";
-  const response = isPage ? refuseInWords(context, problem) : json(context, problem.body, problem.status);
-  return withRetryAfter(response, problem);
+  if (context.representation.format !== "page") {
+    return withRetryAfter(json(context, problem.body, problem.status), problem);
+  }
+  const form = problem.isMistake ? await showFormAgain(context, progress, problem) : null;
+  return withRetryAfter(form ?? refuseInWords(context, problem), problem);
+}
+
+/** The form that was refused, as it was sent; null where it was none, or whoever sent it may not see it any more. */
+async function showFormAgain(context: Context, { endpoint }: Progress, problem: Problem): Promise<Response | null> {
+  const row = endpoint === null ? undefined : routeFor(endpoint, context.request.method);
+  if (!row?.showAgain) return null;
+  try {
+    return await row.showAgain(context, problem);
+  } catch (error) {
+    problemOf(error, context); // Which logs it, where it is none.
+    return null;
+  }
 }
 
 function withRetryAfter(response: Response, { retryAfterSeconds }: Problem): Response {
@@ -174,18 +178,6 @@ function problemOf(error: unknown, { requestId, services: { log, metrics } }: Co
     : new Problem("server_error");
 }
 
-/** Sent with every answer that does not have its own: ASVS 5.0 V3.4, OWASP HTTP Headers Cheat Sheet. */
-const HEADERS = {
-  "X-Frame-Options": "DENY",
-  "X-Content-Type-Options": "nosniff",
-  "Referrer-Policy": "same-origin",
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Resource-Policy": "same-origin",
-  "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  "Cache-Control": "no-store",
-};
-
 /** A year, for this host alone: its siblings are not ours to bind (RFC 6797). */
 const HSTS = "max-age=31536000";
 
@@ -193,7 +185,7 @@ const HSTS = "max-age=31536000";
 const CLEAR_SITE_DATA = '"cache", "storage"';
 
 function finish(context: Context, { endpoint, sessionRead }: Progress, { headers }: Response): void {
-  for (const [name, value] of Object.entries(HEADERS)) if (!headers.has(name)) headers.set(name, value);
+  addSafetyHeaders(headers);
   headers.set("X-Request-Id", context.requestId);
   if (isHttps(context)) {
     headers.set("Strict-Transport-Security", HSTS);
@@ -202,9 +194,11 @@ function finish(context: Context, { endpoint, sessionRead }: Progress, { headers
   if (endpoint) headers.set("Allow", endpoint.allow);
   dropDeadCookie(context, sessionRead);
   for (const cookie of context.setCookies) headers.append("Set-Cookie", cookie);
-  if (endpoint && !isFile(endpoint)) headers.append("Vary", "Accept");
-  if (sessionRead || context.setCookies.length > 0) headers.append("Vary", "Cookie");
-  if (context.services.config.trustedOrigins.size > 0) headers.append("Vary", "Origin");
+  const vary: string[] = [];
+  if (endpoint && endpoint.kind !== "file") vary.push("Accept");
+  if (sessionRead || context.setCookies.length > 0) vary.push("Cookie");
+  if (context.services.config.trustedOrigins.size > 0) vary.push("Origin");
+  if (vary.length > 0) headers.append("Vary", vary.join(", "));
   const origin = trustedOrigin(context);
   if (origin === null) return;
   headers.set("Access-Control-Allow-Origin", origin);

@@ -30,6 +30,8 @@ export interface Services {
 export interface Peer {
   /** The IP address at the other end of the connection, empty where there is none. */
   address: string;
+  /** Aborted when the connection ends before the answer; undefined where the runtime does not tell. */
+  gone?: AbortSignal;
 }
 
 /** Which listener a request came in by: the one for everybody, or the operators' own. */
@@ -107,11 +109,13 @@ type Arrival = Pick<
 >;
 
 export function createContext(arrival: Arrival): Context {
-  const { request, services } = arrival;
+  const { request, peer } = arrival;
+  const services = { ...arrival.services, passwords: passwordsFor(peer, arrival.services.passwords) };
   let data: Promise<Data> | undefined;
   const limits = { maxBytes: MAX_BODY_BYTES, timeoutSeconds: services.config.bodyTimeoutSeconds };
   return {
     ...arrival,
+    services,
     parameters: {},
     current: null,
     setCookies: [],
@@ -121,5 +125,14 @@ export function createContext(arrival: Arrival): Context {
       data ??= readData(request, limits);
       return data;
     },
+  };
+}
+
+/** Nothing is hashed any more for a client that has gone. */
+function passwordsFor({ gone }: Peer, passwords: Passwords): Passwords {
+  if (gone === undefined) return passwords;
+  return {
+    hash: (password) => passwords.hash(password, gone),
+    check: (password, encoded) => passwords.check(password, encoded, gone),
   };
 }

@@ -2,7 +2,16 @@ import type { Config } from "./config.ts";
 
 /** What no single setting is wrong about, a sentence each. */
 export function contradictions(config: Config): string[] {
-  return [...workerContradictions(config), ...cookieContradictions(config)];
+  return [...workerContradictions(config), ...timeContradictions(config), ...cookieContradictions(config)];
+}
+
+/** Bun counts from the head of a request to its answer, whatever arrives meanwhile. */
+function timeContradictions({ idleTimeoutSeconds, bodyTimeoutSeconds }: Config): string[] {
+  if (idleTimeoutSeconds > bodyTimeoutSeconds) return [];
+  return [
+    `POSTERN_IDLE_TIMEOUT_SECONDS is ${idleTimeoutSeconds}, and POSTERN_BODY_TIMEOUT_SECONDS is ${bodyTimeoutSeconds}: ` +
+      "a slow body would be cut off before it is answered.",
+  ];
 }
 
 function workerContradictions({ workers, port, databaseUrl }: Config): string[] {
@@ -26,7 +35,9 @@ function cookieContradictions({ sessionCookieName: name, secureCookies, cookieDo
       `POSTERN_SESSION_COOKIE_NAME is "${name}": browsers take that prefix only over https, so PUBLIC_URL must be an https one.`,
     );
   }
-  if (name === "csrftoken") mistakes.push('POSTERN_SESSION_COOKIE_NAME is "csrftoken": that is the other cookie.');
+  if (["csrftoken", "devicecookie", "__Host-devicecookie"].includes(name)) {
+    mistakes.push(`POSTERN_SESSION_COOKIE_NAME is "${name}": that is another cookie.`);
+  }
   if (/^__host-/i.test(name) && cookieDomain !== null) {
     mistakes.push(
       `POSTERN_SESSION_COOKIE_NAME is "${name}": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.`,

@@ -11,6 +11,9 @@ export type LogWriter = (text: string, level: Level) => void;
 
 type Line = LogFields & { time: string; level: Level; event: string };
 
+/** Nothing that has to be escaped, in most lines. */
+const PLAIN = /^[ -~]*$/;
+
 /** Control and format characters, which would steer a terminal, and what some programs take for the end of a line. */
 const UNSAFE = /[\p{C}\u2028\u2029]/gu;
 
@@ -26,8 +29,13 @@ export function createLog(
   now: () => number,
   { format = formatJson, common = {} }: LogOptions = {},
 ): Log {
+  let written = { at: Number.NaN, time: "" };
+  const timeOf = (at: number) => {
+    if (at !== written.at) written = { at, time: new Date(at).toISOString() };
+    return written.time;
+  };
   return (level, event, fields = {}) => {
-    write(`${format({ time: new Date(now()).toISOString(), level, event, ...common, ...fields })}\n`, level);
+    write(`${format({ time: timeOf(now()), level, event, ...common, ...fields })}\n`, level);
   };
 }
 
@@ -52,6 +60,7 @@ function readable(value: LogFields[string] | undefined): string {
 }
 
 function escapeUnsafe(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text.replace(UNSAFE, (character) =>
     Array.from(
       { length: character.length },

@@ -22,7 +22,11 @@ export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** What a login came to. A request that is no attempt, such as one without a password, counts as none. */
-const LOGIN_OUTCOMES: Partial<Record<ProblemCode, string>> = { wrong_credentials: "refused", overloaded: "overloaded" };
+const LOGIN_OUTCOMES: Partial<Record<ProblemCode, string>> = {
+  wrong_credentials: "refused",
+  overloaded: "overloaded",
+  throttled: "throttled",
+};
 
 /** @param build told as labels of `postern_build_info` */
 export function createMetrics(now: () => number, build: Record<string, string>): Metrics {
@@ -38,7 +42,7 @@ export function createMetrics(now: () => number, build: Record<string, string>):
   const requests = counter("postern_http_requests_total", "Requests answered.", ["route", "method", "status"]);
   const latency = histogram("postern_http_request_duration_seconds", "From a request's head to its answer.", ["route"]);
   const logins = counter("postern_logins_total", "Logins tried, by what they came to.", ["outcome"]);
-  for (const outcome of ["ok", "refused", "overloaded"]) logins.inc({ outcome }, 0);
+  for (const outcome of ["ok", ...Object.values(LOGIN_OUTCOMES)]) logins.inc({ outcome }, 0);
   const databaseErrors = counter("postern_database_errors_total", "Failures to reach or use the database.", []);
   const queue = gauge("postern_password_queue_length", "Password hashes that wait for a core.");
   const wait = histogram("postern_password_queue_seconds", "How long a password hash waited for a core.", []);

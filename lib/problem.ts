@@ -30,6 +30,9 @@ export const REFUSALS = {
   body_timeout: { status: 408, detail: "The request body did not arrive within {seconds} seconds." },
   body_too_large: { status: 413, detail: "Request body exceeded {limit} bytes." },
   unsupported_media_type: { status: 415, detail: 'Unsupported media type "{type}" in request.' },
+  throttled: { status: 429, detail: "Request was throttled. Expected available in {seconds} seconds." },
+  // nginx's status for it: nobody reads this but the log.
+  abandoned: { status: 499, detail: "The client has gone." },
   server_error: { status: 500, detail: "A server error occurred." },
   unavailable: { status: 503, detail: "The database cannot be reached. Expected available in {seconds} seconds." },
   overloaded: { status: 503, detail: "The server is busy. Expected available in {seconds} seconds." },
@@ -66,7 +69,7 @@ export class Problem extends Error {
 
   /** Whether a person mends it by filling the form in again, now or a little later. */
   get isMistake(): boolean {
-    return this.status === 400 || this.code === "overloaded";
+    return this.status === 400 || this.status === 429 || this.code === "overloaded";
   }
 
   constructor(code: ProblemCode, { values = {}, fields = {}, retryAfterSeconds }: ProblemParts = {}) {

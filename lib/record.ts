@@ -1,7 +1,6 @@
 import type { Answered, Context } from "./context.ts";
 import type { ProblemCode } from "./problem.ts";
 import { type Endpoint, routeFor } from "./router.ts";
-import { isOperational } from "./routes.ts";
 
 /** How far a request got, for the headers, the log line and the metrics of its answer. */
 export interface Progress {
@@ -30,7 +29,7 @@ export function record(
   };
   services.metrics.answered(answered);
   // Probes that come every other second would bury everything else.
-  if (status === 200 && endpoint?.routes.every(isOperational)) return;
+  if (status === 200 && endpoint?.kind === "operations") return;
   const userId = loggedInUserId ?? current?.user.id ?? null;
   services.log("info", "request", { request_id: requestId, ...answered, user_id: userId, client: client.address });
 }

@@ -8,8 +8,11 @@ export interface Route {
   method: Method;
   /** With a final slash, but for files and what operators ask. A segment `:name` takes any one segment. */
   path: string;
-  /** `page`: for browsers alone, a program is answered as if it were not there. `file`: the same bytes for everybody. */
-  kind: "route" | "page" | "file";
+  /**
+   * `page`: for browsers alone, a program is answered as if it were not there. `file`: the same bytes for everybody.
+   * `operations`: for programs of those who run the server, that know no Host, no Accept and no session.
+   */
+  kind: "route" | "page" | "file" | "operations";
   /** The name of its guard: who may come in. */
   admits: string;
   /** The guard: lets the request in or throws a Problem. */
@@ -55,9 +58,16 @@ export function file(path: string, guard: Guard<Context>, handler: Handler<Conte
   return { ...route("GET", path, guard, handler), kind: "file" };
 }
 
+/** A row for those who run the server. */
+export function operations(path: string, guard: Guard<Context>, handler: Handler<Context>): Route {
+  return { ...route("GET", path, guard, handler), kind: "operations" };
+}
+
 /** All the rows of one path. */
 export interface Endpoint {
   path: string;
+  /** That of its rows; `route` where some are for browsers alone. */
+  kind: Route["kind"];
   routes: readonly Route[];
   /** The `Allow` header, in the order Django REST Framework gives it. */
   allow: string;
@@ -77,7 +87,8 @@ export function createRouter(routes: readonly Route[]): Router {
   const fixed = new Map<string, Match>();
   const varying: { pattern: RegExp; endpoint: Endpoint }[] = [];
   for (const [path, rows] of Map.groupBy(routes, (row) => row.path)) {
-    const endpoint = { path, routes: rows, allow: allowOf(rows), name: nameOf(path) };
+    const kind = rows.find((row) => row.kind !== "page")?.kind ?? "page";
+    const endpoint = { path, kind, routes: rows, allow: allowOf(rows), name: nameOf(path) };
     if (path.includes(":")) varying.push({ pattern: patternOf(path), endpoint });
     else fixed.set(path, { endpoint, parameters: {} });
   }

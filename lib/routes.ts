@@ -1,3 +1,4 @@
+import { activity } from "./account/activity.ts";
 import { changePassword, showChangePassword, showChangePasswordAgain } from "./account/change-password.ts";
 import { login, showLogin, showLoginAgain } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
@@ -8,13 +9,14 @@ import { anyone, member, newcomer, operator, probe } from "./guards.ts";
 import { alive } from "./ops/alive.ts";
 import { metrics } from "./ops/metrics.ts";
 import { ready } from "./ops/ready.ts";
-import { file, page, type Route, route } from "./router.ts";
+import { file, operations, page, type Route, route } from "./router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
 import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
 
 /**
  * Every endpoint: how it is asked, who may come in, what answers, and what shows a browser a refused form again.
  * HEAD and OPTIONS follow from these. A `page` is for browsers alone; programs are answered as if it were not there.
+ * `operations` are for those who run the server.
  */
 export const ROUTES: readonly Route[] = [
   route("POST", "/login/", anyone, login, showLoginAgain),
@@ -25,6 +27,7 @@ export const ROUTES: readonly Route[] = [
   route("GET", "/sessions/", member, sessions),
   route("DELETE", "/sessions/", member, endOtherSessions),
   route("DELETE", "/sessions/:id/", member, endSession),
+  route("GET", "/activity/", member, activity),
 
   page("GET", "/", anyone, home),
   page("GET", "/login/", anyone, showLogin),
@@ -43,12 +46,7 @@ export const ROUTES: readonly Route[] = [
   file("/.well-known/security.txt", anyone, securityTxt),
   file("/.well-known/change-password", anyone, changePasswordUrl),
 
-  route("GET", "/healthz", probe, alive),
-  route("GET", "/readyz", probe, ready),
-  route("GET", "/metrics", operator, metrics),
+  operations("/healthz", probe, alive),
+  operations("/readyz", probe, ready),
+  operations("/metrics", operator, metrics),
 ];
-
-/** Whether a row is for those who run the server: asked by programs that know no Host, no Accept and no session. */
-export function isOperational({ admit }: Route): boolean {
-  return admit === probe || admit === operator;
-}

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { migrate } from "../db/migrate.ts";
 import { isPostgresUrl, openDatabase } from "../db/open.ts";
 import manifest from "../package.json" with { type: "json" };
+import { rememberSamples } from "./account/password-samples.ts";
 import type { Config } from "./config.ts";
 import type { Services } from "./context.ts";
 import { createPasswords } from "./crypto/password.ts";
@@ -31,6 +32,10 @@ export async function openServices(
   }
   const database = isPostgresUrl(databaseUrl) ? "postgres" : "sqlite";
   const metrics = createMetrics(now, { version: manifest.version, database });
+  const log = createLog(output.write, now, {
+    format: output.isTerminal ? formatReadable : formatJson,
+    common: worker === null ? {} : { worker },
+  });
   return {
     config,
     db,
@@ -38,11 +43,9 @@ export async function openServices(
       atOnce: Math.ceil(availableParallelism() / config.workers),
       waiting: config.passwordQueue,
       watch: metrics.watchHashes,
+      samples: rememberSamples({ db, log, now }),
     }),
-    log: createLog(output.write, now, {
-      format: output.isTerminal ? formatReadable : formatJson,
-      common: worker === null ? {} : { worker },
-    }),
+    log,
     metrics,
     droppedLines: output.dropped,
     lifecycle: { isStopping: false },

@@ -1,6 +1,8 @@
 import { transaction } from "../db/open.ts";
 import { isOutage } from "../db/outage.ts";
+import type { LiveSession } from "../db/session-cache.ts";
 import {
+  deleteEndedSessions,
   deleteSession,
   deleteSessionsOfUser,
   findLiveSession,
@@ -10,8 +12,11 @@ import {
   touchSession,
 } from "../db/sessions.ts";
 import { type Credentials, confirmLogin, replacePassword, type User } from "../db/users.ts";
+import { type Deed, recordEvents, userSubject } from "./audit.ts";
+import { deleteInBatches } from "./batches.ts";
 import type { Context, CurrentSession, Services } from "./context.ts";
 import { deriveCsrfToken, generateToken, hashToken } from "./crypto/token.ts";
+import { userAgentOf } from "./device-words.ts";
 import { serializeCookie, serializeDeletion } from "./http/cookie.ts";
 import { describeError } from "./log.ts";
 
@@ -26,23 +31,25 @@ const TOUCH_EVERY_MS = 60_000;
 /** Django throws away, unread, what is too short to be a session key of its own. */
 const MIN_KEY_CHARACTERS = 8;
 
-/** More of a User-Agent than any browser sends, and little enough to store. */
-const MAX_USER_AGENT_CHARACTERS = 400;
-
 /** What a session needs to be alive at this moment. */
 export function lifetime({ config, now }: Services): Lifetime {
   return { now: now(), idleMs: config.sessionIdleSeconds * 1000 };
 }
 
-/** The live session that the request's cookie names, null where there is none. */
-export async function findCurrent({ services, cookies }: Context): Promise<CurrentSession | null> {
+/** The live session that the request's cookie names, null where there is none. At once, where it need not be read. */
+export function findCurrent(context: Context): CurrentSession | null | Promise<CurrentSession | null> {
+  const { services, cookies } = context;
   const token = cookies.get(services.config.sessionCookieName);
   if (token === undefined || token.length < MIN_KEY_CHARACTERS) return null;
-  const { now, idleMs } = lifetime(services);
-  const found = await findLiveSession(services.db, hashToken(token), { now, idleMs });
-  if (found === null) return null;
-  if (now - found.session.lastSeenAt >= TOUCH_EVERY_MS) await touch(services, found.session, now);
-  return { ...found, token };
+  const span = lifetime(services);
+  const found = findLiveSession(services.db, hashToken(token), span);
+  const use = (live: LiveSession | null) => (live === null ? null : noteUse(services, { ...live, token }, span.now));
+  return found instanceof Promise ? found.then(use) : use(found);
+}
+
+function noteUse(services: Services, current: CurrentSession, now: number): CurrentSession | Promise<CurrentSession> {
+  if (now - current.session.lastSeenAt < TOUCH_EVERY_MS) return current;
+  return touch(services, current.session, now).then(() => current);
 }
 
 /** A database that can be read but not written, as one that is full, still lets people in. */
@@ -70,8 +77,12 @@ export async function start(context: Context, credentials: Credentials, replacem
   const session = newSession(context, credentials.user, token);
   const isLoggedIn = await transaction(services.db, async (db) => {
     if (!(await confirmLogin(db, credentials, replacement, session.createdAt))) return false;
-    if (current !== null) await deleteSession(db, current.session.id);
+    const isOtherEnded = current !== null && (await deleteSession(db, current.session.id));
     await insertSession(db, session);
+    const actor = userSubject(credentials.user);
+    const deeds: Deed[] = [{ kind: "login", subject: actor, actor }];
+    if (isOtherEnded) deeds.push({ kind: "sessions_ended", subject: userSubject(current.user), actor, detail: "1" });
+    await recordEvents(db, context, ...deeds);
     return true;
   });
   if (!isLoggedIn) return false;
@@ -94,16 +105,29 @@ export async function rotate(context: Context, credentials: Credentials, replace
     if (!(await replacePassword(db, credentials, replacement))) return false;
     await deleteSessionsOfUser(db, credentials.user.id, null);
     await insertSession(db, session);
+    const subject = userSubject(credentials.user);
+    await recordEvents(db, context, { kind: "password_changed", subject, actor: subject });
     return true;
   });
   if (isDone) setCookies(context, token);
   return isDone;
 }
 
+/** Deletes what is left of sessions that are over. @returns how many there were */
+export function clearSessions(services: Services): Promise<number> {
+  return deleteInBatches((limit) => deleteEndedSessions(services.db, lifetime(services), limit));
+}
+
 /** Ends the presented session, where there is one, and expires both cookies in any case. */
 export async function end(context: Context): Promise<void> {
   const { services, current, setCookies } = context;
-  if (current !== null) await deleteSession(services.db, current.session.id);
+  if (current !== null) {
+    await transaction(services.db, async (db) => {
+      const subject = userSubject(current.user);
+      const isEnded = await deleteSession(db, current.session.id);
+      if (isEnded) await recordEvents(db, context, { kind: "logout", subject, actor: subject });
+    });
+  }
   context.isLoggedOut = true;
   setCookies.push(...[CSRF_COOKIE, services.config.sessionCookieName].map((name) => deletion(context, name)));
 }
@@ -131,7 +155,7 @@ function newSession({ services, client, request }: Context, user: User, token: s
     lastSeenAt: createdAt,
     expiresAt: createdAt + services.config.sessionMaxAgeSeconds * 1000,
     ip: client.address,
-    userAgent: (request.headers.get("user-agent") ?? "").slice(0, MAX_USER_AGENT_CHARACTERS),
+    userAgent: userAgentOf(request),
   };
 }
 

@@ -43,3 +43,8 @@ export function parseImageAddress(text: string): string | null {
   if (!/^[!-~]+$/.test(text) || /["'<>;,\\]/.test(text)) return null;
   return /^\/(?!\/)/.test(text) || (text.startsWith("https://") && URL.canParse(text)) ? text : null;
 }
+
+export function parseSwitch(text: string): boolean | null {
+  if (text === "on") return true;
+  return text === "off" ? false : null;
+}

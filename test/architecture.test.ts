@@ -126,7 +126,7 @@ describe("how things look", () => {
 
   test("every row of the route table has a guard with a name", () => {
     const text = SOURCES.find(({ path }) => path === "lib/routes.ts")?.text ?? "";
-    const rows = text.match(/^ {2}(route|page|file)\(.*\),$/gm) ?? [];
+    const rows = text.match(/^ {2}(route|page|file|operations)\(.*\),$/gm) ?? [];
     assert(rows.length > 0);
     for (const row of rows) assert.match(row, /^ {2}\w+\(("[A-Z]+", )?"\/\S*", \w+(\(.*\))?, \w+(, \w+)?\),$/, row);
   });

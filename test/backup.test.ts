@@ -225,7 +225,7 @@ describe("restore", () => {
     await using sandbox = await createSandbox();
     await backUpBeforeBob(sandbox);
     await assertRefuses(sandbox, 2, ["restore", "backup.db"], /^Nobody is there to confirm: add --yes\.\n$/);
-    const question = "backup.db, which has 1 user and 0 sessions? Type yes to go on: ";
+    const question = "backup.db, which has 1 user, 0 sessions and 1 event? Type yes to go on: ";
     const refused = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "y\r"]]);
     assert.equal(refused.code, 1);
     assert(refused.stdout.includes("Not confirmed: nothing was changed."));

@@ -128,6 +128,15 @@ describe("check", () => {
     assert.deepEqual(await check(sandbox), { exit: 1, found: mistakes.slice(0, 1) });
   });
 
+  test("--requirements prints what of the standards is claimed, with the test that shows it", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const { code, stdout } = await sandbox.run(["check", "--requirements"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^ASVS 5\.0 V3:\n/);
+    assert.match(stdout, /^ {2}7\.3\.1 {2}an idle limit \[test\/sessions\.test\.ts: ends after 7 days unused/m);
+    assert.match(stdout, /^ {2}6\.3\.3 {2}a second factor \[not claimed\] There is none\.$/m);
+  });
+
   test("may be asked while a server runs", PROCESSES, async () => {
     await using sandbox = await createSound();
     const server = await sandbox.serve();
@@ -146,6 +155,7 @@ describe("settings that check finds unsafe:", () => {
     ["a cookie without its prefix", { PUBLIC_URL: https, POSTERN_SESSION_COOKIE_NAME: "sid" }, ["cookie_name"]],
     ["not a cookie with it", { PUBLIC_URL: https, POSTERN_SESSION_COOKIE_NAME: "__Host-sid" }, []],
     ["not a sibling's origin", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "https://app.example.com" }, []],
+    ["logins that are not throttled", { PUBLIC_URL: https, POSTERN_THROTTLE: "off" }, ["throttle_off"]],
     ["another site's", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "https://example.org" }, ["foreign_origin"]],
     ["another scheme's", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "http://app.example.com" }, ["foreign_origin"]],
     [

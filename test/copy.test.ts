@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { openDatabase } from "../db/open.ts";
+import { cutEvents } from "../db/events.ts";
+import { openDatabase, transaction } from "../db/open.ts";
 import { fillDatabase, readDatabase } from "./support/content.ts";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
 import { createSandbox, FROM_SOURCE, type Result, type RunOptions, type Sandbox, start } from "./support/process.ts";
@@ -30,7 +31,7 @@ async function createTarget(): Promise<{ url: string; named: string }> {
 }
 
 /** A folder whose `postern.db` has so many users and sessions. */
-async function createSource(sandbox: Sandbox, counts: { users: number; sessions: number }): Promise<string> {
+async function createSource(sandbox: Sandbox, counts: Parameters<typeof fillDatabase>[1]): Promise<string> {
   assert.equal((await sandbox.run(["migrate"])).code, 0);
   const url = `sqlite:${join(sandbox.folder, "postern.db")}`;
   await fillDatabase(url, counts);
@@ -71,13 +72,13 @@ function assertRefused(result: Result, code: number, sentence: RegExp): void {
 describe("copy", () => {
   test("moves every row from SQLite to Postgres and back, ids and all", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    const source = await createSource(sandbox, { users: 1203, sessions: 2345 });
+    const source = await createSource(sandbox, { users: 1203, sessions: 2345, events: 1234 });
     const target = await createTarget();
     const there = await copy(sandbox, SOURCE, target.named);
     assert.equal(there.code, 0, there.stderr);
     assert.match(
       there.stdout,
-      /^Copied 3,548 rows in [\d.]+ s \([\d,]+ rows per second\)\. Both sides have 1,203 users and 2,345 sessions\.\n$/,
+      /^Copied 4,782 rows in [\d.]+ s \([\d,]+ rows per second\)\. Both sides have 1,203 users, 2,345 sessions and 1,234 events\.\n$/,
     );
     assert.deepEqual(await readDatabase(target.url), await readDatabase(source));
     assert.equal((await copy(sandbox, target.named, "sqlite:back.db")).code, 0);
@@ -103,6 +104,25 @@ describe("copy", () => {
       );
       assert.equal(users.find(({ username }) => username === "next")?.id, 8);
     }
+  });
+
+  test("takes the audit trail along unbroken, what was cut of it included, and it goes on", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const source = await createSource(sandbox, { users: 3, sessions: 0, events: 2500 });
+    const db = await openDatabase(source, { mayCreate: false, poolSize: 1 });
+    await transaction(db, (db) => cutEvents(db, { horizon: Date.now() + 1, now: Date.now() }, 100));
+    await db.destroy();
+    const { url, named } = await createTarget();
+    assert.equal((await copy(sandbox, SOURCE, named)).code, 0);
+    const environment = { DATABASE_URL: url };
+    assert.equal((await sandbox.run(["deactivate", "user1"], { environment })).code, 0);
+    assert.deepEqual(await sandbox.run(["audit", "--verify"], { environment }), {
+      code: 0,
+      stdout: "2,401 events about 3 subjects read. 100 older ones had been cut. The trail is whole.\n",
+      stderr: "",
+    });
+    const [last] = (await sandbox.run(["audit", "--json"], { environment })).stdout.trim().split("\n").slice(-1);
+    assert.equal(JSON.parse(last ?? "").id, 2501);
   });
 
   test("copies nothing from an empty source, and the target can be used", PROCESSES, async () => {
@@ -151,7 +171,7 @@ describe("copy", () => {
     assertRefused(
       await copy(sandbox, SOURCE, target.named),
       1,
-      /^The source has 2 users and 0 sessions, the target 2 users and [\d,]+ sessions: something wrote meanwhile\./,
+      /^The source has 2 users, 0 sessions and 0 events, the target 2 users, [\d,]+ sessions and 0 events: something /,
     );
   });
 });

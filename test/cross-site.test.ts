@@ -147,7 +147,9 @@ describe("a trusted origin", () => {
     assert.equal(response.headers.get("access-control-allow-origin"), "https://app.example.com");
     assert.equal(response.headers.get("access-control-allow-credentials"), "true");
     assert.match(response.headers.get("vary") ?? "", /\bOrigin\b/);
-    for (const line of response.headers.getSetCookie()) assert.match(line, /; Domain=example\.com; .*; Secure$/);
+    const [csrf = "", session = "", device = ""] = response.headers.getSetCookie();
+    for (const line of [csrf, session]) assert.match(line, /; Domain=example\.com; .*; Secure$/);
+    assert.match(device, /^__Host-devicecookie=(?!.*Domain).*; Secure$/, "no other host has a use for it");
     assert.equal(sessionName(client), "sessionid");
     const refused = await client.post("/login/", { username: "alice" }, page);
     assert.equal(
@@ -193,7 +195,7 @@ describe("a trusted origin", () => {
 describe("cookies over https (deviation 7)", () => {
   test("are Secure, and the session's is a __Host- one", async () => {
     const { client } = await signedIn({ PUBLIC_URL: "https://postern.test" });
-    assert.deepEqual([...client.cookies.keys()], ["csrftoken", "__Host-sessionid"]);
+    assert.deepEqual([...client.cookies.keys()], ["csrftoken", "__Host-sessionid", "__Host-devicecookie"]);
     assert.equal((await client.get("/profile/")).status, 200);
     const response = await client.post("/logout/", {}, { "Sec-Fetch-Site": "same-origin" });
     for (const line of response.headers.getSetCookie()) assert.match(line, /Max-Age=0; Path=\/; SameSite=Lax; Secure$/);
@@ -202,7 +204,7 @@ describe("cookies over https (deviation 7)", () => {
   test("keep the name that a setting gives", async () => {
     const environment = { PUBLIC_URL: "https://postern.test", POSTERN_SESSION_COOKIE_NAME: "sessionid" };
     const { client } = await signedIn(environment);
-    assert.deepEqual([...client.cookies.keys()], ["csrftoken", "sessionid"]);
+    assert.deepEqual([...client.cookies.keys()], ["csrftoken", "sessionid", "__Host-devicecookie"]);
   });
 
   test("are not fooled by a name that only looks like theirs", async () => {

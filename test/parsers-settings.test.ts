@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { ConfigError, OPTIONS, parseConfig } from "../lib/config.ts";
+import { ConfigError, parseConfig } from "../lib/config.ts";
+import { OPTIONS } from "../lib/options.ts";
 import { KIB_64, soup } from "./support/soup.ts";
 
 const RUNS = { numRuns: 1000 };
@@ -40,6 +41,7 @@ const WRONG: Record<string, string[]> = {
   POSTERN_COOKIE_DOMAIN: ["a b", "a..b", "..a", "a.", "https://a.test", "a\nb", "*.a.test"],
   POSTERN_TRUSTED_ORIGINS: ["a.test", "https://a.test;https://b.test", "https://a.test, b.test", "*", "null"],
   POSTERN_BODY_TIMEOUT_SECONDS: ["0", "121", "Infinity"],
+  POSTERN_IDLE_TIMEOUT_SECONDS: ["0", "256", "1.5"],
   POSTERN_PASSWORD_QUEUE: ["-1", "100001", "many"],
 };
 

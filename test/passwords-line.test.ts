@@ -15,6 +15,8 @@ const isOverloaded = (error: unknown) => {
   return true;
 };
 
+const isAbandoned = (error: unknown) => error instanceof Problem && error.code === "abandoned";
+
 /** A line whose pieces of work each end when they are told to. */
 function createTurnstile(atOnce: number, waiting: number) {
   const enter = createLine(atOnce, waiting);
@@ -104,6 +106,37 @@ describe("the line", () => {
       createLine(0, 0)(async () => 1),
       isOverloaded,
     );
+  });
+
+  test("lets go who is not waited for any more, unless their turn has come, and who stood behind them moves up", async () => {
+    const told: string[] = [];
+    const enter = createLine(1, 2, () => {
+      told.push("comes");
+      return () => told.push("leaves");
+    });
+    const { promise: work, resolve: end } = Promise.withResolvers<string>();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const running = enter(() => work, first.signal);
+    const waiting = enter(async () => assert.fail("nobody waits for it"), second.signal);
+    const behind = enter(async () => "behind");
+    second.abort();
+    await assert.rejects(waiting, isAbandoned);
+    await assert.rejects(
+      enter(async () => "late", AbortSignal.abort()),
+      isAbandoned,
+    );
+    const inItsPlace = enter(async () => "in its place");
+    await assert.rejects(
+      enter(async () => "too many"),
+      isOverloaded,
+    );
+    first.abort();
+    end("done");
+    assert.deepEqual(await Promise.all([running, behind, inItsPlace]), ["done", "behind", "in its place"]);
+    second.abort();
+    assert.equal(told.filter((what) => what === "comes").length, 4);
+    assert.equal(told.filter((what) => what === "leaves").length, 4);
+    assert.equal(await enter(async () => "later"), "later");
   });
 
   test("gives the place of a job that throws before it begins to wait to the next", async () => {

@@ -43,7 +43,7 @@ describe("on Postgres", () => {
     const applied = await Promise.all(databases.map(migrate));
     assert.deepEqual(
       applied.filter((names) => names.length > 0),
-      [["0001_users_and_sessions"]],
+      [["0001_users_and_sessions", "0002_setup_tokens", "0003_throttles", "0004_events"]],
     );
     await Promise.all(databases.map((database) => database.destroy()));
   });

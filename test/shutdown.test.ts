@@ -30,6 +30,7 @@ describe("told to stop", () => {
       PROCESSES,
       async () => {
         await using sandbox = await createSandbox();
+        await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
         const server = await sandbox.serve({ environment: { POSTERN_SHUTDOWN_SECONDS: "1" } });
         const client = await beginLogin(server);
         const closed = once(client, "close");

@@ -150,6 +150,11 @@ describe("settings stop the start:", () => {
       'POSTERN_SESSION_COOKIE_NAME is "__Host-sid": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.',
     ],
     [
+      "a connection that is closed before a slow body is answered",
+      { POSTERN_IDLE_TIMEOUT_SECONDS: "20", POSTERN_BODY_TIMEOUT_SECONDS: "20" },
+      "POSTERN_IDLE_TIMEOUT_SECONDS is 20, and POSTERN_BODY_TIMEOUT_SECONDS is 20: a slow body would be cut off before it is answered.",
+    ],
+    [
       "a cookie domain that the public host is not in",
       { PUBLIC_URL: "https://login.notexample.com", POSTERN_COOKIE_DOMAIN: "example.com" },
       'POSTERN_COOKIE_DOMAIN is "example.com": browsers refuse it from login.notexample.com, which is not in it.',

@@ -135,7 +135,7 @@ describe("X-Forwarded-Proto", () => {
     const cookies = right.headers.getSetCookie();
     assert.deepEqual(
       cookies.map((line) => line.split("=", 1)[0]),
-      ["csrftoken", "sessionid"],
+      ["csrftoken", "sessionid", "devicecookie"],
     );
     for (const line of cookies) assert.match(line, /; Secure(;|$)/);
     const wrong = await send("10.0.0.1", "POST", "/login/", { ...headers, Origin: "http://postern.test" });

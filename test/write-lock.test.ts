@@ -105,7 +105,7 @@ test("statements outside a transaction stay outside the one under way", PROCESSE
   await sandbox.withDatabase(async (db) => {
     const user = await findUser(db, "alice");
     assert(user);
-    let outside: Promise<void> | undefined;
+    let outside: Promise<unknown> | undefined;
     const failing = transaction(db, async (trx) => {
       await setActive(trx, user.id, true);
       outside = setActive(db, user.id, false);

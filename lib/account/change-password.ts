@@ -1,13 +1,14 @@
-import { findCredentials } from "../../db/users.ts";
+import { findCredentials, type User } from "../../db/users.ts";
 import { empty } from "../answer.ts";
 import type { MemberContext } from "../context.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
 import { passwordPage } from "../pages/password.ts";
 import { Problem } from "../problem.ts";
 import { rotate } from "../session.ts";
+import { guardAttempt } from "../throttle.ts";
 import { page, redirectDone, wantsPage } from "../view.ts";
 import { readFields } from "./fields.ts";
-import { judgePassword } from "./password-rules.ts";
+import { type AcceptedPassword, judgePassword } from "./password-rules.ts";
 
 const FORM = { current_password: { trim: false }, new_password: { trim: false } };
 
@@ -15,19 +16,26 @@ const FORM = { current_password: { trim: false }, new_password: { trim: false } 
  * `POST /password/change/` with `current_password` and `new_password`: 204 and two new cookies; every session of the user
  * is ended but for this one, which goes on under a new token (ASVS 5.0 V6.2.3, V7.4.3).
  *
- * @throws Problem invalid
+ * @throws Problem invalid; throttled, as at the login
  */
 export async function changePassword(context: MemberContext): Promise<Response> {
   const { services, current } = context;
   const sent = readFields(await context.data(), FORM);
   const judged = await judgePassword(services, sent.new_password, current.user);
   if (typeof judged !== "string") throw new Problem("invalid", { fields: { new_password: judged } });
-  const credentials = await findCredentials(services.db, current.user.username);
-  const check = await services.passwords.check(sent.current_password, credentials?.password ?? null);
-  if (credentials === null || !check.right) throw wrongPassword();
-  // A password that has been changed since it was checked is not changed again.
-  if (!(await rotate(context, credentials, await services.passwords.hash(judged)))) throw wrongPassword();
+  const { username } = current.user;
+  const user = await guardAttempt(context, username, () => replace(context, sent.current_password, judged));
+  if (user === null) throw wrongPassword();
   return wantsPage(context) ? redirectDone("/profile/", "password") : empty(204);
+}
+
+/** Null where the current password is wrong, or has been changed since it was checked. */
+async function replace(context: MemberContext, password: string, next: AcceptedPassword): Promise<User | null> {
+  const { services, current } = context;
+  const credentials = await findCredentials(services.db, current.user.username);
+  const check = await services.passwords.check(password, credentials?.password ?? null);
+  if (credentials === null || !check.right) return null;
+  return (await rotate(context, credentials, await services.passwords.hash(next))) ? credentials.user : null;
 }
 
 /** `GET /password/change/`: the form. */

@@ -1,4 +1,6 @@
+import { transaction } from "../../db/open.ts";
 import { insertUser, type NewUser, type User } from "../../db/users.ts";
+import { recordCommand, userSubject } from "../audit.ts";
 import type { Services } from "../context.ts";
 import { isEmailAddress } from "./fields.ts";
 import type { AcceptedPassword } from "./password-rules.ts";
@@ -17,7 +19,7 @@ export const MAX_NAME_CHARACTERS = 150;
 export const MAX_EMAIL_CHARACTERS = 254;
 
 /**
- * Makes a user, with the username in NFKC and the e-mail's domain in lower case, as Django's `create_user` does.
+ * Makes a user for the command line, with the username in NFKC and the e-mail's domain in lower case, as Django's `create_user` does.
  *
  * @returns the user, or the sentence that says what is wrong with the input
  * @throws Problem overloaded
@@ -28,7 +30,13 @@ export async function createUser(
 ): Promise<User | string> {
   const mistake = userMistake(input);
   if (mistake !== null) return mistake;
-  return (await insertUser(services.db, await prepareUser(services, input))) ?? NAME_TAKEN;
+  const newUser = await prepareUser(services, input);
+  return transaction(services.db, async (db) => {
+    const user = await insertUser(db, newUser);
+    if (user === null) return NAME_TAKEN;
+    await recordCommand(db, services, { kind: "user_made", subject: userSubject(user) });
+    return user;
+  });
 }
 
 export const NAME_TAKEN = "That username is already taken.";

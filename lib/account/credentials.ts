@@ -1,35 +1,70 @@
 import { transaction } from "../../db/open.ts";
 import { deleteSessionsOfUser } from "../../db/sessions.ts";
-import { setActive, setPassword, type User } from "../../db/users.ts";
+import { deleteUser, setActive, setPassword, type User } from "../../db/users.ts";
+import { recordCommand, userSubject } from "../audit.ts";
 import type { Services } from "../context.ts";
+import { forgetFailures } from "../throttle.ts";
 import type { AcceptedPassword } from "./password-rules.ts";
 
+// What the command line does to a user. The user's row is first in each transaction: a login that is under way waits for
+// it, and then finds its password changed or its user shut out.
+
 /**
- * Gives a user a new password and ends every session of theirs, at their very next request.
+ * Gives a user a new password and ends every session of theirs, at their very next request. Whoever was held off for
+ * failures may try again. The user's devices stay known: they open nothing, and are what lets the owner in while others
+ * guess.
  *
  * @param keepSessionId the session that asked, which stays; null where none did
  * @returns false where the user was deleted meanwhile
  * @throws Problem overloaded
  */
 export async function changePassword(
-  { db, passwords }: Pick<Services, "db" | "passwords">,
+  services: Pick<Services, "db" | "passwords" | "now">,
   user: User,
   password: AcceptedPassword,
   keepSessionId: string | null,
 ): Promise<boolean> {
-  const encoded = await passwords.hash(password);
-  return transaction(db, async (db) => {
-    // The user's row first: a login that is under way waits for it, and then finds its password changed.
-    const isChanged = await setPassword(db, user.id, encoded);
+  const encoded = await services.passwords.hash(password);
+  return transaction(services.db, async (db) => {
+    if (!(await setPassword(db, user.id, encoded))) return false;
     await deleteSessionsOfUser(db, user.id, keepSessionId);
-    return isChanged;
+    await forgetFailures(db, user);
+    await recordCommand(db, services, { kind: "password_changed", subject: userSubject(user) });
+    return true;
+  });
+}
+
+/** Lets a user log in again. */
+export async function activate(services: Pick<Services, "db" | "now">, user: User): Promise<void> {
+  await transaction(services.db, async (db) => {
+    const isThere = await setActive(db, user.id, true);
+    if (isThere) await recordCommand(db, services, { kind: "user_activated", subject: userSubject(user) });
   });
 }
 
 /** Shuts a user out: no login, and every session ended for good (ASVS 5.0 V7.4.2). */
-export async function deactivate({ db }: Pick<Services, "db">, user: User): Promise<void> {
-  await transaction(db, async (db) => {
-    await setActive(db, user.id, false);
+export async function deactivate(services: Pick<Services, "db" | "now">, user: User): Promise<void> {
+  await transaction(services.db, async (db) => {
+    const isThere = await setActive(db, user.id, false);
     await deleteSessionsOfUser(db, user.id, null);
+    if (isThere) await recordCommand(db, services, { kind: "user_deactivated", subject: userSubject(user) });
+  });
+}
+
+/** Deletes a user and every session of theirs. What the audit trail holds of them stays. */
+export async function remove(services: Pick<Services, "db" | "now">, user: User): Promise<void> {
+  await transaction(services.db, async (db) => {
+    const wasThere = await deleteUser(db, user.id);
+    if (wasThere) await recordCommand(db, services, { kind: "user_deleted", subject: userSubject(user) });
+  });
+}
+
+/** Ends every session of a user. @returns how many there were */
+export function endSessions(services: Pick<Services, "db" | "now">, user: User): Promise<number> {
+  return transaction(services.db, async (db) => {
+    const count = await deleteSessionsOfUser(db, user.id, null);
+    const detail = String(count);
+    if (count > 0) await recordCommand(db, services, { kind: "sessions_ended", subject: userSubject(user), detail });
+    return count;
   });
 }

@@ -1,11 +1,13 @@
-import { findCredentials } from "../../db/users.ts";
+import { findCredentials, type User } from "../../db/users.ts";
 import { empty, redirect } from "../answer.ts";
+import { recordFailedLogin } from "../audit.ts";
 import type { Context } from "../context.ts";
 import { ownPath, queryValue } from "../http/address.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
 import { loginPage } from "../pages/login.ts";
 import { Problem } from "../problem.ts";
 import { start } from "../session.ts";
+import { guardAttempt } from "../throttle.ts";
 import { page, sentValues, wantsPage } from "../view.ts";
 import { readFields } from "./fields.ts";
 
@@ -15,19 +17,16 @@ const FORM = { username: { trim: true }, password: { trim: false } };
 const HOME = "/profile/";
 
 /**
- * `POST /login/` with `username` and `password`: 202, and the two cookies; a browser is sent on, to `next` where the
+ * `POST /login/` with `username` and `password`: 202, and the cookies; a browser is sent on, to `next` where the
  * form names a path of ours.
  *
  * @throws Problem wrong_credentials, in the same time and words whatever was wrong: name, password, or a user who may
- *   not log in
+ *   not log in; throttled, whether or not there is such a user
  */
 export async function login(context: Context): Promise<Response> {
-  const { db, passwords } = context.services;
   const { username, password } = readFields(await context.data(), FORM);
-  const credentials = await findCredentials(db, username);
-  const check = await passwords.check(password, credentials?.user.isActive ? credentials.password : null);
-  if (credentials === null || !check.right) throw new Problem("wrong_credentials");
-  if (!(await start(context, credentials, check.replacement))) throw new Problem("wrong_credentials");
+  const user = await guardAttempt(context, username, () => enter(context, username, password));
+  if (user === null) throw new Problem("wrong_credentials");
   if (!wantsPage(context)) return empty(202);
   const { next } = await sentValues(context, "next");
   return redirect(ownPath(next) ?? HOME);
@@ -44,4 +43,15 @@ export function showLogin(context: Context): Response {
 export async function showLoginAgain(context: Context, { mistakes, status }: Problem): Promise<Response> {
   const { username, next } = await sentValues(context, "username", "next");
   return page(context, (frame) => loginPage(frame, { username, next: ownPath(next), mistakes }), status);
+}
+
+async function enter(context: Context, username: string, password: string): Promise<User | null> {
+  const { db, passwords } = context.services;
+  const credentials = await findCredentials(db, username);
+  const check = await passwords.check(password, credentials?.user.isActive ? credentials.password : null);
+  if (credentials !== null && check.right && (await start(context, credentials, check.replacement))) {
+    return credentials.user;
+  }
+  await recordFailedLogin(context, credentials?.user ?? null);
+  return null;
 }

@@ -1,5 +1,7 @@
-import { type User, updateProfile } from "../../db/users.ts";
+import { transaction } from "../../db/open.ts";
+import { type ProfileChanges, type User, updateProfile } from "../../db/users.ts";
 import { json, redirect } from "../answer.ts";
+import { recordEvents, userSubject } from "../audit.ts";
 import type { Context, MemberContext } from "../context.ts";
 import { type Mistakes, NO_MISTAKES } from "../pages/form.ts";
 import { profilePage } from "../pages/profile.ts";
@@ -32,12 +34,31 @@ export function profile(context: MemberContext): Response {
  * stays, as does everything else. A browser's form does the same by POST, and is sent back to the page.
  */
 export async function editProfile(context: MemberContext): Promise<Response> {
-  const { services, current } = context;
   const { first_name: firstName, last_name: lastName, email } = readChanges(await context.data(), FORM);
   const changes = { firstName, lastName, email: email === undefined ? undefined : normalizeEmail(email) };
-  const user = await updateProfile(services.db, current.user.id, changes);
+  const user = await saveChanges(context, changes);
   if (user === null) throw new Problem("not_authenticated"); // Deleted since this request began.
   return wantsPage(context) ? redirectDone("/profile/", "saved") : json(context, toJson(user));
+}
+
+/** The audit trail is told which fields have changed, and not to what. */
+function saveChanges(context: MemberContext, changes: ProfileChanges): Promise<User | null> {
+  const { user } = context.current;
+  const { email = user.email, firstName = user.firstName, lastName = user.lastName } = changes;
+  const differs = {
+    email: email !== user.email,
+    first_name: firstName !== user.firstName,
+    last_name: lastName !== user.lastName,
+  };
+  const detail = FIELDS.filter((name) => differs[name]).join(" ");
+  return transaction(context.services.db, async (db) => {
+    const changed = await updateProfile(db, user.id, changes);
+    const subject = userSubject(user);
+    if (changed !== null && detail !== "") {
+      await recordEvents(db, context, { kind: "user_changed", subject, actor: subject, detail });
+    }
+    return changed;
+  });
 }
 
 /** The form again, as it was sent. */

@@ -1,5 +1,7 @@
+import { type TransactionDb, transaction } from "../../db/open.ts";
 import { deleteSession, deleteSessionsOfUser, listLiveSessions, type Session } from "../../db/sessions.ts";
 import { empty, json } from "../answer.ts";
+import { recordEvents, userSubject } from "../audit.ts";
 import type { MemberContext } from "../context.ts";
 import { type Device, readDevice } from "../device-words.ts";
 import { type SessionProps, sessionsPage } from "../pages/sessions.ts";
@@ -19,7 +21,10 @@ export async function sessions(context: MemberContext): Promise<Response> {
 /** `DELETE /sessions/`: 204, and every other session of the user is ended. */
 export async function endOtherSessions(context: MemberContext): Promise<Response> {
   const { services, current } = context;
-  await deleteSessionsOfUser(services.db, current.user.id, current.session.id);
+  await transaction(services.db, async (db) => {
+    const count = await deleteSessionsOfUser(db, current.user.id, current.session.id);
+    await recordEnded(db, context, count);
+  });
   return wantsPage(context) ? redirectDone("/sessions/", "sessions") : empty(204);
 }
 
@@ -34,9 +39,19 @@ export async function endSession(context: MemberContext): Promise<Response> {
   if (session === undefined) throw new Problem("not_found");
   const isThis = session.id === current.session.id;
   if (isThis) await end(context);
-  else await deleteSession(services.db, session.id);
+  else {
+    await transaction(services.db, async (db) => {
+      await recordEnded(db, context, (await deleteSession(db, session.id)) ? 1 : 0);
+    });
+  }
   if (!wantsPage(context)) return empty(204);
   return isThis ? redirectDone("/login/", "logout") : redirectDone("/sessions/", "session");
+}
+
+async function recordEnded(db: TransactionDb, context: MemberContext, count: number): Promise<void> {
+  const subject = userSubject(context.current.user);
+  if (count === 0) return;
+  await recordEvents(db, context, { kind: "sessions_ended", subject, actor: subject, detail: String(count) });
 }
 
 function listOwn({ services, current }: MemberContext): Promise<Session[]> {

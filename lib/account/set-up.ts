@@ -2,6 +2,7 @@ import { transaction } from "../../db/open.ts";
 import { consumeSetupToken, insertSetupToken } from "../../db/setup-tokens.ts";
 import { hasUsers, insertUser, type NewUser, type User } from "../../db/users.ts";
 import { redirect } from "../answer.ts";
+import { NOBODY, recordEvents, userSubject } from "../audit.ts";
 import type { NewcomerContext, Services } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
@@ -48,7 +49,7 @@ export async function setUp(context: NewcomerContext): Promise<Response> {
   if (typeof judged !== "string" || Object.keys(errors).length > 0) throw new Problem("invalid", { fields: errors });
   const input = { ...names, isStaff: true, isSuperuser: true, password: judged };
   const newUser = await prepareUser(services, input);
-  const user = await insertFirstUser(services, hashToken(setupToken), newUser);
+  const user = await insertFirstUser(context, hashToken(setupToken), newUser);
   await start(context, { user, password: newUser.password }, null);
   return redirect("/profile/");
 }
@@ -61,11 +62,13 @@ export async function showSetUpAgain(context: NewcomerContext, { mistakes, statu
 }
 
 /** @throws Problem not_found where the link was used, or somebody else made a user, since it was looked at */
-function insertFirstUser({ db, now }: Services, tokenId: string, newUser: NewUser): Promise<User> {
+function insertFirstUser(context: NewcomerContext, tokenId: string, newUser: NewUser): Promise<User> {
+  const { db, now } = context.services;
   return transaction(db, async (db) => {
     const isFirst = (await consumeSetupToken(db, tokenId, now())) && !(await hasUsers(db));
     const user = isFirst ? await insertUser(db, newUser) : null;
     if (user === null) throw new Problem("not_found");
+    await recordEvents(db, context, { kind: "set_up", subject: userSubject(user), actor: NOBODY });
     return user;
   });
 }

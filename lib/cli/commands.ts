@@ -1,6 +1,7 @@
 import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
-import { OPTIONS } from "../config.ts";
+import { OPTIONS } from "../options.ts";
+import { AUDIT_COMMAND } from "./audit.ts";
 import { BACKUP_COMMANDS } from "./backup.ts";
 import { CHECK_COMMAND } from "./check.ts";
 import { type Cli, type Command, type Input, UsageError } from "./command.ts";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   },
   ...USER_COMMANDS,
   ...SESSION_COMMANDS,
+  AUDIT_COMMAND,
   COPY_COMMAND,
   ...BACKUP_COMMANDS,
   CHECK_COMMAND,

@@ -1,5 +1,6 @@
 import { copyDatabase, describeDatabase } from "../../db/copy.ts";
-import { OPTIONS } from "../config.ts";
+import { areSame, sumOf } from "../../db/count.ts";
+import { OPTIONS } from "../options.ts";
 import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
 import { createProgress, formatCount, formatCounts } from "./progress.ts";
 
@@ -10,7 +11,7 @@ export const COPY_COMMAND: Command = {
     from: { type: "string", value: "URL", about: "The source: sqlite:PATH or postgres://USER@HOST/NAME." },
     to: { type: "string", value: "URL", about: "The target, empty or an unfinished copy of the same source." },
   },
-  about: "Copy every user and session to another database; stop the servers first.",
+  about: "Copy every user, session and event to another database; stop the servers first.",
   more: [
     "The one of --from and --to that is left out is DATABASE_URL. A password never stands in either, where everybody on",
     "the machine can read it: set PGPASSWORD, or have DATABASE_URL name the database. A copy that is cut off goes on",
@@ -31,14 +32,14 @@ async function copy(cli: Cli, input: Input): Promise<void> {
   const startedAt = cli.now();
   const progress = createProgress(cli, "rows");
   const { before, source, target } = await copyDatabase({ from, to, onProgress: progress.show }).finally(progress.end);
-  if (source.users !== target.users || source.sessions !== target.sessions) {
+  if (!areSame(source, target)) {
     throw new CommandError(
       `The source has ${formatCounts(source)}, the target ${formatCounts(target)}: something wrote meanwhile. ` +
         "Stop the servers, empty the target and copy again.",
     );
   }
   const seconds = Math.max(cli.now() - startedAt, 1) / 1000;
-  const rows = target.users + target.sessions - before;
+  const rows = sumOf(target) - before;
   if (before > 0) cli.terminal.print(`Went on after the ${formatCount(before)} rows that were there already.`);
   cli.terminal.print(
     `Copied ${formatCount(rows)} rows in ${seconds.toFixed(1)} s (${formatCount(Math.round(rows / seconds))} rows per second). ` +

@@ -3,14 +3,10 @@ import type { Services } from "../context.ts";
 import type { Listener } from "../runtime/runtime.ts";
 import type { Cli } from "./command.ts";
 
-/** Longer than a body may take, so that a slow one is answered and not cut off. */
-const IDLE_TIMEOUT_MARGIN_SECONDS = 20;
-
 /** Starts answering, operators by a door of their own where there is one. The first listener is the visitors'. @throws ListenError */
 export async function openDoors({ runtime }: Cli, services: Services): Promise<Listener[]> {
   const { config, log } = services;
-  const { opsAddress } = config;
-  const idleTimeoutSeconds = config.bodyTimeoutSeconds + IDLE_TIMEOUT_MARGIN_SECONDS;
+  const { opsAddress, idleTimeoutSeconds } = config;
   const common = { idleTimeoutSeconds, sharesPort: config.workers > 1 };
   const main = runtime.listen(createApp(services), { ...common, hostname: config.host, port: config.port });
   if (opsAddress === null) {

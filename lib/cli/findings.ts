@@ -27,7 +27,18 @@ export function configMistakes(mistakes: string[]): Finding[] {
 
 /** What the settings allow, and production should not. */
 export function configFindings(config: Config): Finding[] {
-  return [...publicUrlFindings(config), ...cookieFindings(config), ...originFindings(config)];
+  return [
+    ...publicUrlFindings(config),
+    ...cookieFindings(config),
+    ...originFindings(config),
+    ...throttleFindings(config),
+  ];
+}
+
+function throttleFindings({ throttle }: Config): Finding[] {
+  if (throttle) return [];
+  const message = "POSTERN_THROTTLE is off: passwords can be guessed as fast as they can be hashed.";
+  return [{ level: "unsafe", code: "throttle_off", message, mend: "POSTERN_THROTTLE" }];
 }
 
 function publicUrlFindings({ publicUrl, secureCookies }: Config): Finding[] {

@@ -1,3 +1,4 @@
+import type { Counts } from "../../db/count.ts";
 import type { Cli } from "./command.ts";
 
 const BAR_CHARACTERS = 30;
@@ -45,7 +46,7 @@ export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** `1 user and 2 sessions`. */
-export function formatCounts({ users, sessions }: { users: number; sessions: number }): string {
-  return `${plural(users, "user")} and ${plural(sessions, "session")}`;
+/** `1 user, 2 sessions and 3 events`. */
+export function formatCounts({ users, sessions, events }: Counts): string {
+  return `${plural(users, "user")}, ${plural(sessions, "session")} and ${plural(events, "event")}`;
 }

@@ -1,10 +1,11 @@
 import { isOutage } from "../../db/outage.ts";
-import { deleteEndedSessions } from "../../db/sessions.ts";
 import { inviteFirstUser } from "../account/set-up.ts";
+import { cutTrail } from "../audit.ts";
 import type { Config } from "../config.ts";
 import type { Services } from "../context.ts";
 import { describeError } from "../log.ts";
-import { lifetime } from "../session.ts";
+import { clearSessions } from "../session.ts";
+import { clearThrottles } from "../throttle.ts";
 import type { Cli, Command } from "./command.ts";
 import { openDoors, urlOf } from "./door.ts";
 import { shutDown, stopSignal } from "./shutdown.ts";
@@ -69,8 +70,11 @@ function remarks({ cookieDomain, secureCookies, sessionCookieName, host, publicU
 
 async function clear(services: Services): Promise<void> {
   try {
-    const count = await deleteEndedSessions(services.db, lifetime(services));
+    const count = await clearSessions(services);
     if (count > 0) services.log("info", "sessions_cleared", { count });
+    await clearThrottles(services);
+    const cut = await cutTrail(services);
+    if (cut > 0) services.log("info", "events_cut", { count: cut });
   } catch (error) {
     if (isOutage(error)) services.metrics.databaseFailed();
     services.log("error", "unexpected_error", describeError(error));

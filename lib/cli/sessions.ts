@@ -1,5 +1,7 @@
-import { deleteEndedSessions, deleteSessionsOfUser, listLiveSessions } from "../../db/sessions.ts";
-import { lifetime } from "../session.ts";
+import { listLiveSessions } from "../../db/sessions.ts";
+import { endSessions } from "../account/credentials.ts";
+import { clearSessions, lifetime } from "../session.ts";
+import { clearThrottles } from "../throttle.ts";
 import type { Command } from "./command.ts";
 import { formatJson, formatTable } from "./terminal.ts";
 import { formatInstant, requireUser } from "./users.ts";
@@ -39,7 +41,7 @@ export const SESSION_COMMANDS: Command[] = [
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
-      const count = await deleteSessionsOfUser(services.db, user.id, null);
+      const count = await endSessions(services, user);
       cli.terminal.print(`${count} ${count === 1 ? "session" : "sessions"} of ${user.username} ended.`);
     },
   },
@@ -47,10 +49,11 @@ export const SESSION_COMMANDS: Command[] = [
     name: "clearsessions",
     operand: "",
     options: {},
-    about: "Delete what is left of sessions that are over. A running server does so every hour.",
+    about: "Delete what is left of sessions, devices and throttles that are over. A running server does so every hour.",
     run: async (cli) => {
       const services = await cli.open();
-      const count = await deleteEndedSessions(services.db, lifetime(services));
+      const count = await clearSessions(services);
+      await clearThrottles(services);
       cli.terminal.print(`${count} ${count === 1 ? "session" : "sessions"} cleared.`);
     },
   },

@@ -8,6 +8,8 @@ export interface Terminal {
   isInteractive: boolean;
   /** Results: standard output. */
   print: (text: string) => void;
+  /** Waits until what was printed has been taken, and held in memory no more. @throws Error where nobody reads on */
+  flush: () => Promise<void>;
   /** Questions and remarks: standard error. */
   remark: (text: string) => void;
   /** Writes one line of standard error over the one before; null where that is no terminal. */
@@ -26,6 +28,8 @@ export function createTerminal(): Terminal {
   return {
     isInteractive: process.stdin.isTTY === true,
     print: (text) => process.stdout.write(`${text}\n`),
+    flush: () =>
+      new Promise((resolve, reject) => process.stdout.write("", (error) => (error ? reject(error) : resolve()))),
     remark: (text) => process.stderr.write(`${text}\n`),
     redraw: process.stderr.isTTY ? (line) => process.stderr.write(`\r\x1b[K${line}`) : null,
     ask: (question) => prompt.ask(question, { isHidden: false }),
@@ -92,15 +96,20 @@ function createPrompt() {
 export function formatTable(headings: string[], rows: string[][]): string {
   const table = [headings, ...rows].map((row) => row.map(printable));
   const widths = headings.map((_, column) => Math.max(...table.map((row) => (row[column] ?? "").length)));
-  const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
-  return lines.map((line) => line.trimEnd()).join("\n");
+  return table.map((row) => formatRow(row, widths)).join("\n");
 }
 
-/** Indented JSON that is safe to look at: control and format characters are escaped. */
-export function formatJson(value: unknown): string {
+/** A row of a table whose other rows are not known yet: what is too wide for its column moves the others. */
+export function formatRow(row: string[], widths: number[]): string {
+  const cells = row.map((cell, column) => printable(cell).padEnd(widths[column] ?? 0));
+  return cells.join("  ").trimEnd();
+}
+
+/** JSON that is safe to look at: control and format characters are escaped. Indented, or on one line. */
+export function formatJson(value: unknown, indent = 2): string {
   const escaped = (character: string) =>
     Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`);
-  return JSON.stringify(value, null, 2).replace(/[^\P{C}\n]/gu, (character) => escaped(character).join(""));
+  return JSON.stringify(value, null, indent).replace(/[^\P{C}\n]/gu, (character) => escaped(character).join(""));
 }
 
 /** Text from outside, such as a User-Agent, must not steer the operator's terminal. */

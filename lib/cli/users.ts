@@ -1,6 +1,6 @@
-import { deleteUser, findUser, listUsers, setActive, type User } from "../../db/users.ts";
+import { findUser, listUsers, type User } from "../../db/users.ts";
 import { createUser, type UserInput, userMistake } from "../account/create-user.ts";
-import { changePassword, deactivate } from "../account/credentials.ts";
+import { activate, changePassword, deactivate, remove } from "../account/credentials.ts";
 import { type Cli, type Command, CommandError, type CommandOption, type Input, UsageError } from "./command.ts";
 import { PASSWORD_OPTIONS, requirePassword } from "./password.ts";
 import { formatJson, formatTable } from "./terminal.ts";
@@ -53,7 +53,7 @@ export const USER_COMMANDS: Command[] = [
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
-      await setActive(services.db, user.id, true);
+      await activate(services, user);
       cli.terminal.print(`${user.username} may log in.`);
     },
   },
@@ -74,7 +74,7 @@ export const USER_COMMANDS: Command[] = [
     operand: "USER",
     options: { yes: { type: "boolean", about: "Do not ask for confirmation." } },
     about: "Delete a user and every session of theirs.",
-    run: remove,
+    run: deleteNamed,
   },
   {
     name: "users",
@@ -109,7 +109,7 @@ async function create(cli: Cli, input: Input, role: { isStaff: boolean; isSuperu
   cli.terminal.print(`${role.isSuperuser ? "Superuser" : "User"} ${result.username} created.`);
 }
 
-async function remove(cli: Cli, input: Input): Promise<void> {
+async function deleteNamed(cli: Cli, input: Input): Promise<void> {
   const services = await cli.open();
   const user = await requireUser(services, input);
   if (!input.flags.has("yes")) {
@@ -117,7 +117,7 @@ async function remove(cli: Cli, input: Input): Promise<void> {
     const typed = await cli.terminal.ask(`This cannot be undone. Type the username (${user.username}) to go on: `);
     if (typed !== user.username) throw new CommandError("Not confirmed: nothing was changed.");
   }
-  await deleteUser(services.db, user.id);
+  await remove(services, user);
   cli.terminal.print(`${user.username} deleted, every session ended.`);
 }
 

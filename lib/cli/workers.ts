@@ -46,7 +46,7 @@ async function work(cli: Cli, { values }: Input): Promise<void> {
  */
 export async function startWorkers(cli: Cli, services: Services): Promise<() => Promise<void>> {
   const { command } = cli.runtime;
-  if (command === null) throw new CommandError("POSTERN_WORKERS is more than 1: only Bun on Linux can do that.");
+  if (command === null) throw new CommandError("POSTERN_WORKERS is more than 1: that takes Linux, and on Deno -A.");
   await requireFreePort(cli, services);
   const stopping = new AbortController();
   const numbers = Array.from({ length: services.config.workers }, (_, index) => index + 1);

@@ -1,20 +1,26 @@
 import { hash as hashArgon2 } from "@node-rs/argon2";
 import { readHash } from "./foreign-hash.ts";
+import { kindOf, withRounds } from "./kind.ts";
 import { createLine, type WaitWatch } from "./line.ts";
 
 /** `replacement`, where there is one, is the same password hashed as we hash today, to be stored in place of the old. */
 export type PasswordCheck = { right: false } | { right: true; replacement: string | null };
 
 export interface Passwords {
-  /** @throws Problem overloaded */
-  hash(password: string): Promise<string>;
   /**
-   * Costs one hash whatever the answer, and one more only for a right password whose hash is replaced.
-   *
-   * @param encoded what is stored; null, for a user who cannot log in, costs a decoy and is never right
-   * @throws Problem overloaded
+   * @param gone aborted when nobody waits for the answer any more: who has not had their turn by then leaves the line
+   * @throws Problem overloaded, abandoned
    */
-  check(password: string, encoded: string | null): Promise<PasswordCheck>;
+  hash(password: string, gone?: AbortSignal): Promise<string>;
+  /**
+   * Where the password is wrong, it costs one hash of ours and one of every other kind that is stored, whichever this one
+   * is of: the time tells nothing. Where it is right, it costs one hash, or three where its own is replaced.
+   *
+   * @param encoded what is stored; null, for a user who cannot log in, costs the same and is never right
+   * @param gone as of `hash`
+   * @throws Problem overloaded, abandoned
+   */
+  check(password: string, encoded: string | null, gone?: AbortSignal): Promise<PasswordCheck>;
 }
 
 export interface PasswordOptions {
@@ -23,6 +29,8 @@ export interface PasswordOptions {
   /** How many may wait their turn before the next is refused. */
   waiting: number;
   watch?: WaitWatch;
+  /** Gives stored passwords, one of every cost but our own, which is told as a pattern. Asked at every check. */
+  samples?: (own: string) => Promise<readonly string[]>;
   argon2?: Argon2Parameters;
 }
 
@@ -42,23 +50,45 @@ export const MAX_PASSWORD_BYTES = 4096;
  * Stores passwords as Django would with argon2 (`argon2$argon2id$v=19$m=…`), so that a database can go back; reads
  * whatever Django wrote. Text is hashed as it came: no normalisation, or imported hashes would not verify.
  */
-export function createPasswords({ atOnce, waiting, watch, argon2 = ARGON2 }: PasswordOptions): Passwords {
+export function createPasswords(options: PasswordOptions): Passwords {
+  const { atOnce, waiting, watch, samples = async () => [], argon2 = ARGON2 } = options;
   const enter = createLine(atOnce, waiting, watch);
   const { memoryCost, timeCost, parallelism } = argon2;
   const current = `argon2$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`;
   // Argon2id is the library's default algorithm; its own enum cannot be imported by a bundler.
   const hash = async (password: string) => `argon2${await hashArgon2(password, argon2)}`;
   return {
-    hash: (password) => enter(() => hash(password)),
-    check: (password, encoded) =>
+    hash: (password, gone) => enter(() => hash(password), gone),
+    check: (password, encoded, gone) =>
       enter(async () => {
-        const verify = encoded === null ? null : readHash(encoded);
-        if (encoded === null || verify === null) {
-          await hash(password);
-          return { right: false };
+        const others = await samples(`${current}*`);
+        const checked = encoded !== null && readHash(encoded) !== null ? encoded : null;
+        const isOurs = checked?.startsWith(current) ?? false;
+        if (!isOurs) await hash(password);
+        for (const step of stepsOf(checked, others)) {
+          const isRight = await readHash(step)?.(password);
+          if (step === checked && isRight) return { right: true, replacement: isOurs ? null : await hash(password) };
         }
-        if (!(await verify(password))) return { right: false };
-        return { right: true, replacement: encoded.startsWith(current) ? null : await hash(password) };
-      }),
+        return { right: false };
+      }, gone),
   };
+}
+
+/**
+ * What is checked, beside a hash of ours: one of every kind that is stored, the checked one in the place of its kind. The
+ * order is the same whatever is checked, or it would be measurably another time: memory that was just used is faster.
+ */
+function stepsOf(checked: string | null, samples: readonly string[]): string[] {
+  const costliest = new Map<string, { sample: string; rounds: number }>();
+  for (const sample of samples) {
+    const kind = kindOf(sample);
+    if (kind === null || kind.rounds <= (costliest.get(kind.name)?.rounds ?? 0)) continue;
+    costliest.set(kind.name, { sample, rounds: kind.rounds });
+  }
+  const own = checked === null ? null : kindOf(checked);
+  const steps = [...costliest].flatMap(([name, { sample, rounds }]) => {
+    if (checked === null || name !== own?.name) return [sample];
+    return rounds > own.rounds ? [checked, withRounds(sample, rounds - own.rounds)] : [checked];
+  });
+  return checked === null || steps.includes(checked) ? steps : [checked, ...steps];
 }

@@ -30,6 +30,7 @@ export function queryValue({ query }: Target, name: string): string | null {
 
 /** The path with its percent escapes decoded, null where they are no escapes or no UTF-8. */
 export function decodePath(path: string): string | null {
+  if (!path.includes("%")) return path;
   try {
     return decodeURIComponent(path);
   } catch {

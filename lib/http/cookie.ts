@@ -10,11 +10,21 @@ export function parseCookies(header: string | null): Map<string, string> {
   if (header === null) return cookies;
   for (const part of header.split(";")) {
     const equals = part.indexOf("=");
-    const name = part.slice(0, Math.max(equals, 0)).replace(OUTER_SPACE, "");
-    const value = part.slice(equals + 1).replace(OUTER_SPACE, "");
+    const name = strip(part.slice(0, Math.max(equals, 0)));
+    const value = strip(part.slice(equals + 1));
     if (name !== "" || value !== "") cookies.set(name, unquote(value));
   }
   return cookies;
+}
+
+/** Most names have one space before them, and most values none: the expression is for the rest. */
+function strip(text: string): string {
+  const bare = text.startsWith(" ") ? text.slice(1) : text;
+  return isSpace(bare[0]) || isSpace(bare.at(-1)) ? bare.replace(OUTER_SPACE, "") : bare;
+}
+
+function isSpace(character: string | undefined): boolean {
+  return character === " " || character === "\t";
 }
 
 /** A value in double quotes, with its backslash escapes and octal `\nnn` undone (RFC 2109, Python's http.cookies). */

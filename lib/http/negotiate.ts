@@ -20,13 +20,28 @@ const RENDERERS = [
  * @param accept the Accept header, null where there is none (then anything will do)
  * @param format the last `format` of the query; null or empty where there is none
  */
-export function negotiate(
-  accept: string | null,
-  format: string | null,
-): Representation | "not_found" | "not_acceptable" {
+export function negotiate(accept: string | null, format: string | null): Negotiated {
+  const ranges = accept ?? "*/*";
+  if (format || ranges.length > MAX_KEPT_CHARACTERS) return work(ranges, format);
+  const kept = KEPT.get(ranges);
+  if (kept !== undefined) return kept;
+  const negotiated = work(ranges, null);
+  if (KEPT.size >= MAX_KEPT) KEPT.clear();
+  KEPT.set(ranges, negotiated);
+  return negotiated;
+}
+
+export type Negotiated = Representation | "not_found" | "not_acceptable";
+
+/** Clients send few different Accept headers, each of them over and over. */
+const KEPT = new Map<string, Negotiated>();
+const MAX_KEPT = 256;
+const MAX_KEPT_CHARACTERS = 256;
+
+function work(accept: string, format: string | null): Negotiated {
   const renderers = format ? RENDERERS.filter(({ name }) => name === format) : RENDERERS;
   if (renderers.length === 0) return "not_found";
-  const ranges = (accept ?? "*/*").split(",").map((entry) => parseMediaType(entry.trim()));
+  const ranges = accept.split(",").map((entry) => parseMediaType(entry.trim()));
   for (const precedence of [3, 2, 1, 0]) {
     const candidates = ranges.filter((range) => precedenceOf(range) === precedence);
     for (const { format, type, subtype } of renderers) {

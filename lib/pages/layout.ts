@@ -58,6 +58,7 @@ function navigation({ words, path }: Frame, member: NonNullable<Frame["member"]>
   return html`<nav>
 ${link("/profile/", words.profile)}
 ${link("/sessions/", words.sessions)}
+${link("/activity/", words.activity)}
 <form method="post" action="/logout/">${csrfField(member)}<button class="link">${words.logOut}</button></form>
 </nav>`;
 }

@@ -1,13 +1,11 @@
 import { type Html, html } from "../http/html.ts";
+import { type DeviceProps, deviceWords } from "./device.ts";
 import { csrfField, type Frame, layout } from "./layout.ts";
 import { moment } from "./moment.ts";
 
-export interface SessionProps {
+export interface SessionProps extends DeviceProps {
   /** The session's name as it is shown: no secret. */
   name: string;
-  /** Each null where the User-Agent does not tell. */
-  browser: string | null;
-  system: string | null;
   userAgent: string;
   address: string;
   /** Epoch milliseconds. */
@@ -40,9 +38,4 @@ function item(frame: Frame, session: SessionProps): Html {
 <span>${words.lastSeenAt}: ${moment(frame, lastSeenAt)}</span></div>
 <form method="post" action="/sessions/${name}/">${csrfField(member)}<button class="quiet" aria-label="${words.endSessionOf(device)}">${words.endSession}</button></form>
 </li>`;
-}
-
-function deviceWords({ words }: Frame, { browser, system }: SessionProps): string {
-  if (browser !== null && system !== null) return words.deviceOn(browser, system);
-  return browser ?? system ?? words.unknownDevice;
 }

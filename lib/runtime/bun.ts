@@ -10,6 +10,7 @@ const isCompiled = !basename(process.execPath).startsWith("bun");
 export const bun: Runtime = {
   // Elsewhere than on Linux, SO_REUSEPORT is either unknown or deals nothing out.
   command: process.platform !== "linux" ? null : isCompiled ? [process.execPath] : [process.execPath, Bun.main],
+  standardOutput: process.stdout,
   listen(app, { hostname, port, idleTimeoutSeconds, sharesPort = false }) {
     try {
       const server = Bun.serve({
@@ -21,7 +22,8 @@ export const bun: Runtime = {
         development: false,
         // The application answers its own errors; were one to escape, Bun would show it to the client.
         error: () => new Response(null, { status: 500 }),
-        fetch: (request, server) => app(request, { address: server.requestIP(request)?.address ?? "" }),
+        fetch: (request, server) =>
+          app(request, { address: server.requestIP(request)?.address ?? "", gone: request.signal }),
       });
       return { port: server.port ?? port, stop: () => server.stop(), cut: () => void server.stop(true) };
     } catch (error) {

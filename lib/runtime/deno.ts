@@ -1,17 +1,54 @@
+import type { OutputStream } from "../output.ts";
 import { ListenError, type Runtime } from "./runtime.ts";
 
 /** What is used of Deno. */
 declare const Deno: {
   serve(
-    options: { hostname: string; port: number; signal: AbortSignal; onListen: () => void; onError: () => Response },
+    options: {
+      hostname: string;
+      port: number;
+      reusePort: boolean;
+      signal: AbortSignal;
+      onListen: () => void;
+      onError: () => Response;
+    },
     handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Promise<Response>,
   ): { addr: { port: number }; shutdown: () => Promise<void> };
+  permissions: { querySync: (permission: { name: "run" }) => { state: "granted" | "prompt" | "denied" } };
+  /** `write` resolves with how many of the bytes it took. */
+  stdout: { write: (bytes: Uint8Array) => Promise<number>; isTerminal: () => boolean };
 };
 
-/** Deno closes no idle connection: what an unfinished request may hold is bounded by the body's time limit alone. */
+/** Of `process.stdout`, Deno stops the whole process until the reader of a full pipe has taken what is written. */
+const standardOutput: OutputStream = {
+  write: (text, done) => {
+    writeAll(new TextEncoder().encode(text)).then(
+      () => done(),
+      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+    );
+  },
+  isTTY: Deno.stdout.isTerminal(),
+  on: () => {}, // Whoever writes is told of the error.
+};
+
+async function writeAll(bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length; ) written += await Deno.stdout.write(bytes.subarray(written));
+}
+
+/**
+ * Deno closes no idle connection: what an unfinished request may hold is bounded by the body's time limit alone. Its
+ * `request.signal` is no telling whether the client has gone: it is aborted by every answer, and who reads it has a
+ * warning printed (https://github.com/denoland/deno/pull/34397).
+ */
 export const deno: Runtime = {
-  command: null,
-  listen(app, { hostname, port }) {
+  get command() {
+    // Workers are started with every permission: only by a program that may start whatever it likes, which has them all.
+    const mayStart = Deno.permissions.querySync({ name: "run" }).state === "granted";
+    if (process.platform !== "linux" || !mayStart) return null;
+    return [process.execPath, "run", "-A", "--unstable-net", process.argv[1] ?? ""];
+  },
+  standardOutput,
+  listen(app, { hostname, port, sharesPort = false }) {
     const underWay = new Set<Promise<Response>>();
     const handle = (request: Request, address: string) => {
       const answer = app(request, { address });
@@ -23,6 +60,7 @@ export const deno: Runtime = {
     const options = {
       hostname,
       port,
+      reusePort: sharesPort,
       signal: cutter.signal,
       onListen: () => {},
       onError: () => new Response(null, { status: 500 }),

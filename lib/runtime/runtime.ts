@@ -1,4 +1,5 @@
 import type { App } from "../app.ts";
+import type { OutputStream } from "../output.ts";
 
 /** What Postern needs of a JavaScript runtime beyond the Web APIs and `node:` modules. */
 export interface Runtime {
@@ -6,6 +7,8 @@ export interface Runtime {
   listen(app: App, options: ListenOptions): Listener;
   /** What starts this very program once more, arguments to follow; null where processes cannot share a port. */
   command: readonly string[] | null;
+  /** Where log lines go. A reader that stalls holds up no answer. */
+  standardOutput: OutputStream;
 }
 
 export interface ListenOptions {

@@ -41,6 +41,30 @@ export const en = {
   sessionEnded: "The session is ended.",
   othersEnded: "Every other session is ended.",
 
+  activity: "Activity",
+  activityAbout: "What has happened to your account. Change your password where it was not you.",
+  older: "Older",
+  events: {
+    login: "Logged in",
+    login_failed: "Login refused",
+    login_throttled: "Logins refused for a while",
+    logout: "Logged out",
+    sessions_ended: "Sessions ended",
+    password_changed: "Password changed",
+    set_up: "Set up",
+    user_made: "Account made",
+    user_changed: "Details changed",
+    user_activated: "Account activated",
+    user_deactivated: "Account deactivated",
+    user_deleted: "Account deleted",
+  },
+  by: {
+    you: "by you",
+    operator: "by an operator",
+    nobody: "by nobody known",
+    other: "by somebody else",
+  },
+
   setUp: "Set up",
   setUpAbout: "Make the first user, who may do everything.",
   createUser: "Create user",
@@ -60,8 +84,11 @@ export const en = {
     503: ["Busy", "The server cannot answer right now. Try again in a moment."],
   } as Record<number, readonly [title: string, text: string]>,
 
-  /** What the wire says in English, where it is shown beside a field: itself. */
-  messages: {} as Record<string, string>,
+  /** What the wire says, where a page says it otherwise. Everything else it says as the wire does. */
+  messages: {
+    "Request was throttled. Expected available in {0} seconds.": "Too many attempts. Try again in {0} seconds.",
+    "The server is busy. Expected available in {0} seconds.": "The server is busy. Try again in {0} seconds.",
+  } as Record<string, string>,
 };
 
 export type Words = typeof en;

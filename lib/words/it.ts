@@ -43,6 +43,30 @@ export const it: Words = {
   sessionEnded: "La sessione è chiusa.",
   othersEnded: "Tutte le altre sessioni sono chiuse.",
 
+  activity: "Attività",
+  activityAbout: "Che cosa è successo al tuo account. Se non sei stato tu, cambia la password.",
+  older: "Meno recenti",
+  events: {
+    login: "Accesso effettuato",
+    login_failed: "Accesso rifiutato",
+    login_throttled: "Accessi rifiutati per un po’",
+    logout: "Uscita",
+    sessions_ended: "Sessioni chiuse",
+    password_changed: "Password cambiata",
+    set_up: "Configurazione",
+    user_made: "Account creato",
+    user_changed: "Dati cambiati",
+    user_activated: "Account attivato",
+    user_deactivated: "Account disattivato",
+    user_deleted: "Account eliminato",
+  },
+  by: {
+    you: "da te",
+    operator: "da un amministratore",
+    nobody: "da uno sconosciuto",
+    other: "da qualcun altro",
+  },
+
   setUp: "Configurazione",
   setUpAbout: "Crea il primo utente. Potrà fare tutto.",
   createUser: "Crea utente",
@@ -92,6 +116,7 @@ export const it: Words = {
     "Your old password was entered incorrectly. Please enter it again.":
       "La password attuale non è corretta. Inseriscila di nuovo.",
     "Access denied: wrong username or password.": "Accesso negato: nome utente o password errati.",
+    "Request was throttled. Expected available in {0} seconds.": "Troppi tentativi. Riprova tra {0} secondi.",
     "The server is busy. Expected available in {0} seconds.": "Il server è occupato. Riprova tra {0} secondi.",
   },
 };

@@ -152,7 +152,7 @@ async function shutOut(world: World): Promise<void> {
   const person = pick(world, world.people) ?? fail();
   if (person.isActive) {
     const tokens = [...world.sessions].filter(([, session]) => session.person === person).map(([token]) => token);
-    await deactivate({ db: world.db }, { ...EMPTY, id: person.id, username: person.name });
+    await deactivate({ db: world.db, now: Date.now }, { ...EMPTY, id: person.id, username: person.name });
     await ended(world, tokens);
   } else await setActive(world.db, person.id, true);
   person.isActive = !person.isActive;

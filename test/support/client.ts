@@ -19,8 +19,11 @@ export interface Client {
   login: (username: string, password: string) => Promise<Response>;
 }
 
-/** @param host what the client believes to be talking to */
-export function createClient(app: App, host = "postern.test"): Client {
+/**
+ * @param host what the client believes to be talking to
+ * @param address the other end of its connection
+ */
+export function createClient(app: App, host = "postern.test", address = "192.0.2.1"): Client {
   const cookies = new Map<string, string>();
   const send: Client["send"] = async (method, target, { headers = {}, json, body } = {}) => {
     const jar = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
@@ -34,7 +37,7 @@ export function createClient(app: App, host = "postern.test"): Client {
       },
       body: json === undefined ? (body ?? null) : JSON.stringify(json),
     });
-    const response = await app(request, { address: "192.0.2.1" });
+    const response = await app(request, { address });
     for (const line of response.headers.getSetCookie()) keep(cookies, line);
     return response;
   };

@@ -1,4 +1,5 @@
-import { openDatabase } from "../../db/open.ts";
+import { appendEvents } from "../../db/events.ts";
+import { openDatabase, transaction } from "../../db/open.ts";
 
 /** Any moment will do; sessions from it are alive for a while. */
 const NOW = Date.now();
@@ -6,7 +7,7 @@ const NOW = Date.now();
 /** Fills a migrated database as logins would. */
 export async function fillDatabase(
   url: string,
-  { users, sessions }: { users: number; sessions: number },
+  { users, sessions, events = 0 }: { users: number; sessions: number; events?: number },
 ): Promise<void> {
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
   const user = (number: number) => ({
@@ -30,7 +31,21 @@ export async function fillDatabase(
     ip: "2001:db8::1",
     user_agent: `Firefox/${number}`,
   });
+  const event = (number: number) => ({
+    at: NOW,
+    kind: "login" as const,
+    subject: `user:${1 + (number % users)}`,
+    actor: "nobody",
+    address: "2001:db8::1",
+    browser: "馬 🐴",
+    system: "Linux",
+    requestId: `${number}`,
+    detail: "",
+  });
   const BATCH = 1000;
+  await transaction(db, async (db) => {
+    for (let number = 1; number <= events; number++) await appendEvents(db, [event(number)]);
+  });
   await db.transaction().execute(async (db) => {
     for (let first = 1; first <= users; first += BATCH) {
       const rows = Array.from({ length: Math.min(BATCH, users - first + 1) }, (_, index) => user(first + index));
@@ -44,12 +59,16 @@ export async function fillDatabase(
   await db.destroy();
 }
 
-/** Every row of both tables, in one order. */
+/** Every row, in one order. */
 export async function readDatabase(url: string) {
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
-  const users = await db.selectFrom("users").selectAll().orderBy("id").execute();
-  const sessions = await db.selectFrom("sessions").selectAll().orderBy("id").execute();
+  // The rows of node:sqlite have no prototype, those of other drivers have: a strict comparison would tell them apart.
+  const plain = <T extends object>(rows: T[]) => rows.map((row) => ({ ...row }));
+  const users = plain(await db.selectFrom("users").selectAll().orderBy("id").execute());
+  const sessions = plain(await db.selectFrom("sessions").selectAll().orderBy("id").execute());
+  const events = plain(await db.selectFrom("events").selectAll().orderBy("id").execute());
+  const chains = plain(await db.selectFrom("event_chains").selectAll().orderBy("subject").execute());
   const tables = (await db.introspection.getTables()).map(({ name }) => name).sort();
   await db.destroy();
-  return { users, sessions, tables };
+  return { users, sessions, events, chains, tables };
 }

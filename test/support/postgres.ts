@@ -16,9 +16,13 @@ export interface TestPostgres {
   stop: () => Promise<void>;
 }
 
-/** A Postgres of its own, from the binaries in the npm package, on a free port. Works as root too. */
-export async function startPostgres(): Promise<TestPostgres> {
-  const folder = await mkdtemp(join(tmpdir(), "postern-postgres-"));
+/**
+ * A Postgres of its own, from the binaries in the npm package, on a free port. Works as root too.
+ *
+ * @param parent the folder that its own is made in, which other users may look into
+ */
+export async function startPostgres(parent: string = tmpdir()): Promise<TestPostgres> {
+  const folder = await mkdtemp(join(parent, "postern-postgres-"));
   await chmod(folder, 0o755); // As root, the server runs as another user.
   const port = await freePort();
   const create = () =>

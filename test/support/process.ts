@@ -135,6 +135,11 @@ export function start(
   return { child, output, ended };
 }
 
+/** As `child.kill` does; where that is called, Deno says that the signal ended the program, however it ended. */
+export function sendSignal({ pid, exitCode }: ChildProcessWithoutNullStreams, signal: NodeJS.Signals): void {
+  if (pid !== undefined && exitCode === null) process.kill(pid, signal);
+}
+
 async function listening(running: Running): Promise<Server> {
   const events = () => running.output.stdout.split("\n").slice(0, -1).map(parseEvent);
   const event = async (name: string) => {
@@ -154,9 +159,7 @@ async function listening(running: Running): Promise<Server> {
     events,
     event,
     stop: (signal = "SIGTERM") => {
-      const { pid, exitCode } = running.child;
-      // Where `child.kill` is called, Deno has it ended by that signal, however it ends.
-      if (pid !== undefined && exitCode === null) process.kill(pid, signal);
+      sendSignal(running.child, signal);
       return running.ended;
     },
   };

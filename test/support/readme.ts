@@ -1,9 +1,10 @@
 import { COMMANDS } from "../../lib/cli/commands.ts";
-import { OPTIONS } from "../../lib/config.ts";
+import { OPTIONS } from "../../lib/options.ts";
 import { REFUSALS } from "../../lib/problem.ts";
+import { STANDARDS } from "../../lib/requirements/standards.ts";
 import { ROUTES } from "../../lib/routes.ts";
 
-const FOR_WHOM = { route: "everybody", page: "browsers", file: "everybody" };
+const FOR_WHOM = { route: "everybody", page: "browsers", file: "everybody", operations: "operators" };
 
 /** The README's tables, made from the code that they tell of. */
 export const TABLES: Record<string, () => string> = {
@@ -28,6 +29,15 @@ export const TABLES: Record<string, () => string> = {
         option.default ? code(option.default) : "",
         option.about,
       ]),
+    ),
+  requirements: () =>
+    table(
+      ["Standard", "Requirements", "Shown by a test", "Not claimed"],
+      STANDARDS.map(({ name, requirements }) => {
+        const unclaimed = requirements.filter(({ test }) => test === null).map(({ id }) => id);
+        const shown = requirements.length - unclaimed.length;
+        return [name, String(requirements.length), String(shown), unclaimed.join(", ")];
+      }),
     ),
   refusals: () =>
     table(

@@ -97,6 +97,7 @@ async function playRequest(play: Play, request: RecordedRequest, expected: Recor
   const allow = expected?.headers["Allow"];
   if (withProfileEditing(allow) !== allow) play.verdict.deviations.add(19);
   learnNames(play, expected, actual);
+  if (rawSetCookies(actual).some(isDeviceCookie)) play.verdict.deviations.add(15);
   const { idleSeconds, userGone } = play;
   play.idleSeconds = 0;
   judge(play, { request: filled, expected, actual, hadSession, idleSeconds, userGone }, differences);
@@ -157,7 +158,14 @@ function headerOf(response: RawResponse, wanted: string): string | undefined {
   return response.headers.find(([name]) => name.toLowerCase() === wanted.toLowerCase())?.[1];
 }
 
+/** Without the device cookie, which Django does not have (deviation 15). */
 function setCookies(response: RawResponse | null): string[] {
+  return rawSetCookies(response).filter((line) => !isDeviceCookie(line));
+}
+
+const isDeviceCookie = (line: string) => line.startsWith("devicecookie=");
+
+function rawSetCookies(response: RawResponse | null): string[] {
   return (response?.headers ?? []).filter(([name]) => name.toLowerCase() === "set-cookie").map(([, value]) => value);
 }
 

@@ -1,0 +1,59 @@
+import type { Db } from "./open.ts";
+import type { Instant } from "./schema.ts";
+
+/** A browser that has logged in to an account before. */
+export interface Device {
+  /** Hex SHA-256 of the token in its cookie. */
+  id: string;
+  userId: number;
+  createdAt: Instant;
+  expiresAt: Instant;
+}
+
+/** Whether it is a device of the user of that name, and not of another one. */
+export async function hasDevice(db: Db, id: string, username: string, now: Instant): Promise<boolean> {
+  const row = await db
+    .selectFrom("devices")
+    .innerJoin("users", "users.id", "devices.user_id")
+    .select("devices.id")
+    .where("devices.id", "=", id)
+    .where("users.username", "=", username)
+    .where("devices.expires_at", ">", now)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+export async function listDeviceIds(db: Db, userId: number): Promise<string[]> {
+  const rows = await db.selectFrom("devices").select("id").where("user_id", "=", userId).execute();
+  return rows.map(({ id }) => id);
+}
+
+export async function insertDevice(db: Db, { id, userId, createdAt, expiresAt }: Device): Promise<void> {
+  await db
+    .insertInto("devices")
+    .values({ id, user_id: userId, created_at: createdAt, expires_at: expiresAt })
+    .execute();
+}
+
+export async function deleteDevice(db: Db, id: string): Promise<void> {
+  await db.deleteFrom("devices").where("id", "=", id).execute();
+}
+
+/** Deletes all devices of a user but the newest `keep`. */
+export async function deleteOldDevices(db: Db, userId: number, keep: number): Promise<void> {
+  const kept = db
+    .selectFrom("devices")
+    .select("id")
+    .where("user_id", "=", userId)
+    .orderBy("created_at", "desc")
+    .orderBy("id")
+    .limit(keep);
+  await db.deleteFrom("devices").where("user_id", "=", userId).where("id", "not in", kept).execute();
+}
+
+/** Deletes at most `batch` devices whose time is over. @returns how many there were */
+export async function deleteExpiredDevices(db: Db, now: Instant, batch: number): Promise<number> {
+  const expired = db.selectFrom("devices").select("id").where("expires_at", "<=", now).limit(batch);
+  const result = await db.deleteFrom("devices").where("id", "in", expired).executeTakeFirst();
+  return Number(result.numDeletedRows);
+}

@@ -1,0 +1,127 @@
+import type { Selectable } from "kysely";
+import { hashEvent, listChained, type RecordedEvent } from "./events.ts";
+import type { Db } from "./open.ts";
+import type { EventChainsTable } from "./schema.ts";
+
+/** The first thing that is wrong with the events of a subject. */
+export interface BrokenChain {
+  subject: string;
+  /** The event that was changed or put in between, or the first of those that were removed. */
+  number: number;
+  mistake: "changed" | "removed" | "inserted";
+}
+
+export interface Verification {
+  /** How many events were read. */
+  onProgress: (events: number) => void;
+  onBroken: (broken: BrokenChain) => void;
+}
+
+const SUBJECTS_AT_ONCE = 200;
+const EVENTS_AT_ONCE = 2000;
+
+type Chain = Selectable<EventChainsTable>;
+
+/**
+ * Reads every event and looks whether any was changed, removed or put in between since it was written. Events that are
+ * written or cut meanwhile are no mistake.
+ *
+ * @returns what was read, and how many events had been cut
+ */
+export async function verifyEvents(
+  db: Db,
+  { onProgress, onBroken }: Verification,
+): Promise<{ events: number; subjects: number; cut: number }> {
+  const total = { events: 0, subjects: 0, cut: 0 };
+  const onRead = (count: number) => {
+    total.events += count;
+    onProgress(total.events);
+  };
+  for (let after = ""; ; ) {
+    const next = db.selectFrom("event_chains").selectAll().where("subject", ">", after);
+    const chains = await next.orderBy("subject").limit(SUBJECTS_AT_ONCE).execute();
+    const last = chains.at(-1);
+    if (last === undefined) break;
+    for (const broken of await verifyChains(db, chains, onRead)) onBroken(broken);
+    total.subjects += chains.length;
+    total.cut += chains.reduce((sum, chain) => sum + chain.cut_number, 0);
+    after = last.subject;
+  }
+  for (const subject of await listUnchained(db)) onBroken({ subject, number: 1, mistake: "inserted" });
+  return total;
+}
+
+async function verifyChains(db: Db, before: Chain[], onRead: (events: number) => void): Promise<BrokenChain[]> {
+  const subjects = before.map(({ subject }) => subject);
+  const walks = new Map(before.map((chain) => [chain.subject, new Walk(chain)]));
+  for (let events = await listChained(db, subjects, null, EVENTS_AT_ONCE); events.length > 0; ) {
+    for (const event of events) walks.get(event.subject)?.step(event);
+    onRead(events.length);
+    events = await listChained(db, subjects, events.at(-1) ?? null, EVENTS_AT_ONCE);
+  }
+  const now = await db.selectFrom("event_chains").selectAll().where("subject", "in", subjects).execute();
+  const wasCut = now.filter((chain) => chain.cut_number > (walks.get(chain.subject)?.begun.cut_number ?? 0));
+  const cutSubjects = new Set(wasCut.map(({ subject }) => subject));
+  const others = now.filter(({ subject }) => !cutSubjects.has(subject));
+  const broken = others.flatMap((chain) => walks.get(chain.subject)?.end(chain) ?? []);
+  // Events that were cut under our eyes look as if removed: those chains are read again.
+  return wasCut.length === 0 ? broken : [...broken, ...(await verifyChains(db, wasCut, () => {}))];
+}
+
+/** Goes along the events of a subject, from where they were cut to their end. */
+class Walk {
+  /** The chain before the first step. */
+  readonly begun: Chain;
+  #number: number;
+  #hash: string;
+  #broken: BrokenChain | null = null;
+
+  constructor(chain: Chain) {
+    this.begun = chain;
+    this.#number = chain.cut_number;
+    this.#hash = chain.cut_hash;
+  }
+
+  step(event: RecordedEvent): void {
+    if (this.#broken !== null) return;
+    const expected = this.#number + 1;
+    if (event.number < expected) this.#break(event.number, "inserted");
+    else if (event.number !== expected) this.#break(expected, "removed");
+    else if (hashEvent(event) !== event.hash) this.#break(expected, "changed");
+    // It did not follow what stands before it now, which was changed together with its hash.
+    else if (event.previous !== this.#hash) this.#break(Math.max(this.#number, this.begun.cut_number + 1), "changed");
+    else if (expected === this.begun.last_number && event.hash !== this.begun.last_hash)
+      this.#break(expected, "changed");
+    this.#number = event.number;
+    this.#hash = event.hash;
+  }
+
+  /** @param now the chain after the last step, which may have grown meanwhile */
+  end(now: Chain): BrokenChain | [] {
+    if (this.#broken !== null) return this.#broken;
+    if (this.#number < this.begun.last_number) this.#break(this.#number + 1, "removed");
+    else if (this.#number > now.last_number) this.#break(now.last_number + 1, "inserted");
+    else if (this.#number === now.last_number && this.#hash !== now.last_hash) this.#break(this.#number, "changed");
+    return this.#broken ?? [];
+  }
+
+  #break(number: number, mistake: BrokenChain["mistake"]): void {
+    this.#broken = { subject: this.begun.subject, number, mistake };
+  }
+}
+
+/** Subjects with events that were never appended to a chain. */
+async function listUnchained(db: Db): Promise<string[]> {
+  const chained = db.selectFrom("event_chains").select("subject");
+  const rows = db.selectFrom("events").select("subject").distinct().where("subject", "not in", chained);
+  return (await rows.execute()).map(({ subject }) => subject);
+}
+
+/** How many events there are. */
+export async function countEvents(db: Db): Promise<number> {
+  const { count } = await db
+    .selectFrom("events")
+    .select(({ fn }) => fn.countAll().as("count"))
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}

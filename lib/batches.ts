@@ -1,0 +1,19 @@
+import { setImmediate } from "node:timers/promises";
+
+/** So many rows are deleted at once: SQLite's one writer, and whoever asks meanwhile, waits a few milliseconds. */
+const BATCH_ROWS = 500;
+
+/**
+ * Deletes what may be millions of rows, and lets requests in between.
+ *
+ * @param deleteSome deletes at most so many rows, and tells how many
+ * @returns how many there were
+ */
+export async function deleteInBatches(deleteSome: (limit: number) => Promise<number>): Promise<number> {
+  for (let total = 0; ; ) {
+    const count = await deleteSome(BATCH_ROWS);
+    if (count === 0) return total;
+    total += count;
+    await setImmediate();
+  }
+}

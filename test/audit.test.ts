@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { listEvents, listEventsOf, type RecordedEvent } from "../db/events.ts";
+import { deleteUser } from "../db/users.ts";
+import { activate, changePassword, deactivate, endSessions, remove } from "../lib/account/credentials.ts";
+import { inviteFirstUser } from "../lib/account/set-up.ts";
+import { recordThrottledLogin } from "../lib/audit.ts";
+import { createContext } from "../lib/context.ts";
+import { ROUTES } from "../lib/routes.ts";
+import { type Client, createClient } from "./support/client.ts";
+import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
+
+const FIREFOX = { "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0" };
+const OURS = { "Sec-Fetch-Site": "same-origin" };
+const FORM = { ...OURS, "Sec-Fetch-Mode": "navigate", "Content-Type": "application/x-www-form-urlencoded" };
+
+const PASSWORD = "right horse";
+
+async function setUp() {
+  const test = await createTestApp();
+  const user = await test.addUser({ username: "alice", password: PASSWORD });
+  return { ...test, user, client: createClient(test.app) };
+}
+
+/** The events of a user, the oldest first. */
+async function trailOf({ services }: TestApp, { id }: { id: number }): Promise<RecordedEvent[]> {
+  return (await listEventsOf(services.db, `user:${id}`, { before: null, limit: 1000 })).reverse();
+}
+
+async function kindsOf(test: TestApp, user: { id: number }): Promise<string[]> {
+  return (await trailOf(test, user)).map(({ kind }) => kind);
+}
+
+function everything({ services }: TestApp): Promise<RecordedEvent[]> {
+  return listEvents(services.db, { afterId: 0, subject: null, since: null }, 100_000);
+}
+
+describe("the audit trail", () => {
+  test("tells of a login: when, who, from where, with what, and in which request", async () => {
+    const test = await setUp();
+    const body = JSON.stringify({ username: "alice", password: PASSWORD });
+    const headers = { ...FIREFOX, "Content-Type": "application/json", "X-Request-Id": "abc-1" };
+    assert.equal((await test.client.send("POST", "/login/", { headers, body })).status, 202);
+    const [made, login] = await trailOf(test, test.user);
+    const subject = `user:${test.user.id}`;
+    assert(made && login);
+    const { id: _, previous, hash, ...told } = login;
+    assert.deepEqual(told, {
+      ...{ at: test.clock.now, kind: "login", subject, actor: subject, number: 2, detail: "" },
+      ...{ address: "192.0.2.1", browser: "Firefox", system: "Linux", requestId: "abc-1" },
+    });
+    assert.equal(previous, made.hash);
+    assert.match(hash, /^[0-9a-f]{64}$/);
+  });
+
+  test("tells of a refused login whose account it was for, and that nobody is known to have done it", async () => {
+    const test = await setUp();
+    await test.client.login("alice", "wrong");
+    const [, failed] = await trailOf(test, test.user);
+    assert.deepEqual([failed?.kind, failed?.actor], ["login_failed", "nobody"]);
+    await deactivate(test.services, test.user);
+    await test.client.login("alice", PASSWORD);
+    assert.equal((await kindsOf(test, test.user)).at(-1), "login_failed");
+  });
+
+  test("holds nothing of what was typed as a name that no user has", async () => {
+    const test = await setUp();
+    const before = (await everything(test)).length;
+    for (const name of ["Hunter2-hunter2", "p4ss wörd", "x".repeat(1000)]) await test.client.login(name, "a password");
+    const events = (await everything(test)).slice(before);
+    for (const { kind, subject, actor, detail } of events) {
+      assert.deepEqual([kind, actor, detail], ["login_failed", "nobody", ""]);
+      assert.match(subject, /^unknown:\d{1,2}$/);
+    }
+    assert.equal(events.length, 3);
+  });
+
+  test("holds neither passwords, nor tokens, nor the values of what was changed", async () => {
+    const test = await setUp();
+    await test.client.login("alice", "wrong-secret");
+    await test.client.login("alice", PASSWORD);
+    const token = test.client.cookies.get("sessionid") ?? "";
+    await test.client.send("PATCH", "/profile/", {
+      headers: OURS,
+      json: { first_name: "Alicia", email: "a@b.example" },
+    });
+    await test.client.post("/password/change/", { current_password: PASSWORD, new_password: "quite another" }, OURS);
+    const text = JSON.stringify(await trailOf(test, test.user));
+    assert.match(text, /"user_changed".*"password_changed"/);
+    for (const secret of ["wrong-secret", PASSWORD, token, "Alicia", "a@b.example", "quite another"]) {
+      assert(!text.includes(secret), secret);
+    }
+  });
+
+  test("names the fields that were changed, and is silent where none was", async () => {
+    const test = await setUp();
+    await test.client.login("alice", PASSWORD);
+    const edit = (json: unknown) => test.client.send("PATCH", "/profile/", { headers: OURS, json });
+    assert.equal((await edit({ first_name: "Alice", email: "alice@example.com" })).status, 200);
+    assert.equal((await edit({ first_name: "Alice" })).status, 200);
+    const changes = (await trailOf(test, test.user)).filter(({ kind }) => kind === "user_changed");
+    assert.deepEqual(
+      changes.map(({ detail }) => detail),
+      ["first_name email"],
+    );
+  });
+
+  test("tells who ended a session: its user elsewhere, who logs in over it, or an operator", async () => {
+    const test = await setUp();
+    const bob = await test.addUser({ username: "bob", password: PASSWORD });
+    const others = [createClient(test.app), createClient(test.app)];
+    for (const client of [...others, test.client]) await client.login("alice", PASSWORD);
+    await test.client.send("DELETE", "/sessions/", { headers: OURS });
+    await test.client.send("DELETE", "/sessions/", { headers: OURS });
+    await test.client.login("bob", PASSWORD);
+    await createClient(test.app).login("alice", PASSWORD);
+    assert.equal(await endSessions(test.services, test.user), 1);
+    assert.equal(await endSessions(test.services, test.user), 0);
+    const ended = (await trailOf(test, test.user)).filter(({ kind }) => kind === "sessions_ended");
+    assert.deepEqual(
+      ended.map(({ actor, detail }) => [actor, detail]),
+      [
+        [`user:${test.user.id}`, "2"],
+        [`user:${bob.id}`, "1"],
+        ["command line", "1"],
+      ],
+    );
+  });
+
+  test("tells of a logout once, however often it is asked for", async () => {
+    const test = await setUp();
+    await test.client.login("alice", PASSWORD);
+    const jar = new Map(test.client.cookies);
+    const again = createClient(test.app);
+    for (const [name, value] of jar) again.cookies.set(name, value);
+    await Promise.all([test.client.post("/logout/", {}, OURS), again.post("/logout/", {}, OURS)]);
+    assert.deepEqual(await kindsOf(test, test.user), ["user_made", "login", "logout"]);
+  });
+
+  test("tells what the command line did, and outlives the user", async () => {
+    const test = await setUp();
+    await changePassword(test.services, test.user, anyPassword("another one"), null);
+    await deactivate(test.services, test.user);
+    await activate(test.services, test.user);
+    await remove(test.services, test.user);
+    await remove(test.services, test.user);
+    const trail = await trailOf(test, test.user);
+    const kinds = ["user_made", "password_changed", "user_deactivated", "user_activated", "user_deleted"];
+    assert.deepEqual(
+      trail.map(({ kind }) => kind),
+      kinds,
+    );
+    for (const { actor, address, requestId } of trail)
+      assert.deepEqual([actor, address, requestId], ["command line", "", ""]);
+  });
+
+  test("tells whose logins are refused for a while, and no name that nobody has", async () => {
+    const test = await setUp();
+    const request = new Request("http://postern.test/login/", { method: "POST" });
+    const context = createContext({
+      ...{
+        services: test.services,
+        request,
+        target: { path: "/login/", query: "" },
+        requestId: "r",
+        entrance: "public",
+      },
+      peer: { address: "192.0.2.1" },
+      client: { address: "192.0.2.1", host: null, isHttps: false, isProxyIgnored: false },
+      ...{ cookies: new Map(), representation: { format: "json", indent: 0 } },
+    });
+    await recordThrottledLogin(context, "alice");
+    await recordThrottledLogin(context, "hunter2");
+    assert.equal((await kindsOf(test, test.user)).at(-1), "login_throttled");
+    assert.match((await everything(test)).at(-1)?.subject ?? "", /^unknown:/);
+  });
+});
+
+describe("an event and what it tells of", () => {
+  /** Has a table missing while something is tried. */
+  async function without(test: TestApp, table: "events" | "sessions", work: () => Promise<unknown>): Promise<void> {
+    const { schema } = test.services.db;
+    await schema.alterTable(table).renameTo("elsewhere").execute();
+    await work().finally(() => schema.alterTable("elsewhere").renameTo(table).execute());
+  }
+
+  test("are both kept or neither", async () => {
+    const test = await setUp();
+    await without(test, "sessions", async () => {
+      assert.equal((await test.client.login("alice", PASSWORD)).status, 500);
+    });
+    assert.deepEqual(await kindsOf(test, test.user), ["user_made"]);
+    await test.client.login("alice", PASSWORD);
+    await without(test, "events", async () => {
+      assert.equal((await test.client.post("/logout/", {}, OURS)).status, 500);
+      assert.equal((await createClient(test.app).login("alice", PASSWORD)).status, 500);
+    });
+    assert.deepEqual(await kindsOf(test, test.user), ["user_made", "login"]);
+    assert.equal((await test.client.get("/profile/")).status, 200);
+    const sessions: unknown[] = JSON.parse(await (await test.client.get("/sessions/")).text());
+    assert.equal(sessions.length, 1);
+  });
+});
+
+describe("every row of the route table that changes something", () => {
+  type Deed = (client: Client, test: TestApp) => Promise<Response>;
+
+  const otherSession = async (client: Client, { app }: TestApp): Promise<string> => {
+    await createClient(app).login("alice", PASSWORD);
+    const sessions: { id: string; is_current: boolean }[] = JSON.parse(await (await client.get("/sessions/")).text());
+    return sessions.find(({ is_current }) => !is_current)?.id ?? "";
+  };
+  const form = (client: Client, path: string, fields: Record<string, string>) =>
+    client.send("POST", path, { headers: FORM, body: String(new URLSearchParams(fields)) });
+
+  const DEEDS: Record<string, Deed> = {
+    "POST /login/": (client) => client.login("alice", PASSWORD),
+    "POST /logout/": (client) => client.post("/logout/", {}, OURS),
+    "PATCH /profile/": (client) => client.send("PATCH", "/profile/", { headers: OURS, json: { first_name: "Al" } }),
+    "POST /profile/": (client) => form(client, "/profile/", { first_name: "Alice", last_name: "", email: "" }),
+    "POST /password/change/": (client) =>
+      client.post("/password/change/", { current_password: PASSWORD, new_password: "quite another" }, OURS),
+    "DELETE /sessions/": async (client, test) => {
+      await otherSession(client, test);
+      return client.send("DELETE", "/sessions/", { headers: OURS });
+    },
+    "POST /sessions/": async (client, test) => {
+      await otherSession(client, test);
+      return form(client, "/sessions/", {});
+    },
+    "DELETE /sessions/:id/": async (client, test) =>
+      client.send("DELETE", `/sessions/${await otherSession(client, test)}/`, { headers: OURS }),
+    "POST /sessions/:id/": async (client, test) => form(client, `/sessions/${await otherSession(client, test)}/`, {}),
+    "POST /setup/": async (client, test) => {
+      for (const { id } of await test.services.db.selectFrom("users").select("id").execute()) {
+        await deleteUser(test.services.db, id);
+      }
+      return form(client, (await inviteFirstUser(test.services)) ?? "", {
+        username: "first",
+        email: "",
+        password: "quite another",
+      });
+    },
+  };
+
+  test("is tried below", () => {
+    const changing = ROUTES.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`);
+    assert.deepEqual(changing.toSorted(), Object.keys(DEEDS).toSorted());
+  });
+
+  for (const [row, deed] of Object.entries(DEEDS)) {
+    test(`leaves an event: ${row}`, async () => {
+      const test = await setUp();
+      await test.client.login("alice", PASSWORD);
+      const response = await deed(test.client, test);
+      assert([202, 200, 204, 303].includes(response.status), String(response.status));
+      const requestId = response.headers.get("x-request-id") ?? "";
+      assert((await everything(test)).some((event) => event.requestId === requestId));
+    });
+  }
+});

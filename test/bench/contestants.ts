@@ -1,0 +1,167 @@
+import { existsSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openDatabase } from "../../db/open.ts";
+import { insertSession } from "../../db/sessions.ts";
+import manifest from "../../package.json" with { type: "json" };
+import { ROOT } from "../support/process.ts";
+import { type Program, type Stage, Unavailable } from "./stage.ts";
+
+export const USER = { username: "alice", email: "alice@example.com", password: "right horse" };
+
+/** How a server is started and asked, once all that it needs is there. */
+export interface Recipe {
+  program: (port: number) => Program;
+  login: { path: string; body: Record<string, string> };
+}
+
+export interface Contestant {
+  /** What `--only` calls it. */
+  name: string;
+  /** Its row in the tables. */
+  title: string;
+  /** Who cannot be logged in to is in no table of logins. */
+  hasLogin: boolean;
+  /** @throws Unavailable where the row must be left out */
+  prepare: (stage: Stage) => Promise<Recipe>;
+}
+
+/** Takes the throttle of logins away, which a bench from one address would run into at once. */
+const UNTHROTTLED: Record<string, string> = { POSTERN_THROTTLE: "off" };
+
+const LOGIN = { path: "/login/", body: { username: USER.username, password: USER.password } };
+
+const BETTER_AUTH = { name: "better-auth", version: "1.7.25" };
+const DENO = { name: "deno", version: "2.9.6" };
+
+/** Debian's, for which python3-django and its like install. */
+const PYTHON = "/usr/bin/python3";
+
+/** Connections to Postgres, of ours and of the bare driver. */
+const POOL_SIZE = "10";
+
+/** Every row: the ceiling first, against which the others are held. */
+export const CONTESTANTS: readonly Contestant[] = [
+  { name: "ceiling", title: "the ceiling", hasLogin: true, prepare: prepareCeiling },
+  { name: "sqlite", title: "Postern, SQLite", hasLogin: true, prepare: (stage) => preparePostern(stage, fromSource) },
+  {
+    name: "workers",
+    title: "Postern, SQLite, 2 workers",
+    hasLogin: true,
+    prepare: (stage) => preparePostern(stage, fromSource, { POSTERN_WORKERS: "2" }),
+  },
+  { name: "binary", title: "Postern, SQLite, the binary", hasLogin: true, prepare: prepareBinary },
+  { name: "deno", title: "Postern, SQLite, on Deno", hasLogin: true, prepare: prepareDeno },
+  { name: "postgres", title: "Postern, Postgres", hasLogin: true, prepare: preparePostgres },
+  { name: "bare-pg", title: "one prepared select by `pg` on Bun", hasLogin: false, prepare: prepareBarePg },
+  {
+    name: "better-auth",
+    title: `Better Auth ${BETTER_AUTH.version} on Bun, SQLite`,
+    hasLogin: true,
+    prepare: (stage) => prepareBetterAuth(stage, 0),
+  },
+  {
+    name: "better-auth-cached",
+    title: "Better Auth with its cookie cache",
+    hasLogin: true,
+    prepare: (stage) => prepareBetterAuth(stage, 3600),
+  },
+  { name: "tutorial", title: "the tutorial: Django, gunicorn, 2 workers", hasLogin: true, prepare: prepareTutorial },
+];
+
+const fromSource = [process.execPath, "run", join(ROOT, "server.ts")];
+
+/** @param program what stands before Postern's own arguments */
+export async function preparePostern(
+  stage: Stage,
+  program: readonly string[] = fromSource,
+  settings: Record<string, string> = {},
+): Promise<Recipe> {
+  const folder = await stage.folder("postern");
+  const environment = { ...UNTHROTTLED, ...settings };
+  const createUser = ["createuser", USER.username, "--email", USER.email, "--password-stdin"];
+  await stage.run({ command: [...program, ...createUser], folder, environment }, USER.password);
+  return {
+    program: (port) => ({ command: program, folder, environment: { ...environment, PORT: String(port) } }),
+    login: LOGIN,
+  };
+}
+
+/** Built anew, so that it is what the source is now. */
+async function prepareBinary(stage: Stage): Promise<Recipe> {
+  const file = join(await stage.folder("binary"), "postern");
+  const command = manifest.scripts.build.replace("dist/postern", file).split(" ").with(0, process.execPath);
+  await stage.run({ command, folder: ROOT, environment: {} });
+  return preparePostern(stage, [file]);
+}
+
+async function prepareDeno(stage: Stage): Promise<Recipe> {
+  const installed = async () => join(await stage.install(DENO.name, DENO.version), "node_modules/.bin/deno");
+  const deno = Bun.which("deno") ?? (await installed());
+  return preparePostern(stage, [deno, "run", "-A", join(ROOT, "server.ts")]);
+}
+
+async function preparePostgres(stage: Stage): Promise<Recipe> {
+  const url = await (await stage.postgres()).createDatabase("ours");
+  return preparePostern(stage, fromSource, { DATABASE_URL: url, POSTERN_DATABASE_POOL_SIZE: POOL_SIZE });
+}
+
+/** On a database that Postern has made, with a user and one session. */
+async function prepareBarePg(stage: Stage): Promise<Recipe> {
+  const postgres = await stage.postgres();
+  const url = await postgres.createDatabase("bare");
+  await preparePostern(stage, fromSource, { DATABASE_URL: url });
+  const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
+  const times = { createdAt: 0, lastSeenAt: 0, expiresAt: 0 };
+  await insertSession(db, { id: "0".repeat(64), userId: 1, ...times, ip: "127.0.0.1", userAgent: "" });
+  await db.destroy();
+  return preparePeer("bare-pg.ts", url, POOL_SIZE);
+}
+
+async function prepareCeiling(): Promise<Recipe> {
+  return preparePeer("ceiling.ts");
+}
+
+function preparePeer(file: string, ...args: string[]): Recipe {
+  const script = join(import.meta.dirname, "peers", file);
+  return {
+    program: (port) => ({
+      command: [process.execPath, script, String(port), ...args],
+      folder: ROOT,
+      environment: { NODE_ENV: "production" },
+    }),
+    login: LOGIN,
+  };
+}
+
+/** @param cookieCacheSeconds how long it believes what its cookie says of the user, without looking; 0 never */
+async function prepareBetterAuth(stage: Stage, cookieCacheSeconds: number): Promise<Recipe> {
+  const folder = await stage.install(BETTER_AUTH.name, BETTER_AUTH.version);
+  const script = join(folder, "server.js");
+  await copyFile(join(import.meta.dirname, "peers/better-auth.js"), script);
+  const database = join(await stage.folder("better-auth"), "database.db");
+  const command = (port: number, ...more: string[]) =>
+    [process.execPath, script, String(port), database, String(cookieCacheSeconds), ...more] as const;
+  const environment = { NODE_ENV: "production" };
+  await stage.run({ command: command(0, JSON.stringify({ ...USER, name: USER.username })), folder, environment });
+  return {
+    program: (port) => ({ command: command(port), folder, environment }),
+    login: { path: "/api/auth/sign-in/email", body: { email: USER.email, password: USER.password } },
+  };
+}
+
+async function prepareTutorial(stage: Stage): Promise<Recipe> {
+  const folder = await stage.folder("tutorial");
+  const environment = { DATABASE: join(folder, "db.sqlite3") };
+  const tryImports = [PYTHON, "-c", "import django, rest_framework, gunicorn"];
+  const isThere =
+    existsSync(PYTHON) && (await stage.run({ command: tryImports, folder, environment }).catch(() => null));
+  if (isThere === false || isThere === null) {
+    throw new Unavailable("apt-get install python3-django python3-djangorestframework gunicorn");
+  }
+  await copyFile(join(import.meta.dirname, "peers/tutorial.py"), join(folder, "tutorial.py"));
+  const create = `import tutorial; tutorial.prepare(*${JSON.stringify([USER.username, USER.email, USER.password])})`;
+  await stage.run({ command: [PYTHON, "-c", create], folder, environment });
+  const serve = [PYTHON, "-m", "gunicorn", "--workers", "2", "tutorial:application", "--bind"];
+  return { program: (port) => ({ command: [...serve, `127.0.0.1:${port}`], folder, environment }), login: LOGIN };
+}

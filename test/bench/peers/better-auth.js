@@ -1,0 +1,42 @@
+// Better Auth on Bun and its SQLite, as its documentation sets it up. The bench copies this file beside an installed
+// better-auth, and runs it there: `bun server.js PORT DATABASE_FILE COOKIE_CACHE_SECONDS`, or with a NEW_USER as JSON
+// behind these, to make the tables and that user.
+
+import { Database } from "bun:sqlite";
+import { betterAuth } from "better-auth";
+import { getMigrations } from "better-auth/db/migration";
+
+const [port, file, cookieCacheSeconds, newUser] = process.argv.slice(2);
+
+const database = new Database(file);
+database.run("pragma journal_mode = wal"); // As ours has it: without it, its logins would stop its reads.
+
+const options = {
+  database,
+  baseURL: `http://127.0.0.1:${port}`,
+  secret: "only-for-the-bench-and-for-nobody-else",
+  emailAndPassword: { enabled: true },
+  session: { cookieCache: { enabled: cookieCacheSeconds !== "0", maxAge: Number(cookieCacheSeconds) } },
+  rateLimit: { enabled: false },
+  telemetry: { enabled: false },
+};
+const auth = betterAuth(options);
+
+if (newUser === undefined) {
+  Bun.serve({
+    hostname: "127.0.0.1",
+    port: Number(port),
+    fetch: (request) => (new URL(request.url).pathname === "/profile/" ? profile(request) : auth.handler(request)),
+  });
+} else {
+  await (await getMigrations(options)).runMigrations();
+  const { name, email, password } = JSON.parse(newUser);
+  await auth.api.signUpEmail({ body: { name, email, password } });
+}
+
+async function profile({ headers }) {
+  const session = await auth.api.getSession({ headers });
+  if (session === null) return Response.json({ detail: "Not logged in." }, { status: 403 });
+  const { name, email } = session.user;
+  return Response.json({ username: name, email, first_name: "", last_name: "" });
+}

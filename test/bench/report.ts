@@ -1,0 +1,101 @@
+import type { Row, Sample } from "./measure.ts";
+
+// Pure: from samples to words.
+
+export interface Spread {
+  median: number;
+  min: number;
+  max: number;
+}
+
+/** @throws Error where there are no values */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [min] = sorted;
+  const max = sorted.at(-1);
+  const low = sorted[Math.floor((sorted.length - 1) / 2)];
+  const high = sorted[Math.ceil((sorted.length - 1) / 2)];
+  if (min === undefined || max === undefined || low === undefined || high === undefined) throw new Error("No values");
+  return { median: (low + high) / 2, min, max };
+}
+
+/** Each value over the base's of the same round: what slowed the machine down in one round slowed both. */
+export function ratiosTo(base: readonly number[], values: readonly number[]): number[] {
+  return values.flatMap((value, round) => {
+    const divisor = base[round];
+    return divisor === undefined ? [] : [value / divisor];
+  });
+}
+
+/** `12,345`, `123`, `12.3`, `1.23`, `0.012`: three digits, or all that stand before the point. */
+export function formatNumber(value: number): string {
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** `1,234` of whole things. */
+export function formatCount(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** The median, and between what it lies. */
+export function formatSpread({ median, min, max }: Spread): string {
+  return `${formatNumber(median)} (${formatNumber(min)} to ${formatNumber(max)})`;
+}
+
+export function markdownTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(headings), line(headings.map((_, at) => (at === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
+}
+
+/** What the columns of a comparison are. */
+export const LEGEND =
+  "MiB: what all processes of the server hold at the end of a round, each counted whole, the database server's not. " +
+  "cores: what the server took, and beside it the load generator, which shares them; where that took a whole one, it " +
+  "was what held the others up.";
+
+/** @param what is counted by the second: "requests", "logins" */
+export function comparison(what: string, rows: readonly Row[]): string {
+  const [base] = rows;
+  const headings = [
+    "",
+    `${what} a second`,
+    `of ${base?.title ?? ""}`,
+    "p50 ms",
+    "p99 ms",
+    "MiB",
+    "cores",
+    "generator's",
+  ];
+  return markdownTable(
+    headings,
+    rows.map((row) => [
+      row.title,
+      formatSpread(spreadOf(rates(row))),
+      base === undefined || row === base ? "" : formatSpread(spreadOf(ratiosTo(rates(base), rates(row)))),
+      medianOf(row, ({ p50Ms }) => p50Ms),
+      medianOf(row, ({ p99Ms }) => p99Ms),
+      medianOf(row, ({ memoryMiB }) => memoryMiB),
+      medianOf(row, ({ serverCpu }) => serverCpu),
+      medianOf(row, ({ generatorCpu }) => generatorCpu),
+    ]),
+  );
+}
+
+/** A sentence for each server that refused, or left without an answer, what it should not have. */
+export function failures(rows: readonly Row[]): string[] {
+  return rows.flatMap(({ title, samples }) => {
+    const failed = samples.reduce((sum, sample) => sum + sample.failures, 0);
+    const requests = samples.reduce((sum, sample) => sum + sample.requests, 0);
+    return failed === 0 ? [] : [`Of ${title}: ${formatCount(failed)} of ${formatCount(requests)} requests failed.`];
+  });
+}
+
+function rates({ samples }: Row): number[] {
+  return samples.map(({ perSecond }) => perSecond);
+}
+
+function medianOf({ samples }: Row, pick: (sample: Sample) => number | null): string {
+  const values = samples.map(pick).filter((value) => value !== null);
+  return values.length === 0 ? "" : formatNumber(spreadOf(values).median);
+}

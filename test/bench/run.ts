@@ -1,0 +1,148 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ROOT } from "../support/process.ts";
+import { CONTESTANTS, type Contestant } from "./contestants.ts";
+import { chooseGenerator, type Generator } from "./load.ts";
+import { flood } from "./modes/flood.ts";
+import { growth } from "./modes/growth.ts";
+import { memory } from "./modes/memory.ts";
+import type { Mode, Plan } from "./modes/mode.ts";
+import { start } from "./modes/start.ts";
+import { throughput } from "./modes/throughput.ts";
+import { openStage } from "./stage.ts";
+
+// `bun run bench [MODE] [OPTIONS]`: see `--help`. Figures are of this machine and this hour: compare those of one run.
+
+const MODES: Record<string, Mode> = { throughput, flood, growth, memory, start };
+
+const OPTIONS = {
+  only: { type: "string", about: "NAME,…: these rows instead of the mode's own" },
+  rounds: { type: "string", default: "5", about: "how often each server is measured" },
+  seconds: { type: "string", default: "5", about: "how long each time" },
+  connections: { type: "string", default: "32", about: "who ask for profiles at once" },
+  logins: { type: "string", default: "8", about: "who log in at once" },
+  sessions: { type: "string", default: "1000000", about: "growth: how many sessions are many" },
+  users: { type: "string", default: "100000", about: "growth: how many users are many" },
+  expired: { type: "string", default: "1000000", about: "growth: how many expired sessions are cleared" },
+  write: { type: "boolean", default: false, about: "put the result into the README, its charts beside this file" },
+  help: { type: "boolean", default: false, about: "show this" },
+} as const;
+
+const RESULTS = "test/bench/results";
+
+/** The exit code of a program that was told to stop at the keyboard: 128 and the number of SIGINT. */
+const INTERRUPTED = 130;
+
+/** Takes the place of all that stands on the line of a terminal. */
+const CLEAR_LINE = "\r\u001b[K";
+
+async function bench(): Promise<void> {
+  const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
+  const name = positionals[0] ?? "throughput";
+  const mode = MODES[name];
+  if (values.help) return void process.stdout.write(help());
+  if (mode === undefined || positionals.length > 1) throw new Error(`There is no ${positionals.join(" ")}.\n${help()}`);
+  const contestants = chosen(values.only ?? mode.contestants?.join(",") ?? null);
+  const plan = planOf(values);
+  const stage = await openStage();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void stage.close().finally(() => process.exit(INTERRUPTED)));
+  }
+  try {
+    const generator = await chooseGenerator(stage);
+    const { text, charts = {} } = await mode.run({ stage, plan, contestants, generator, progress });
+    const report = `${text}\n\n${conditions(generator, plan)}`;
+    progress("");
+    process.stdout.write(`${report}\n`);
+    if (values.write) await write(name, report, charts);
+  } catch (error) {
+    if (!stage.closing.aborted) throw error; // Else it is no more than that all was stopped.
+  } finally {
+    await stage.close();
+  }
+}
+
+function planOf(values: Record<keyof Plan, string>): Plan {
+  const number = (name: keyof Plan) => {
+    const value = Number(values[name]);
+    if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name} is ${values[name]}: expected a number.`);
+    return value;
+  };
+  return {
+    rounds: number("rounds"),
+    seconds: number("seconds"),
+    connections: number("connections"),
+    logins: number("logins"),
+    sessions: number("sessions"),
+    users: number("users"),
+    expired: number("expired"),
+  };
+}
+
+/** @param only names with commas between them; null for all */
+function chosen(only: string | null): Contestant[] {
+  if (only === null) return [...CONTESTANTS];
+  return only
+    .split(",")
+    .filter((name) => name !== "")
+    .map((name) => {
+      const found = CONTESTANTS.find((contestant) => contestant.name === name);
+      if (!found) throw new Error(`There is no ${name}: there are ${CONTESTANTS.map((one) => one.name).join(", ")}.`);
+      return found;
+    });
+}
+
+/** Without it no figure means anything. */
+function conditions(generator: Generator, { rounds, seconds }: Plan): string {
+  const [cpu] = cpus();
+  const memoryGiB = Math.round(totalmem() / 2 ** 30);
+  return (
+    `Medians of ${rounds} rounds of ${seconds} s, A B A B, the least and the most in parentheses; ` +
+    `${availableParallelism()} cores (${cpu?.model ?? "unknown"}), ${memoryGiB} GiB, ${process.platform}, ` +
+    `Bun ${Bun.version}, load by ${generator.name} on the same machine, ${new Date().toISOString().slice(0, 10)}.`
+  );
+}
+
+async function write(name: string, report: string, charts: Record<string, string>): Promise<void> {
+  const results = join(ROOT, RESULTS);
+  await mkdir(results, { recursive: true });
+  for (const [chart, svg] of Object.entries(charts)) await writeFile(join(results, `${chart}.svg`), svg);
+  const images = Object.keys(charts).map((chart) => `![${chart}](${RESULTS}/${chart}.svg)\n\n`);
+  const readme = join(ROOT, "README.md");
+  const before = await readFile(readme, "utf8");
+  const marker = name === "throughput" ? "bench" : `bench ${name}`;
+  const part = new RegExp(`(<!-- ${marker} -->\n)[\\s\\S]*?(<!-- /${marker} -->)`);
+  if (!part.test(before)) throw new Error(`The README has no <!-- ${marker} -->.`);
+  await writeFile(
+    readme,
+    before.replace(part, (_, begin: string, end: string) => `${begin}${images.join("")}${report}\n${end}`),
+  );
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(CLEAR_LINE + text);
+  else if (text !== "") process.stderr.write(`${text}\n`);
+}
+
+function help(): string {
+  const lines = (pairs: [string, string][]) => pairs.map(([name, about]) => `  ${name.padEnd(20)}${about}`).join("\n");
+  const options = Object.entries(OPTIONS).map(([name, option]): [string, string] => {
+    const value = "default" in option && option.default !== false ? ` (${option.default})` : "";
+    return [`--${name}`, option.about + value];
+  });
+  return [
+    "Usage: bun run bench [MODE] [OPTIONS]\n",
+    `Modes:\n${lines(Object.entries(MODES).map(([name, { about }]) => [name, about]))}\n`,
+    `Options:\n${lines(options)}\n`,
+    `Rows:\n${lines(CONTESTANTS.map(({ name, title }) => [name, title]))}\n`,
+  ].join("\n");
+}
+
+try {
+  await bench();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

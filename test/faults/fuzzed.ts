@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { migrate } from "../../db/migrate.ts";
+import { openDatabase } from "../../db/open.ts";
+import { setActive, setPassword } from "../../db/users.ts";
+import { inviteFirstUser } from "../../lib/account/set-up.ts";
+import { createLog } from "../../lib/log.ts";
+import { loadRuntime } from "../../lib/runtime/load.ts";
+import { createClient } from "../support/client.ts";
+import { FIXTURE_USERS } from "../support/recording.ts";
+import { createTestApp } from "../support/test-app.ts";
+
+// The server that test/faults/fuzz.ts sends its requests to, in a process of its own so that its memory can be seen. Real
+// but for its hasher, which is quick, and its clock, which stands. A line on standard input, `users` or `nobody`, puts the
+// database back; the answer is a line of JSON with live secrets. Errors that it logs go to standard error.
+
+const folder = mkdtempSync(join(tmpdir(), "postern-fuzzed-"));
+const db = await openDatabase(`sqlite:${join(folder, "postern.db")}`, { mayCreate: true, poolSize: 1 });
+await migrate(db);
+const environment = {
+  POSTERN_BODY_TIMEOUT_SECONDS: "1",
+  POSTERN_TRUSTED_ORIGINS: "https://app.test",
+  POSTERN_TRUSTED_PROXIES: "127.0.0.1",
+};
+const { app, services, addUser } = await createTestApp(environment, { db, close: () => db.destroy() });
+services.log = createLog((line, level) => {
+  if (level === "error") process.stderr.write(line);
+}, services.now);
+const listener = (await loadRuntime()).listen(app, { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 5 });
+process.stdout.write(`${JSON.stringify({ port: listener.port })}\n`);
+
+for await (const line of createInterface({ input: process.stdin })) {
+  await db.deleteFrom("users").execute();
+  await db.deleteFrom("throttles").execute();
+  // By turns: the throttle keeps most logins from what stands behind it.
+  services.config = { ...services.config, throttle: !services.config.throttle };
+  process.stdout.write(`${JSON.stringify(line === "users" ? await inhabit() : await desert())}\n`);
+}
+await db.destroy();
+rmSync(folder, { recursive: true, force: true });
+process.exit();
+
+/** The users of the recording, the first of them logged in. */
+async function inhabit() {
+  for (const input of FIXTURE_USERS) {
+    const user = await addUser(input);
+    if (user.username === "inactive") await setActive(db, user.id, false);
+    if (user.username === "nopass") await setPassword(db, user.id, "!unusable");
+  }
+  const client = createClient(app);
+  await client.login("guguweb", "mysecret");
+  return { session: client.cookies.get("sessionid"), csrf: client.cookies.get("csrftoken"), setup: "none" };
+}
+
+/** Nobody, and the link that makes the first user. */
+async function desert() {
+  const path = await inviteFirstUser(services);
+  return { session: "none", csrf: "none", setup: path?.split("=")[1] };
+}

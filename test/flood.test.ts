@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { describe, test } from "node:test";
+import { until } from "./support/poll.ts";
+import { createSandbox, login, profile, type Server } from "./support/process.ts";
+import { onlyOnBun } from "./support/runtime.ts";
+
+const NO_IDLE_LIMIT = "Deno.serve closes no idle connection, whatever is set: a proxy in front must.";
+const PROCESSES = { timeout: 120_000, ...onlyOnBun(NO_IDLE_LIMIT) };
+
+/** Bun counts in steps of 4 s, and gives a request's head 10 s whatever is set: up to so long, and a busy machine's time. */
+const CUT_WITHIN_MS = 25_000;
+
+const ENVIRONMENT = { POSTERN_BODY_TIMEOUT_SECONDS: "2", POSTERN_IDLE_TIMEOUT_SECONDS: "4" };
+
+const GET = "GET /profile/ HTTP/1.1\r\nHost: a\r\n\r\n";
+const HEAD = "GET /profile/ HTTP/1.1\r\nHost: a\r\nX-Padding: ";
+const POST = "POST /login/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+
+interface Ending {
+  /** The first line of everything that was answered, null where nothing was. */
+  answer: string | null;
+  ms: number;
+}
+
+/** What a client does to whom it is connected to; again and again where `everyMs` says so. */
+interface Behaviour {
+  write: (socket: Socket, times: number) => void;
+  everyMs?: number;
+  /** Whether it never takes what it is sent. */
+  isDeaf?: boolean;
+}
+
+/** @returns how the server ended it */
+function behave(server: Server, { write, everyMs, isDeaf = false }: Behaviour): Promise<Ending> {
+  return new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    let answer: string | null = null;
+    let times = 0;
+    const socket = connect(server.port, "127.0.0.1");
+    const act = () => {
+      if (!socket.destroyed) write(socket, times++);
+    };
+    const again = everyMs === undefined ? undefined : setInterval(act, everyMs);
+    const late = setTimeout(() => socket.destroy(new Error("it was never cut off")), CUT_WITHIN_MS);
+    const end = (error?: Error) => {
+      clearInterval(again);
+      clearTimeout(late);
+      const isOfServer = error === undefined || /ECONNRESET|EPIPE/.test(error.message);
+      if (isOfServer) resolve({ answer, ms: performance.now() - startedAt });
+      else reject(error);
+    };
+    socket.on("connect", act);
+    if (isDeaf) socket.pause();
+    else {
+      socket.on("data", (chunk) => {
+        answer ??= String(chunk).split("\r\n", 1)[0] ?? "";
+      });
+    }
+    socket.on("error", end);
+    socket.on("close", () => end());
+  });
+}
+
+function residentMib({ pid }: Server): number {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kib) / 1024;
+}
+
+/** Asks for the profile until `ended`. @returns the longest wait in ms */
+async function askMeanwhile(server: Server, ended: Promise<unknown>): Promise<number> {
+  let isOver = false;
+  let longest = 0;
+  const over = ended.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    const startedAt = performance.now();
+    assert.equal((await profile(server, "")).status, 403);
+    longest = Math.max(longest, performance.now() - startedAt);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await over;
+  return longest;
+}
+
+describe("a client is cut off that", () => {
+  const silent: Record<string, Behaviour> = {
+    "connects and says nothing": { write: () => {} },
+    "begins a head and says no more": { write: (socket, times) => times === 0 && socket.write(HEAD) },
+    "sends a head byte by byte": { write: (socket, times) => socket.write(HEAD[times] ?? "x"), everyMs: 200 },
+    "keeps its connection after an answer and says no more": { write: (socket) => socket.write(GET) },
+    "sends a body without end that nobody asked for": {
+      write: (socket, times) =>
+        socket.write(times === 0 ? `${GET.slice(0, -2)}Transfer-Encoding: chunked\r\n\r\n` : "1\r\na\r\n"),
+      everyMs: 20,
+    },
+  };
+  test(Object.keys(silent).join("; or "), PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve({ environment: ENVIRONMENT });
+    const waits = Object.entries(silent).map(async ([what, behaviour]) => {
+      const { ms } = await behave(server, behaviour);
+      assert(ms > 3000, `${what}: as soon as after ${ms} ms`);
+    });
+    await askMeanwhile(server, Promise.all(waits));
+  });
+
+  test("sends a head without end: 431", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve({ environment: ENVIRONMENT });
+    const write = (socket: Socket, times: number) => socket.write(times === 0 ? HEAD : "x\r\nX-More: ".repeat(100));
+    const { answer } = await behave(server, { write, everyMs: 10 });
+    assert.equal(answer, "HTTP/1.1 431 Request Header Fields Too Large");
+  });
+
+  test("sends a body byte by byte: 408, after the time of a body", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve({ environment: ENVIRONMENT });
+    const head = `${POST}Content-Length: 1000\r\n\r\n{`;
+    const { answer, ms } = await behave(server, {
+      write: (socket, times) => socket.write(times === 0 ? head : " "),
+      everyMs: 100,
+    });
+    assert.deepEqual([answer, ms >= 2000], ["HTTP/1.1 408 Request Timeout", true]);
+  });
+
+  for (const [what, everyMs, count] of [
+    ["sends requests one after another and reads no answer", 1, 4],
+    ["sends requests all at once, without end, and reads no answer", 5, 2000],
+  ] as const) {
+    test(what, PROCESSES, async () => {
+      await using sandbox = await createSandbox();
+      const server = await sandbox.serve({ environment: ENVIRONMENT });
+      const page = GET.replace("/profile/", "/login/").replace("\r\n\r\n", "\r\nSec-Fetch-Mode: navigate\r\n\r\n");
+      const before = residentMib(server);
+      const ended = behave(server, { write: (socket) => socket.write(page.repeat(count)), everyMs, isDeaf: true });
+      await askMeanwhile(server, ended);
+      assert(residentMib(server) - before < 100, `${residentMib(server)} MiB, ${before} before`);
+    });
+  }
+});
+
+/** How many files a process here may open, sockets among them; some are needed for the rest. */
+function possibleConnections(): number {
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]);
+  return Math.min(10_000, limit - 500);
+}
+
+function open(server: Server): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket: Socket = connect(server.port, "127.0.0.1", () => resolve(socket));
+    socket.on("error", reject);
+  });
+}
+
+describe("the profile is answered", () => {
+  test("beside 10,000 idle connections, which take little memory and are closed", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve({ environment: { ...ENVIRONMENT, POSTERN_IDLE_TIMEOUT_SECONDS: "12" } });
+    const count = possibleConnections();
+    const before = residentMib(server);
+    let closed = 0;
+    const crowd = async () => {
+      for (let made = 0; made < count; made += 500) {
+        const sockets = await Promise.all(Array.from({ length: Math.min(500, count - made) }, () => open(server)));
+        for (const socket of sockets) {
+          socket.on("close", () => closed++);
+          socket.resume();
+          socket.write(GET);
+        }
+      }
+    };
+    const coming = await askMeanwhile(server, crowd());
+    const there = await askMeanwhile(server, new Promise((resolve) => setTimeout(resolve, 1000)));
+    const grown = residentMib(server) - before;
+    const report = `${count} connections: ${grown.toFixed(0)} MiB, the longest wait ${coming.toFixed(0)} ms as they came, ${there.toFixed(0)} ms beside them`;
+    process.stdout.write(`${report}\n`);
+    assert.equal(closed, 0);
+    assert(grown < 200 && there < 2000, report);
+    await until("all are closed", () => closed === count);
+    assert.equal((await server.stop()).code, 0);
+  });
+
+  test("beside a flood of logins, of which those that do not fit the line are a 503 at once", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve({ environment: { POSTERN_PASSWORD_QUEUE: "10", POSTERN_THROTTLE: "off" } });
+    const flood = Promise.all(Array.from({ length: 200 }, (_, index) => login(server, `nobody${index}`, "wrong")));
+    const longest = await askMeanwhile(server, flood);
+    const statuses = (await flood).map(({ status }) => status);
+    const count = (wanted: number) => statuses.filter((status) => status === wanted).length;
+    assert(count(503) > 0 && count(400) >= 10 && count(503) + count(400) === 200, String(statuses));
+    assert(longest < 2000, `${longest} ms`);
+  });
+});

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { ownPath } from "../lib/http/address.ts";
+import { html } from "../lib/http/html.ts";
+import { preferLanguage } from "../lib/http/language.ts";
+import { ROUTES } from "../lib/routes.ts";
+import { preferEncoding } from "../lib/site/encoding.ts";
+import { en } from "../lib/words/en.ts";
+import { it as italian } from "../lib/words/it.ts";
+import { createClient } from "./support/client.ts";
+import { createTestApp } from "./support/test-app.ts";
+
+const BROWSER = { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", Accept: "text/html,*/*;q=0.8" };
+const FORM = { ...BROWSER, "Content-Type": "application/x-www-form-urlencoded" };
+const PASSWORD = "right horse";
+
+async function setUp(environment: Record<string, string> = {}) {
+  const test = await createTestApp(environment);
+  const user = await test.addUser({ username: "alice", password: PASSWORD, email: "alice@example.com" });
+  const client = createClient(test.app);
+  const send = (path: string, fields: Record<string, string>) =>
+    client.send("POST", path, { headers: FORM, body: new URLSearchParams(fields).toString() });
+  return { ...test, user, client, send };
+}
+
+describe("one address, two readers:", () => {
+  test("what is for browsers alone is not there for programs", async () => {
+    const { client } = await setUp();
+    await client.login("alice", PASSWORD);
+    for (const { method, path } of ROUTES.filter(({ kind }) => kind === "page")) {
+      const { status } = await client.send(method, path, { headers: { "Sec-Fetch-Site": "same-origin" } });
+      const others = ROUTES.some((row) => row.path === path && row.kind !== "page");
+      assert.equal(status, others ? 405 : 404, `${method} ${path}`);
+    }
+  });
+
+  test("a fetch by a script is a program, whatever page it comes from; ?format=json has the last word", async () => {
+    const { client } = await setUp();
+    const scripted = await client.get("/profile/", { "Sec-Fetch-Mode": "cors", Accept: "*/*" });
+    assert.deepEqual([scripted.status, scripted.headers.get("content-type")], [403, "application/json"]);
+    const asked = await client.get("/profile/?format=json", BROWSER);
+    assert.deepEqual([asked.status, asked.headers.get("content-type")], [403, "application/json"]);
+  });
+
+  test("who is not logged in is sent to the login, and back afterwards", async () => {
+    const { client, send } = await setUp();
+    const away = await client.get("/sessions/?a=1&b=%2F", BROWSER);
+    assert.deepEqual(
+      [away.status, away.headers.get("location")],
+      [303, "/login/?next=%2Fsessions%2F%3Fa%3D1%26b%3D%252F"],
+    );
+    const back = await send("/login/", { username: "alice", password: PASSWORD, next: "/sessions/?a=1&b=%2F" });
+    assert.deepEqual([back.status, back.headers.get("location")], [303, "/sessions/?a=1&b=%2F"]);
+    const again = await client.get("/login/?next=/activity/", BROWSER);
+    assert.deepEqual([again.status, again.headers.get("location")], [303, "/activity/"]);
+  });
+
+  test("a refused form is shown again with its status, the message and the name, and never the password", async () => {
+    const { send } = await setUp();
+    const refused = await send("/login/", {
+      username: '"><script>',
+      password: "hunter-secret",
+      next: "//evil.example",
+    });
+    const text = await refused.text();
+    assert.equal(refused.status, 400);
+    assert.match(text, /Access denied: wrong username or password\./);
+    assert.match(text, /value="&quot;&gt;&lt;script&gt;"/);
+    assert.doesNotMatch(text, /hunter-secret|evil\.example|<script>/);
+  });
+});
+
+describe("a path to go on to", () => {
+  test("stays on this origin, whatever it is and whatever a browser makes of it", () => {
+    const soup = fc.array(
+      fc.constantFrom("/", "\\", ".", "..", "%2f", "@", ":", "\t", "\n", "evil.example", "?", "#", "https"),
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          soup.map((parts) => `/${parts.join("")}`),
+          fc.string(),
+        ),
+        (text) => {
+          const path = ownPath(text);
+          if (path !== null) assert.equal(new URL(path, "https://own.example").origin, "https://own.example");
+        },
+      ),
+      { numRuns: 5000 },
+    );
+    for (const text of [
+      "//evil.example",
+      "/\\evil.example",
+      "/.//evil.example",
+      "/\t/evil.example",
+      "https://evil.example",
+      "",
+      "x",
+    ])
+      assert.equal(ownPath(text), null, text);
+    assert.equal(ownPath("/a/../b?c#d"), "/b?c#d");
+  });
+});
+
+describe("markup", () => {
+  test("lets nothing out of a text or an attribute", () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const { text: markup } = html`<p title="${text}">${[text, html`<b>${text}</b>`]}</p>`;
+        assert.equal(
+          markup
+            .replace(/&(amp|lt|gt|quot|#39);/g, "")
+            .match(/[<>"']/g)
+            ?.join(""),
+          '<""><><><>',
+        );
+      }),
+    );
+  });
+});
+
+describe("what a browser says it takes", () => {
+  test("chooses the language it rates highest, by its first part", () => {
+    for (const [header, language] of [
+      [null, "en"],
+      ["it-CH, en;q=0.8", "it"],
+      ["en;q=0.3, it;q=0.4", "it"],
+      ["fr, de", "en"],
+      ["it;q=0", "en"],
+      ["it;q=nonsense", "en"],
+      [`${"x,".repeat(50_000)}it`, "it"],
+    ] as const) {
+      assert.equal(preferLanguage(header, ["en", "it"]), language, String(header).slice(0, 40));
+    }
+  });
+
+  test("chooses the encoding, and none that it forbids", () => {
+    for (const [header, encoding] of [
+      [null, null],
+      ["gzip, deflate, br, zstd", "br"],
+      ["GZIP;q=0.5", "gzip"],
+      ["br;q=0, gzip;q=0.000", null],
+      [";;;,,,q=", null],
+    ] as const) {
+      assert.equal(preferEncoding(header), encoding, String(header));
+    }
+  });
+
+  test("is served every file in the same text, in whatever encoding, and is told when it has it already", async () => {
+    const { client } = await setUp();
+    const page = await (await client.get("/login/", BROWSER)).text();
+    const paths = [...page.matchAll(/(?:href|src)="(\/static\/[^"]+)"/g)].map(([, path = ""]) => path);
+    assert(paths.length >= 3);
+    for (const path of paths) {
+      const plain = await client.get(path);
+      assert.equal(plain.headers.get("cache-control"), "public, max-age=31536000, immutable");
+      const packed = await client.get(path, { "Accept-Encoding": "br" });
+      assert.deepEqual([packed.headers.get("content-encoding"), packed.headers.get("vary")], ["br", "Accept-Encoding"]);
+      assert((await packed.arrayBuffer()).byteLength < (await plain.arrayBuffer()).byteLength, path);
+    }
+    assert.equal((await client.get("/static/page.000000000000.css")).status, 404);
+    const etag = (await client.get("/client.js")).headers.get("etag") ?? "";
+    assert.equal((await client.get("/client.js", { "If-None-Match": etag })).status, 304);
+  });
+});
+
+test("every word there is in English is there in Italian, and says something else or is told to be the same", () => {
+  const SAME = new Set(["password"]);
+  assert.deepEqual(Object.keys(italian).sort(), Object.keys(en).sort());
+  assert.deepEqual(Object.keys(italian.problems), Object.keys(en.problems));
+  for (const [key, words] of Object.entries(en)) {
+    if (typeof words === "string") assert(SAME.has(key) || italian[key as keyof typeof en] !== words, key);
+  }
+});

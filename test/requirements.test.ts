@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { STANDARDS } from "../lib/requirements/standards.ts";
+
+const ALL = STANDARDS.flatMap(({ requirements }) => requirements);
+
+/** How many requirements OWASP ASVS 5.0.0 has in these sections (its own CSV). */
+const COUNTS: Record<string, number> = {
+  "3.1": 1,
+  "3.2": 3,
+  "3.3": 5,
+  "3.4": 8,
+  "3.5": 8,
+  "3.6": 1,
+  "3.7": 5,
+  "6.2": 12,
+  "6.3": 8,
+  "7.1": 3,
+  "7.2": 4,
+  "7.3": 2,
+  "7.4": 5,
+  "7.5": 3,
+  "7.6": 2,
+  "16.1": 1,
+  "16.2": 5,
+  "16.3": 4,
+  "16.4": 3,
+  "16.5": 4,
+};
+
+describe("a requirement of OWASP ASVS or NIST SP 800-63B", () => {
+  test("that is claimed names a test that there is", () => {
+    for (const { id, test } of ALL) {
+      if (test === null) continue;
+      const path = join(import.meta.dirname, test.file);
+      assert(existsSync(path), `${id}: there is no test/${test.file}`);
+      assert.match(readFileSync(path, "utf8"), patternOf(test.name), `${id}: no such test in ${test.file}`);
+    }
+  });
+
+  test("that is not claimed has a reason", () => {
+    for (const { id, test, remark } of ALL) assert(test !== null || /^[A-Z].*\.$/.test(remark), id);
+  });
+
+  test("stands once, and none of ASVS's is left out", () => {
+    const ids = STANDARDS.filter(({ name }) => name.startsWith("ASVS")).flatMap(({ requirements }) =>
+      requirements.map(({ id }) => id),
+    );
+    const expected = Object.entries(COUNTS).flatMap(([section, count]) =>
+      Array.from({ length: count }, (_, index) => `${section}.${index + 1}`),
+    );
+    assert.deepEqual(ids, expected);
+    const all = STANDARDS.flatMap(({ name, requirements }) => requirements.map(({ id }) => `${name} ${id}`));
+    assert.equal(new Set(all).size, all.length);
+  });
+});
+
+/** A name in its quotes, `*` standing for what a template fills in. */
+function patternOf(name: string): RegExp {
+  const parts = name.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`(["\`])${parts.join("\\$\\{[^}]+\\}")}\\1`);
+}

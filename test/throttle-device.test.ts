@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { changePassword } from "../lib/account/credentials.ts";
+import { parseConfig } from "../lib/config.ts";
+import { createGuessedApp, guess, RIGHT, times, told } from "./support/guesses.ts";
+import { anyPassword } from "./support/test-app.ts";
+
+/** Alice with a browser that she has logged in with, and strangers who have used up her account's guesses. */
+async function setUp() {
+  const app = await createGuessedApp();
+  const own = app.stranger();
+  assert.equal((await own.login("alice", RIGHT)).status, 202);
+  const attack = async () => {
+    assert.equal((await guess(app, "alice", 12)).at(-1), 429);
+  };
+  await attack();
+  return { ...app, own, attack };
+}
+
+describe("a browser that has logged in to an account before", () => {
+  test("gets in while strangers are held off, after a logout as well, and lets its owner in at once", async () => {
+    const { own, stranger, attack } = await setUp();
+    assert.equal(told(await stranger().login("alice", RIGHT)), "429 after 30");
+    assert.equal((await own.login("alice", RIGHT)).status, 202);
+    await own.post("/logout/", {}, { "Sec-Fetch-Site": "same-origin" });
+    await attack();
+    assert.equal((await own.login("alice", RIGHT)).status, 202);
+    assert.equal((await stranger().login("alice", RIGHT)).status, 202, "a success ends the strangers' count");
+  });
+
+  test("has a cookie that scripts cannot read and other sites cannot send, for a year, new at each login", async () => {
+    const { stranger } = await createGuessedApp();
+    const client = stranger();
+    const first = (await client.login("alice", RIGHT)).headers.getSetCookie()[2] ?? "";
+    const second = (await client.login("alice", RIGHT)).headers.getSetCookie()[2] ?? "";
+    for (const line of [first, second]) {
+      assert.match(
+        line,
+        /^devicecookie=[a-z2-7]{32}; expires=Fri, 01 Jan 2027 00:00:00 GMT; HttpOnly; Max-Age=31536000; Path=\/; SameSite=Lax$/,
+      );
+    }
+    assert.notEqual(first, second);
+    const program = await stranger().post("/login/", { username: "alice", password: RIGHT });
+    assert.equal(program.headers.getSetCookie().length, 2, "a program that is no browser gets Django's cookies alone");
+  });
+
+  test("is held off by its own failures alone, in the same way", async () => {
+    const { own, clock } = await setUp();
+    for (let time = 0; time < 10; time++) {
+      const response = await own.login("alice", "wrong");
+      assert.deepEqual([response.status, response.headers.getSetCookie()], [400, []]);
+    }
+    assert.equal(told(await own.login("alice", RIGHT)), "429 after 30");
+    clock.advance(30);
+    assert.equal((await own.login("alice", "wrong")).status, 400);
+    assert.equal(told(await own.login("alice", RIGHT)), "429 after 60");
+    clock.advance(60);
+    assert.equal((await own.login("alice", RIGHT)).status, 202);
+    for (let time = 0; time < 10; time++) assert.equal((await own.login("alice", "wrong")).status, 400);
+  });
+
+  test("does not use up the account's guesses by its own", async () => {
+    const app = await createGuessedApp();
+    const own = app.stranger();
+    await own.login("alice", RIGHT);
+    for (let time = 0; time < 12; time++) await own.login("alice", "wrong");
+    assert.deepEqual(await guess(app, "alice", 10), times(10, 400));
+  });
+
+  test("is a stranger to every other account, and so is a cookie that is made up, used up or too old", async () => {
+    const app = await setUp();
+    const { own, stranger, addUser, clock } = app;
+    await addUser({ username: "bob", password: RIGHT });
+    await guess(app, "bob", 10);
+    const refuses = async (username: string, cookie: string, why: string) => {
+      const client = stranger();
+      client.cookies.set("devicecookie", cookie);
+      assert.equal((await client.login(username, RIGHT)).status, 429, why);
+    };
+    const cookie = own.cookies.get("devicecookie") ?? "";
+    await refuses("bob", cookie, "another account");
+    await refuses("alice", "a".repeat(32), "made up");
+    await refuses("alice", own.cookies.get("sessionid") ?? "", "a session's");
+    assert.equal((await own.login("alice", RIGHT)).status, 202);
+    await app.attack();
+    await refuses("alice", cookie, "used up");
+    clock.advance(365 * 24 * 3600);
+    await app.attack();
+    await refuses("alice", own.cookies.get("devicecookie") ?? "", "too old");
+  });
+
+  test("is stored as a hash, opens nothing by itself, and goes with its user", async () => {
+    const { own, stranger, services, alice } = await setUp();
+    const cookie = own.cookies.get("devicecookie") ?? "";
+    const devices = () => services.db.selectFrom("devices").selectAll().execute();
+    assert(!JSON.stringify(await devices()).includes(cookie));
+    const client = stranger();
+    for (const name of ["devicecookie", "sessionid"]) client.cookies.set(name, cookie);
+    assert.equal((await client.get("/profile/")).status, 403);
+    await services.db.deleteFrom("users").where("id", "=", alice.id).execute();
+    assert.deepEqual(await devices(), []);
+  });
+
+  test("stays known when the password is changed, and when ten others have logged in since does not", async () => {
+    const { own, stranger, attack, services, alice, clock } = await setUp();
+    await changePassword(services, alice, anyPassword("another horse"), null);
+    await attack();
+    assert.equal((await own.login("alice", RIGHT)).status, 202); // What this hasher takes for right.
+    for (let time = 0; time < 10; time++) {
+      clock.advance(1);
+      assert.equal((await stranger().login("alice", RIGHT)).status, 202);
+    }
+    assert.equal((await services.db.selectFrom("devices").select("id").execute()).length, 10);
+    await attack();
+    assert.equal((await own.login("alice", RIGHT)).status, 429);
+  });
+
+  test("is a stranger again when it has failed 100 times in a row", async () => {
+    const { own, hashed, clock, attack } = await setUp();
+    hashed.length = 0;
+    while (hashed.length < 100) {
+      assert.equal((await own.login("alice", "wrong")).status, 400);
+      clock.advance(hashed.length < 10 ? 10 : 3600);
+    }
+    await attack();
+    assert.equal(told(await own.login("alice", RIGHT)), "429 after 60", "by the strangers' count");
+    clock.advance(60);
+    assert.equal((await own.login("alice", RIGHT)).status, 202);
+    await attack();
+    assert.equal((await own.login("alice", RIGHT)).status, 202, "and known anew");
+  });
+
+  test("has a cookie whose name no session cookie may take", () => {
+    const take = (name: string) => () => parseConfig({ POSTERN_SESSION_COOKIE_NAME: name });
+    for (const name of ["csrftoken", "devicecookie"]) assert.throws(take(name), /that is another cookie/);
+  });
+});

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { networkOf, parseNetworks } from "../lib/client.ts";
+import { TEST_DATABASE_URL } from "./support/database.ts";
+import { createGuessedApp, RIGHT, times, told } from "./support/guesses.ts";
+
+const HOUR = 3600;
+const LONG = { timeout: 240_000 };
+const NETWORK = "203.0.113.7";
+
+async function setUp(environment: Record<string, string> = {}) {
+  const app = await createGuessedApp(environment);
+  let names = 0;
+  /** Guesses at a name that nobody has tried yet. */
+  const tryName = (address = NETWORK) => app.stranger(address).login(`name${names++}`, "wrong");
+  const exhaust = async (address = NETWORK) => {
+    for (let time = 0; time < 30; time++) assert.equal((await tryName(address)).status, 400);
+  };
+  const send = (address: string, headers: Record<string, string>) =>
+    app.stranger(address).post("/login/", { username: `name${names++}`, password: "wrong" }, headers);
+  return { ...app, tryName, exhaust, send };
+}
+
+describe("a network that guesses, under whatever names,", () => {
+  test("is held off after 30 failures, and no other is", async () => {
+    const { tryName, exhaust, stranger } = await setUp();
+    await exhaust();
+    assert.equal(told(await tryName()), "429 after 10");
+    assert.equal(told(await stranger(NETWORK).login("alice", RIGHT)), "429 after 10");
+    assert.equal(told(await stranger().login("alice", RIGHT)), "202");
+  });
+
+  test("may guess 30 times and no more, also at once", async () => {
+    const { tryName, hashed } = await setUp();
+    const answers = await Promise.all(times(200, NETWORK).map(tryName));
+    assert.equal(answers.filter(({ status }) => status === 429).length, 170);
+    assert.equal(hashed.length, 30);
+  });
+
+  test("may guess as often in the second five minutes, and in any after them", async () => {
+    const { tryName, exhaust, clock } = await setUp();
+    for (let window = 0; window < 5; window++) {
+      await exhaust();
+      assert.equal((await tryName()).status, 429);
+      clock.advance(300);
+    }
+  });
+
+  test("gets in again while its attempts keep coming, five a second for an hour", LONG, async () => {
+    const { tryName, clock, hashed } = await setUp();
+    const seconds = TEST_DATABASE_URL === undefined ? HOUR : HOUR / 6;
+    for (let attempt = 0; attempt < seconds * 5; attempt++) {
+      await tryName();
+      clock.advance(0.2);
+    }
+    assert.equal(hashed.length, 30 + seconds / 10 - 1, "30 at once, and then one every ten seconds");
+  });
+
+  test("cannot have its failures forgotten by logging in to an account of its own", async () => {
+    const { tryName, stranger } = await setUp();
+    for (let time = 0; time < 30; time++) {
+      assert.equal((await tryName()).status, 400);
+      const own = (await stranger(NETWORK).login("alice", RIGHT)).status;
+      assert.equal(own, time < 29 ? 202 : 429);
+    }
+    assert.equal((await tryName()).status, 429);
+  });
+
+  test("loses nothing by logging in rightly, up to 600 attempts a minute", async () => {
+    const { stranger, clock } = await setUp();
+    for (let time = 0; time < 600; time++) assert.equal((await stranger(NETWORK).login("alice", RIGHT)).status, 202);
+    assert.equal(told(await stranger(NETWORK).login("alice", RIGHT)), "429 after 1");
+    clock.advance(0.1);
+    assert.equal(told(await stranger(NETWORK).login("alice", RIGHT)), "202");
+  });
+
+  test("is not charged for what an account refuses", async () => {
+    const { tryName, stranger } = await setUp();
+    for (let time = 0; time < 10; time++) await stranger(NETWORK).login("alice", "wrong");
+    for (let time = 0; time < 50; time++) {
+      assert.equal(told(await stranger(NETWORK).login("alice", "wrong")), "429 after 30");
+    }
+    for (let time = 0; time < 20; time++) assert.equal((await tryName()).status, 400);
+  });
+
+  test("leaves a bounded number of rows, though it tries 50,000 names in an hour", LONG, async () => {
+    const { tryName, stranger, services, clock } = await setUp();
+    const names = TEST_DATABASE_URL === undefined ? 50_000 : 5000;
+    for (let name = 0; name < names; name++) {
+      await tryName();
+      clock.advance(HOUR / 50_000);
+    }
+    const { length } = await services.db.selectFrom("throttles").select("key").execute();
+    assert(length <= 30 + (clock.now - Date.UTC(2026, 0, 1)) / 10_000 + 2, `${length} rows`);
+    process.stdout.write(`${names} names from one network: ${length} rows\n`);
+    assert.equal((await stranger().login("alice", RIGHT)).status, 202);
+  });
+});
+
+describe("the network of a client", () => {
+  test("is an IPv4 address, or the first 64 bits of an IPv6 one", async () => {
+    const { exhaust, tryName } = await setUp();
+    await exhaust("2001:db8:1:2::1");
+    assert.equal((await tryName("2001:db8:1:2:ffff::9")).status, 429);
+    assert.equal((await tryName("2001:db8:1:3::1")).status, 400);
+    await exhaust("203.0.113.7");
+    assert.equal((await tryName("::ffff:203.0.113.7")).status, 429, "the same, written as IPv6");
+    assert.equal((await tryName("203.0.113.8")).status, 400);
+  });
+
+  test("is read from any spelling of an address", () => {
+    const none = parseNetworks("");
+    assert(none !== null);
+    for (const [address, network] of [
+      ["::1", "0:0:0:0::/64"],
+      ["::", "0:0:0:0::/64"],
+      ["fe80::1", "fe80:0:0:0::/64"],
+      ["2001:db8::", "2001:db8:0:0::/64"],
+      ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+      ["1:2:3::5:6:7:8", "1:2:3:0::/64"],
+      ["192.0.2.1", "192.0.2.1"],
+      ["", null],
+    ] as const) {
+      assert.equal(networkOf(address, none), network, address);
+    }
+  });
+
+  test("is not what somebody who is no trusted proxy says in X-Forwarded-For", async () => {
+    const { exhaust, send } = await setUp({ POSTERN_TRUSTED_PROXIES: "10.0.0.1" });
+    for (const peer of [NETWORK, "127.0.0.1"]) {
+      await exhaust(peer);
+      assert.equal((await send(peer, { "X-Forwarded-For": "198.51.100.1" })).status, 429);
+      assert.equal((await send(peer, { "X-Forwarded-For": "" })).status, 429);
+      assert.equal((await send(peer, { "X-Forwarded-For": "10.0.0.1" })).status, 429);
+    }
+    assert.equal((await send("10.0.0.1", { "X-Forwarded-For": NETWORK })).status, 429);
+    assert.equal((await send("10.0.0.1", { "X-Forwarded-For": `198.51.100.1, ${NETWORK}` })).status, 429);
+    assert.equal((await send("10.0.0.1", { "X-Forwarded-For": "198.51.100.1" })).status, 400);
+  });
+
+  test("is nobody's where there is no address, or a trusted proxy does not tell for whom it speaks", async () => {
+    const { tryName, stranger } = await setUp({ POSTERN_TRUSTED_PROXIES: "10.0.0.1" });
+    for (const address of ["", "10.0.0.1"]) {
+      for (let time = 0; time < 40; time++) assert.equal((await tryName(address)).status, 400);
+      const bob = address === "" ? "bob" : "bobby";
+      for (let time = 0; time < 10; time++) assert.equal((await stranger(address).login(bob, "wrong")).status, 400);
+      assert.equal((await stranger(address).login(bob, "wrong")).status, 429, "an account is an account");
+    }
+  });
+});

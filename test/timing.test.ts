@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createRandom } from "./faults/random.ts";
+import { formatTimings, measure, QUICK, THRESHOLD, type Timing, toldApart } from "./faults/timing.ts";
+import { rankScore } from "./support/rank.ts";
+
+const MEASURING = { timeout: 240_000 };
+
+/** Another one each time; it is printed. It decides the order of the attempts, not how long each takes. */
+const SEED = Date.now() % 2 ** 32;
+
+const ATTEMPTS = 400;
+
+function show(timings: Timing[]): Timing[] {
+  process.stdout.write(`Seed ${SEED}, ${ATTEMPTS} attempts of each kind\n${formatTimings(timings)}\n`);
+  return timings;
+}
+
+test("a refused login takes the same time whoever it names, imported hashes and all", MEASURING, async () => {
+  const timings = show(await measure(QUICK, ATTEMPTS, SEED));
+  assert.deepEqual(toldApart(timings), [], `|z| > ${THRESHOLD}`);
+});
+
+describe("the same measurement tells apart, where it is put in by way of fault,", () => {
+  test("users who cannot log in, without the decoy", MEASURING, async () => {
+    const timings = await measure(QUICK, 50, SEED, (passwords) => ({
+      ...passwords,
+      check: async (password, encoded) => (encoded === null ? { right: false } : passwords.check(password, encoded)),
+    }));
+    const apart = toldApart(timings);
+    for (const kind of ["unknown", "inactive", "inactive-imported"]) assert(apart.includes(kind), kind);
+    assert(!apart.includes("unusable"), "whose password is looked at");
+  });
+
+  test("users with imported hashes, where nobody else pays for these", MEASURING, async () => {
+    const timings = await measure({ ...QUICK, isBlind: true }, 50, SEED);
+    const apart = toldApart(timings);
+    for (const kind of ["imported-pbkdf2-3000", "imported-bcrypt", "imported-scrypt"])
+      assert(apart.includes(kind), kind);
+    assert(!apart.includes("unknown"), "who costs a hash as before");
+  });
+});
+
+describe("the rank score", () => {
+  const random = createRandom(1);
+  const sample = (count: number, shift = 0) => Array.from({ length: count }, () => random() + random() + shift);
+
+  test("is that of the books", () => {
+    // Every value of one below every one of the other: U is 0, its mean 12.5, its deviation the root of 275 / 12.
+    assert.equal(rankScore([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]).toFixed(4), (-12.5 / Math.sqrt(275 / 12)).toFixed(4));
+    assert.equal(rankScore([1, 2, 3], [1, 2, 3]), 0);
+  });
+
+  test("of one distribution is small, and its square one on the average", () => {
+    const scores = Array.from({ length: 400 }, () => rankScore(sample(100), sample(100)));
+    assert(scores.every((score) => Math.abs(score) < THRESHOLD));
+    const square = scores.reduce((sum, score) => sum + score ** 2, 0) / scores.length;
+    assert(square > 0.75 && square < 1.25, String(square));
+  });
+
+  test("of two that differ by a third of their deviation is beyond the threshold at 1,000", () => {
+    assert(Math.abs(rankScore(sample(1000), sample(1000, 0.15))) > THRESHOLD);
+  });
+});
