@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createRandom } from "./faults/random.ts";
 import { formatTimings, measure, QUICK, THRESHOLD, type Timing, toldApart } from "./faults/timing.ts";
+import { createClient } from "./support/client.ts";
 import { rankScore } from "./support/rank.ts";
+import { createTestApp } from "./support/test-app.ts";
 
 const MEASURING = { timeout: 240_000 };
 
@@ -19,6 +21,32 @@ function show(timings: Timing[]): Timing[] {
 test("a refused login takes the same time whoever it names, imported hashes and all", MEASURING, async () => {
   const timings = show(await measure(QUICK, ATTEMPTS, SEED));
   assert.deepEqual(toldApart(timings), [], `|z| > ${THRESHOLD}`);
+});
+
+test("a throttled login takes the same time whether or not there is such a user", MEASURING, async () => {
+  const { app, addUser, close } = await createTestApp();
+  await addUser({ username: "alice", password: "right horse" });
+  let sent = 0;
+  // Each from a network of its own, which none of them fills.
+  const attempt = async (username: string) => {
+    const from = `10.${++sent >> 16}.${(sent >> 8) & 255}.${sent & 255}`;
+    const before = performance.now();
+    const { status } = await createClient(app, "postern.test", from).login(username, "wrong");
+    return { status, ms: performance.now() - before };
+  };
+  const taken: Record<string, number[]> = { alice: [], nobody: [] };
+  for (const name of Object.keys(taken)) for (let times = 0; times < 10; times++) await attempt(name);
+  const order = createRandom(SEED);
+  const next = Object.keys(taken).flatMap((name) => Array.from({ length: ATTEMPTS }, () => ({ name, at: order() })));
+  for (const { name } of next.sort((one, other) => one.at - other.at)) {
+    const { status, ms } = await attempt(name);
+    assert.equal(status, 429);
+    taken[name]?.push(ms);
+  }
+  const score = rankScore(taken["alice"] ?? [], taken["nobody"] ?? []);
+  process.stdout.write(`Throttled, ${ATTEMPTS} attempts of each kind: z = ${score.toFixed(2)}\n`);
+  assert(Math.abs(score) < THRESHOLD, String(score));
+  await close();
 });
 
 describe("the same measurement tells apart, where it is put in by way of fault,", () => {
