@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { sql } from "kysely";
 import { fillDatabase } from "./support/content.ts";
 import { until } from "./support/poll.ts";
-import { createSandbox, FROM_SOURCE, login, type Sandbox, start } from "./support/process.ts";
+import { createSandbox, FROM_SOURCE, login, type Sandbox, sendSignal, start } from "./support/process.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
@@ -76,7 +76,7 @@ describe("audit", () => {
     await until("the first event", () => running.output.stdout.includes("user_made"));
     await sandbox.run(["deactivate", "alice"]);
     await until("the second event", () => running.output.stdout.includes("user_deactivated"));
-    running.child.kill("SIGINT");
+    sendSignal(running.child, "SIGINT");
     const { code, stdout, stderr } = await running.ended;
     assert.deepEqual([code, stderr, stdout.trim().split("\n").length], [0, "", 2]);
   });
@@ -107,7 +107,7 @@ describe("audit", () => {
           .execute();
       });
       await until("the event with the lower id", () => running.output.stdout.includes('"id":3'));
-      running.child.kill("SIGINT");
+      sendSignal(running.child, "SIGINT");
       assert.equal((await running.ended).stdout.trim().split("\n").length, 3);
     },
   );

@@ -37,6 +37,8 @@ export async function run({ argv, environment, program, terminal, runtime, outpu
     await dispatch({ program, terminal, runtime, config, now, open }, argv);
     return 0;
   } catch (error) {
+    // Who read has stopped reading, as `head` does: nobody is there to be told more.
+    if (error instanceof Error && "code" in error && error.code === "EPIPE") return 0;
     if (!isMendable(error)) throw error;
     terminal.remark(error.message);
     return error instanceof UsageError ? 2 : 1;

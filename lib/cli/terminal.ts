@@ -25,6 +25,8 @@ export interface Terminal {
 
 export function createTerminal(): Terminal {
   const prompt = createPrompt();
+  // Told to `flush` too; without anybody who listens, it would end the process with an error of ours.
+  process.stdout.on("error", () => {});
   return {
     isInteractive: process.stdin.isTTY === true,
     print: (text) => process.stdout.write(`${text}\n`),
