@@ -55,7 +55,9 @@ describe("1,000 wrong logins at once on one account reach the hasher ten times",
       const environment = { ...SETTINGS, DATABASE_URL: await postgres.createDatabase("race") };
       await createAlice(sandbox, environment);
       const servers = await Promise.all([1, 2, 3].map(() => sandbox.serve({ environment })));
-      assert.deepEqual(await race(servers), { 400: ALLOWED, 429: GUESSES - ALLOWED });
+      // On a slow machine some wait too long for a connection: those are 503, and reach no hasher either.
+      const { 503: waited = 0, ...answers } = await race(servers);
+      assert.deepEqual(answers, { 400: ALLOWED, 429: GUESSES - ALLOWED - waited });
       const hashes = await Promise.all(servers.map(countHashes));
       const hashed = hashes.reduce((sum, count) => sum + count);
       report(`Three nodes on Postgres (${hashes.join(" + ")})`, hashed);
