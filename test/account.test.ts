@@ -7,6 +7,7 @@ import { createTestApp } from "./support/test-app.ts";
 
 const BROWSER = { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", Accept: "text/html,*/*;q=0.8" };
 const FORM = { ...BROWSER, "Content-Type": "application/x-www-form-urlencoded" };
+const OWN = { "Sec-Fetch-Site": "same-origin" };
 const PASSWORD = "right horse";
 
 async function setUp(environment: Record<string, string> = {}) {
@@ -68,9 +69,31 @@ describe("the first set-up", () => {
   });
 });
 
-describe("PATCH /profile/", () => {
-  const OWN = { "Sec-Fetch-Site": "same-origin" };
+describe("the link of the first set-up", () => {
+  test("stands nowhere in the log, whatever becomes of it", async () => {
+    const { services, app, logged } = await createTestApp();
+    const link = (await inviteFirstUser(services)) ?? "";
+    const token = link.split("=")[1] ?? "";
+    assert.match(token, /^\w{20,}$/);
+    const fields = { username: "root", email: "", password: "k7#qz!pv-9" };
+    const body = (password: string) => new URLSearchParams({ ...fields, password }).toString();
+    const client = createClient(app);
+    const statuses = [
+      await client.get(link, BROWSER),
+      await client.get(`${link}&token=x`, BROWSER),
+      await client.send("POST", link, { headers: FORM, body: body("short") }),
+      await client.send("POST", link, { headers: FORM, body: "%" }),
+      await client.get(link),
+      await client.send("POST", link, { headers: FORM, body: body(fields.password) }),
+      await client.get(link, BROWSER),
+    ].map(({ status }) => status);
+    assert.deepEqual(statuses, [200, 404, 400, 400, 404, 303, 404]);
+    assert(logged.length >= statuses.length);
+    for (const secret of [token, fields.password]) assert(!logged.join("\n").includes(secret));
+  });
+});
 
+describe("PATCH /profile/", () => {
   test("changes what is sent, all or nothing, and neither the username nor what may not be changed", async () => {
     const { client, services } = await setUp();
     await client.login("alice", PASSWORD);
@@ -125,7 +148,52 @@ describe("POST /password/change/", () => {
   });
 });
 
+describe("two changes of a password at once", () => {
+  test("do not both happen: the second finds that what it knows is no longer the password", async () => {
+    const { app, client } = await setUp();
+    const other = createClient(app);
+    for (const one of [client, other]) await one.login("alice", PASSWORD);
+    const change = (one: typeof client, new_password: string) =>
+      one.send("POST", "/password/change/", {
+        json: { current_password: PASSWORD, new_password },
+        headers: { "Sec-Fetch-Site": "same-origin" },
+      });
+    const wanted = ["k7#qz!pv-9", "w3+rt=mb/5"];
+    const answers = await Promise.all([change(client, "k7#qz!pv-9"), change(other, "w3+rt=mb/5")]);
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [204, 400]);
+    const logins = await Promise.all(wanted.map((password) => createClient(app).login("alice", password)));
+    assert.deepEqual(
+      logins.map(({ status }) => status === 202),
+      answers.map(({ status }) => status === 204),
+    );
+    const profiles = await Promise.all([client, other].map((one) => one.get("/profile/")));
+    assert.deepEqual(profiles.map(({ status }) => status).sort(), [200, 403]);
+  });
+});
+
 describe("GET and DELETE /sessions/", () => {
+  test("write a session as a program needs it: where, when, with what", async () => {
+    const { client, clock } = await setUp();
+    const headers = { "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0" };
+    await client.post("/login/", { username: "alice", password: PASSWORD }, headers);
+    clock.advance(3600);
+    const [session] = await (await client.get("/sessions/")).json();
+    assert.match(session.id, /^[0-9a-f]{20}$/);
+    assert.deepEqual(session, {
+      id: session.id,
+      browser: "Firefox",
+      system: "Linux",
+      user_agent: headers["User-Agent"],
+      address: "192.0.2.1",
+      created_at: "2026-01-01T00:00:00.000Z",
+      last_seen_at: "2026-01-01T01:00:00.000Z",
+      is_current: true,
+    });
+    assert.equal((await client.send("DELETE", `/sessions/${session.id}/`, { headers: OWN })).status, 204);
+    assert.equal(client.cookies.has("sessionid"), false);
+    assert.equal((await client.get("/sessions/")).status, 403);
+  });
+
   test("tell a session by a name that is neither its token nor its row's key, and end only one's own", async () => {
     const { app, client, addUser, services } = await setUp();
     await addUser({ username: "bob", password: PASSWORD });

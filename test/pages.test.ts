@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { ownPath } from "../lib/http/address.ts";
 import { html } from "../lib/http/html.ts";
@@ -33,6 +34,25 @@ describe("one address, two readers:", () => {
       const others = ROUTES.some((row) => row.path === path && row.kind !== "page");
       assert.equal(status, others ? 405 : 404, `${method} ${path}`);
     }
+  });
+
+  test("what is for both answers a browser with a page, and a program as if there were none", async () => {
+    const { client } = await setUp();
+    await client.login("alice", PASSWORD);
+    for (const path of ["/profile/", "/sessions/", "/activity/"]) {
+      for (const headers of [{ "Sec-Fetch-Mode": "navigate" }, { Accept: "text/html" }]) {
+        const page = await client.get(path, headers);
+        assert.deepEqual([page.status, page.headers.get("content-type")], [200, "text/html; charset=utf-8"], path);
+        assert.match(page.headers.get("content-security-policy") ?? "", /^default-src 'none'; script-src 'self';/);
+        assert.match(page.headers.get("vary") ?? "", /Accept-Language, Sec-Fetch-Mode, Accept, Cookie/);
+      }
+      const told = await client.get(path, { Accept: "*/*" });
+      assert.deepEqual([told.status, told.headers.get("content-type")], [200, "application/json"], path);
+    }
+    const program = await client.send("POST", "/logout/", { headers: { "Sec-Fetch-Site": "same-origin" } });
+    const browser = await client.send("POST", "/logout/", { headers: BROWSER });
+    assert.deepEqual([program.status, program.headers.get("location")], [204, null]);
+    assert.deepEqual([browser.status, browser.headers.get("location")], [303, "/login/?done=logout"]);
   });
 
   test("a fetch by a script is a program, whatever page it comes from; ?format=json has the last word", async () => {
@@ -80,11 +100,14 @@ describe("a path to go on to", () => {
       fc.property(
         fc.oneof(
           soup.map((parts) => `/${parts.join("")}`),
-          fc.string(),
+          fc.string({ unit: "binary" }),
+          fc.webUrl({ withFragments: true, withQueryParameters: true }),
         ),
         (text) => {
           const path = ownPath(text);
-          if (path !== null) assert.equal(new URL(path, "https://own.example").origin, "https://own.example");
+          if (path === null) return;
+          for (const own of ["https://own.example", "https://[::1]:8443", "http://localhost:8000"])
+            assert.equal(new URL(path, `${own}/login/?next=x`).origin, own);
         },
       ),
       { numRuns: 5000 },
@@ -157,7 +180,11 @@ describe("what a browser says it takes", () => {
       assert.equal(plain.headers.get("cache-control"), "public, max-age=31536000, immutable");
       const packed = await client.get(path, { "Accept-Encoding": "br" });
       assert.deepEqual([packed.headers.get("content-encoding"), packed.headers.get("vary")], ["br", "Accept-Encoding"]);
-      assert((await packed.arrayBuffer()).byteLength < (await plain.arrayBuffer()).byteLength, path);
+      const text = await plain.text();
+      const brotli = new Uint8Array(await packed.arrayBuffer());
+      const gzip = await (await client.get(path, { "Accept-Encoding": "gzip" })).arrayBuffer();
+      assert.deepEqual([brotliDecompressSync(brotli).toString(), gunzipSync(gzip).toString()], [text, text], path);
+      assert(brotli.byteLength < text.length, path);
     }
     assert.equal((await client.get("/static/page.000000000000.css")).status, 404);
     const etag = (await client.get("/client.js")).headers.get("etag") ?? "";

@@ -33,12 +33,12 @@ export async function launchChromium(): Promise<Browser> {
   await unpack();
   // Of the arguments that the package suggests, those that switch the same-origin policy off would make the tests lie.
   const options = { executablePath: join(UNPACKED, "chromium"), args: ["--no-sandbox", "--no-zygote"] };
-  const libraries = { ...environment, LD_LIBRARY_PATH: join(UNPACKED, "al2023/lib"), FONTCONFIG_PATH: fonts() };
+  const libraries = {
+    ...environment,
+    LD_LIBRARY_PATH: join(UNPACKED, "al2023/lib"),
+    FONTCONFIG_PATH: join(UNPACKED, "fonts"),
+  };
   return chromium.launch(options).catch(() => chromium.launch({ ...options, env: defined(libraries) }));
-}
-
-function fonts(): string {
-  return join(UNPACKED, "fonts");
 }
 
 function defined(variables: Record<string, string | undefined>): Record<string, string> {

@@ -19,6 +19,12 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
     await withoutNativeChecks(stage.page);
     await fillAndSend(stage.page, {}, "Log in");
   },
+  "login-throttled": async (stage) => {
+    stage.expectStatus(429);
+    const { post } = createClient(stage.app);
+    for (let failures = 0; failures < 10; failures++) await post("/login/", { ...ALICE, password: "wrong" });
+    await logIn(stage.page);
+  },
   profile: ({ page }) => logIn(page),
   "profile-saved": async ({ page }) => {
     await logIn(page);
@@ -54,6 +60,11 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
   "sessions-alone": async ({ page }) => {
     await logIn(page);
     await page.goto("/sessions/");
+  },
+  activity: async (stage) => {
+    await PAGE_STATES["sessions"]?.(stage);
+    await fillAndSend(stage.page, {}, "End all other sessions");
+    await stage.page.goto("/activity/");
   },
   "set-up": async (stage) => {
     const { services, page } = stage;
@@ -108,7 +119,7 @@ export function withoutNativeChecks(page: Page): Promise<void> {
 
 async function breakDatabase({ services, page }: Stage, error: Error): Promise<void> {
   await logIn(page);
-  Object.defineProperty(services, "db", {
+  services.db = new Proxy(services.db, {
     get: () => {
       throw error;
     },
