@@ -52,12 +52,12 @@ describe("1,000 wrong logins at once on one account reach the hasher ten times",
     const postgres = await startPostgres();
     try {
       await using sandbox = await createSandbox();
-      const environment = { ...SETTINGS, DATABASE_URL: await postgres.createDatabase("race") };
+      const DATABASE_URL = await postgres.createDatabase("race");
+      // Connections enough that on a slow machine, too, nobody waits so long for one as to be answered 503.
+      const environment = { ...SETTINGS, DATABASE_URL, POSTERN_DATABASE_POOL_SIZE: "30" };
       await createAlice(sandbox, environment);
       const servers = await Promise.all([1, 2, 3].map(() => sandbox.serve({ environment })));
-      // On a slow machine some wait too long for a connection: those are 503, and reach no hasher either.
-      const { 503: waited = 0, ...answers } = await race(servers);
-      assert.deepEqual(answers, { 400: ALLOWED, 429: GUESSES - ALLOWED - waited });
+      assert.deepEqual(await race(servers), { 400: ALLOWED, 429: GUESSES - ALLOWED });
       const hashes = await Promise.all(servers.map(countHashes));
       const hashed = hashes.reduce((sum, count) => sum + count);
       report(`Three nodes on Postgres (${hashes.join(" + ")})`, hashed);
