@@ -14,6 +14,7 @@ import { type Progress, record } from "./record.ts";
 import { createRouter, type Endpoint, type Router, routeFor } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 import { dropDeadCookie, findCurrent, isHttps } from "./session.ts";
+import { andThen, type Soon } from "./soon.ts";
 import { refuseInWords } from "./view.ts";
 
 /** When to come back while the database is gone: it is asked anew at every request. */
@@ -23,8 +24,8 @@ const PROXY_REMARK =
   "Headers of a reverse proxy are ignored, since it is none that POSTERN_TRUSTED_PROXIES names. " +
   "Name its address there if it is yours.";
 
-/** The one handler: from a request to its answer. Never rejects. */
-export type App = (request: Request, peer: Peer) => Promise<Response>;
+/** The one handler: from a request to its answer, at once where nothing has to be waited for. Never throws or rejects. */
+export type App = (request: Request, peer: Peer) => Soon<Response>;
 
 /** What a client may name its request. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -37,11 +38,11 @@ export function createApp(services: Services, entrance: Entrance = "public"): Ap
   const findForBrowsers = createRouter(rows);
   const findForPrograms = createRouter(rows.filter(({ kind }) => kind !== "page"));
   let isProxyRemarked = entrance === "operators";
-  return async (request, peer) => {
+  return (request, peer) => {
     const startedAt = now();
     const { headers } = request;
-    const sentId = headers.get("x-request-id") ?? "";
-    const requestId = REQUEST_ID.test(sentId) ? sentId : generateRequestId();
+    const sentId = headers.get("x-request-id");
+    const requestId = sentId !== null && REQUEST_ID.test(sentId) ? sentId : generateRequestId();
     const client = clientOf(headers, peer.address, config);
     if (client.isProxyIgnored && !isProxyRemarked) {
       isProxyRemarked = true;
@@ -49,24 +50,26 @@ export function createApp(services: Services, entrance: Entrance = "public"): Ap
     }
     const cookies = parseCookies(headers.get("cookie"));
     const target = parseTarget(request.url);
-    const representation = represent(headers, target);
-    const arrival = { services, request, target, requestId, peer, client, entrance, cookies };
-    const context = createContext({
-      ...arrival,
-      representation: typeof representation === "string" ? COMPACT_JSON : representation,
-    });
-    const find = context.representation.format === "page" ? findForBrowsers : findForPrograms;
-    const unacceptable = typeof representation === "string" ? representation : null;
+    const negotiated = represent(headers, target);
+    const unacceptable = typeof negotiated === "string" ? negotiated : null;
+    const representation = typeof negotiated === "string" ? COMPACT_JSON : negotiated;
+    const arrival = { services, request, target, requestId, peer, client, entrance, cookies, representation };
+    const context = createContext(arrival);
+    const find = representation.format === "page" ? findForBrowsers : findForPrograms;
     const progress: Progress = { endpoint: null, unacceptable, sessionRead: false, problem: null };
-    let response: Response;
+    const send = (response: Response) => {
+      finish(context, progress, response);
+      record(context, progress, { status: response.status, ms: now() - startedAt });
+      return response;
+    };
+    let response: Soon<Response>;
     try {
-      response = await answer(context, progress, find);
+      response = answer(context, progress, find);
     } catch (error) {
-      response = await refuse(context, progress, error);
+      response = refuse(context, progress, error);
     }
-    finish(context, progress, response);
-    record(context, progress, { status: response.status, ms: now() - startedAt });
-    return response;
+    if (!(response instanceof Promise)) return send(response);
+    return response.catch((error) => refuse(context, progress, error)).then(send);
   };
 }
 
@@ -80,7 +83,7 @@ function represent(headers: Headers, target: Target): Negotiated {
 }
 
 /** The stations of a request, in Django's order: the first that objects answers. */
-async function answer(context: Context, progress: Progress, find: Router): Promise<Response> {
+function answer(context: Context, progress: Progress, find: Router): Soon<Response> {
   const { request, target } = context;
   const path = decodePath(target.path);
   const match = path === null ? undefined : find(path);
@@ -97,10 +100,11 @@ async function answer(context: Context, progress: Progress, find: Router): Promi
   if (endpoint.kind === "file") return dispatch(context, endpoint);
   if (isTrustedPreflight(context)) return preflight(endpoint.allow);
   if (progress.unacceptable !== null) throw new Problem(progress.unacceptable);
-  context.current = await findCurrent(context);
-  progress.sessionRead = true; // Not before: where the database is away, nobody's cookie is dead.
-  await requireOwnOrigin(context);
-  return dispatch(context, endpoint);
+  return andThen(findCurrent(context), (current) => {
+    context.current = current;
+    progress.sessionRead = true; // Not before: where the database is away, nobody's cookie is dead.
+    return andThen(requireOwnOrigin(context), () => dispatch(context, endpoint));
+  });
 }
 
 /** Whom the guard refuses is not shown that there is anything. */
@@ -110,7 +114,7 @@ async function answerOperator(context: Context, progress: Progress, endpoint: En
   return dispatch(context, endpoint);
 }
 
-function dispatch(context: Context, endpoint: Endpoint): Response | Promise<Response> {
+function dispatch(context: Context, endpoint: Endpoint): Soon<Response> {
   const route = routeFor(endpoint, context.request.method);
   return route ? route.answer(context) : answerOtherMethod(context, endpoint);
 }

@@ -3,6 +3,7 @@ import { deriveCsrfToken, equalSecrets } from "./crypto/token.ts";
 import { provenanceOf } from "./http/origin.ts";
 import { Problem } from "./problem.ts";
 import { CSRF_COOKIE } from "./session.ts";
+import type { Soon } from "./soon.ts";
 
 /** Methods that change nothing and so need no proof of origin (RFC 9110 §9.2.1). */
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
@@ -14,7 +15,7 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
  *
  * @throws Problem csrf_site, csrf_origin, csrf_cookie, csrf_token, and those of reading the body
  */
-export async function requireOwnOrigin(context: Context): Promise<void> {
+export function requireOwnOrigin(context: Context): Soon<void> {
   const { request, services, client } = context;
   if (SAFE_METHODS.has(request.method)) return;
   const { publicUrl, trustedOrigins } = services.config;

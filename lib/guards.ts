@@ -13,9 +13,12 @@ export function anyone(context: Context): Context {
 
 /** Who has a live session. @throws Problem not_authenticated */
 export function member(context: Context): MemberContext {
-  const { current } = context;
-  if (current === null) throw new Problem("not_authenticated");
-  return Object.assign(context, { current }); // The same object: what a handler notes on it is seen by the pipeline.
+  if (!isMember(context)) throw new Problem("not_authenticated");
+  return context;
+}
+
+function isMember(context: Context): context is MemberContext {
+  return context.current !== null;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Context, Guard, Handler } from "./context.ts";
 import type { Problem } from "./problem.ts";
+import { andThen, type Soon } from "./soon.ts";
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -18,13 +19,13 @@ export interface Route {
   /** The guard: lets the request in or throws a Problem. */
   admit: (context: Context) => unknown;
   /** Guard, then handler. */
-  answer: (context: Context) => Response | Promise<Response>;
+  answer: (context: Context) => Soon<Response>;
   /** Shows a browser the form again that it was refused with; null where there is none. */
   showAgain: ((context: Context, problem: Problem) => Promise<Response>) | null;
 }
 
 /** Answers a refused form with its page, the mistakes beside their fields. */
-export type FormPage<C extends Context> = (context: C, problem: Problem) => Response | Promise<Response>;
+export type FormPage<C extends Context> = (context: C, problem: Problem) => Soon<Response>;
 
 /** A row whose handler gets exactly the context that its guard makes: a mismatch does not compile. */
 export function route<C extends Context>(
@@ -40,10 +41,7 @@ export function route<C extends Context>(
     kind: "route",
     admits: guard.name,
     admit: guard,
-    answer: (context) => {
-      const admitted = guard(context);
-      return admitted instanceof Promise ? admitted.then(handler) : handler(admitted);
-    },
+    answer: (context) => andThen(guard(context), handler),
     showAgain: form ? async (context, problem) => form(await guard(context), problem) : null,
   };
 }

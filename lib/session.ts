@@ -1,6 +1,5 @@
 import { transaction } from "../db/open.ts";
 import { isOutage } from "../db/outage.ts";
-import type { LiveSession } from "../db/session-cache.ts";
 import {
   deleteEndedSessions,
   deleteSession,
@@ -19,6 +18,7 @@ import { deriveCsrfToken, generateToken, hashToken } from "./crypto/token.ts";
 import { userAgentOf } from "./device-words.ts";
 import { serializeCookie, serializeDeletion } from "./http/cookie.ts";
 import { describeError } from "./log.ts";
+import { andThen, type Soon } from "./soon.ts";
 
 export const CSRF_COOKIE = "csrftoken";
 
@@ -37,19 +37,17 @@ export function lifetime({ config, now }: Services): Lifetime {
 }
 
 /** The live session that the request's cookie names, null where there is none. At once, where it need not be read. */
-export function findCurrent(context: Context): CurrentSession | null | Promise<CurrentSession | null> {
+export function findCurrent(context: Context): Soon<CurrentSession | null> {
   const { services, cookies } = context;
   const token = cookies.get(services.config.sessionCookieName);
   if (token === undefined || token.length < MIN_KEY_CHARACTERS) return null;
   const span = lifetime(services);
-  const found = findLiveSession(services.db, hashToken(token), span);
-  const use = (live: LiveSession | null) => (live === null ? null : noteUse(services, { ...live, token }, span.now));
-  return found instanceof Promise ? found.then(use) : use(found);
-}
-
-function noteUse(services: Services, current: CurrentSession, now: number): CurrentSession | Promise<CurrentSession> {
-  if (now - current.session.lastSeenAt < TOUCH_EVERY_MS) return current;
-  return touch(services, current.session, now).then(() => current);
+  return andThen(findLiveSession(services.db, hashToken(token), span), (live) => {
+    if (live === null) return null;
+    const current = { session: live.session, user: live.user, token };
+    if (span.now - live.session.lastSeenAt < TOUCH_EVERY_MS) return current;
+    return touch(services, live.session, span.now).then(() => current);
+  });
 }
 
 /** A database that can be read but not written, as one that is full, still lets people in. */

@@ -15,13 +15,14 @@ export function generateToken(): string {
 }
 
 /** The alphabet of base32 (RFC 4648 §6), in lower case. */
-const LETTERS = "abcdefghijklmnopqrstuvwxyz234567";
+const LETTERS = utf8.encode("abcdefghijklmnopqrstuvwxyz234567");
+const ascii = new TextDecoder("latin1");
 
 /** A new name for a request: 16 characters `[a-z2-7]`, 80 bits, so that no two share one. No secret. */
 export function generateRequestId(): string {
-  let id = "";
-  for (const byte of crypto.getRandomValues(new Uint8Array(16))) id += LETTERS[byte & 31];
-  return id;
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  for (let index = 0; index < bytes.length; index++) bytes[index] = LETTERS[(bytes[index] ?? 0) & 31] ?? 0;
+  return ascii.decode(bytes);
 }
 
 /** What is stored of a token: its SHA-256 in hex. 160 random bits need no salt and no slow hash. */

@@ -1,4 +1,5 @@
 import type { OutputStream } from "../output.ts";
+import type { Soon } from "../soon.ts";
 import { ListenError, type Runtime } from "./runtime.ts";
 
 /** What is used of Deno. */
@@ -12,7 +13,7 @@ declare const Deno: {
       onListen: () => void;
       onError: () => Response;
     },
-    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Promise<Response>,
+    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Soon<Response>,
   ): { addr: { port: number }; shutdown: () => Promise<void> };
   permissions: { querySync: (permission: { name: "run" }) => { state: "granted" | "prompt" | "denied" } };
   /** `write` resolves with how many of the bytes it took. */
@@ -52,6 +53,7 @@ export const deno: Runtime = {
     const underWay = new Set<Promise<Response>>();
     const handle = (request: Request, address: string) => {
       const answer = app(request, { address });
+      if (!(answer instanceof Promise)) return answer;
       underWay.add(answer);
       return answer.finally(() => underWay.delete(answer));
     };
