@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult, TransactionSettings } from "kysely";
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+  SelectQueryNode,
+  type TransactionSettings,
+} from "kysely";
 import { isBusy } from "./outage.ts";
 
 /** How long a statement or a transaction waits for another process's write before it fails, in sleeps alone. */
@@ -9,16 +17,25 @@ const MAX_WAIT_MS = 5000;
 const FIRST_SLEEP_MS = 2;
 const LONGEST_SLEEP_MS = 50;
 
+/** Who is told of what happens on the connection. */
+export interface Watch {
+  /** Of every statement, as soon as it has been executed. */
+  executed: (query: CompiledQuery) => void;
+  /** Of every commit: who has written waits for what this returns, and nobody else does. */
+  committed: () => Promise<void>;
+  /** When it has been closed. */
+  closed: () => void;
+}
+
 /**
  * A dialect that waits for SQLite's write lock asleep. The drivers are synchronous: were SQLite itself to wait
  * (`busy_timeout`), nothing else would be answered meanwhile. What waits holds nothing, so that reads go by.
  *
  * @param dialect one whose connections do not wait, and whose transactions ask for the lock when they begin
- * @param executed is told of every statement, as soon as it has been executed
  */
-export function waitForWriteLock(dialect: Dialect, executed: (query: CompiledQuery) => void = () => {}): Dialect {
+export function waitForWriteLock(dialect: Dialect, watch: Watch): Dialect {
   return {
-    createDriver: () => new WaitingDriver(dialect.createDriver(), executed),
+    createDriver: () => new WaitingDriver(dialect.createDriver(), watch),
     createAdapter: () => dialect.createAdapter(),
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createIntrospector: (db) => dialect.createIntrospector(db),
@@ -31,13 +48,13 @@ export function waitForWriteLock(dialect: Dialect, executed: (query: CompiledQue
  */
 class WaitingDriver implements Driver {
   readonly #driver: Driver;
-  readonly #executed: (query: CompiledQuery) => void;
+  readonly #watch: Watch;
   /** The connection of each transaction under way. */
   readonly #held = new Map<DatabaseConnection, DatabaseConnection>();
 
-  constructor(driver: Driver, executed: (query: CompiledQuery) => void) {
+  constructor(driver: Driver, watch: Watch) {
     this.#driver = driver;
-    this.#executed = executed;
+    this.#watch = watch;
   }
 
   init(): Promise<void> {
@@ -72,22 +89,26 @@ class WaitingDriver implements Driver {
     });
   }
 
-  commitTransaction(connection: DatabaseConnection): Promise<void> {
-    return this.#driver.commitTransaction(this.#held.get(connection) ?? connection);
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await this.#driver.commitTransaction(this.#held.get(connection) ?? connection);
+    await this.releaseConnection(connection); // The next transaction need not wait for what this one waits for now.
+    await this.#watch.committed();
   }
 
-  rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    return this.#driver.rollbackTransaction(this.#held.get(connection) ?? connection);
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    const held = this.#held.get(connection);
+    if (held !== undefined) await this.#driver.rollbackTransaction(held); // Else it was the wait after a commit that failed.
   }
 
-  destroy(): Promise<void> {
-    return this.#driver.destroy();
+  async destroy(): Promise<void> {
+    await this.#driver.destroy();
+    this.#watch.closed();
   }
 
   async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     const held = this.#held.get(connection);
     if (held !== undefined) return this.#executeOn<R>(held, query);
-    return patiently(async () => {
+    const result = await patiently(async () => {
       const taken = await this.#driver.acquireConnection();
       try {
         return await this.#executeOn<R>(taken, query);
@@ -95,12 +116,14 @@ class WaitingDriver implements Driver {
         await this.#driver.releaseConnection(taken);
       }
     });
+    if (!SelectQueryNode.is(query.query)) await this.#watch.committed();
+    return result;
   }
 
   /** Not a moment, let alone another statement, comes between the execution and its being told of: drivers are synchronous. */
   #executeOn<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     const result = connection.executeQuery<R>(query);
-    this.#executed(query);
+    this.#watch.executed(query);
     return result;
   }
 

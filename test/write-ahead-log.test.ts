@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { CompiledQuery, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from "kysely";
+import type { Schema } from "../db/schema.ts";
+import { shareFlushes } from "../db/write-ahead-log.ts";
+import { waitForWriteLock } from "../db/write-lock.ts";
+
+/** Flushes that end when they are told to. */
+function createDisk() {
+  const flushes: PromiseWithResolvers<void>[] = [];
+  const flush = () => {
+    const one = Promise.withResolvers<void>();
+    flushes.push(one);
+    return one.promise;
+  };
+  return { flushes, flushed: shareFlushes(flush) };
+}
+
+/** Long enough for whatever has nothing to wait for. */
+const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+describe("what is committed", () => {
+  test("reaches the disk by one flush for all who have committed before it began, and by the next for those after", async () => {
+    const { flushes, flushed } = createDisk();
+    const done: string[] = [];
+    const commit = (name: string) => flushed().then(() => done.push(name));
+    const all = [commit("a"), commit("b")];
+    await settle();
+    all.push(commit("c"), commit("d"));
+    await settle();
+    assert.equal(flushes.length, 1);
+    assert.deepEqual(done, []);
+    flushes[0]?.resolve();
+    await settle();
+    assert.deepEqual(done, ["a", "b"]);
+    assert.equal(flushes.length, 2);
+    flushes[1]?.resolve();
+    await Promise.all(all);
+    assert.deepEqual(done, ["a", "b", "c", "d"]);
+    assert.equal(flushes.length, 2);
+  });
+
+  test("is not said to be kept where the disk fails, and the next commit is another matter", async () => {
+    const { flushes, flushed } = createDisk();
+    const first = flushed();
+    await settle();
+    const second = flushed();
+    flushes[0]?.reject(new Error("EIO"));
+    await assert.rejects(first, /EIO/);
+    await settle();
+    flushes[1]?.resolve();
+    await second;
+  });
+});
+
+describe("who writes", () => {
+  /** A database that notes what it is told to execute, on a disk that is flushed by hand. */
+  function setUp() {
+    const disk = createDisk();
+    const executed: string[] = [];
+    const connection = {
+      executeQuery: async (query: CompiledQuery) => {
+        executed.push(query.sql);
+        return { rows: [] };
+      },
+      streamQuery: () => assert.fail("nobody streams"),
+    };
+    const run = (text: string) => connection.executeQuery(CompiledQuery.raw(text)).then(() => {});
+    const driver = {
+      init: async () => {},
+      acquireConnection: async () => connection,
+      releaseConnection: async () => {},
+      beginTransaction: () => run("begin"),
+      commitTransaction: () => run("commit"),
+      rollbackTransaction: () => run("rollback"),
+      destroy: async () => {},
+    };
+    const dialect = {
+      createDriver: () => driver,
+      createAdapter: () => new SqliteAdapter(),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+      createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
+    };
+    const watch = { executed: () => {}, committed: disk.flushed, closed: () => {} };
+    return { db: new Kysely<Schema>({ dialect: waitForWriteLock(dialect, watch) }), executed, ...disk };
+  }
+
+  test("is told so when it is on the disk, and lets others read and write meanwhile", async () => {
+    const { db, executed, flushes } = setUp();
+    const done: string[] = [];
+    const note = (name: string) => () => done.push(name);
+    const writes = [
+      db
+        .transaction()
+        .execute((trx) => trx.deleteFrom("sessions").execute().then(note("inside")))
+        .then(note("whole")),
+      db.deleteFrom("users").execute().then(note("statement")),
+    ];
+    await settle();
+    await db.selectFrom("users").select("id").execute().then(note("read"));
+    assert.deepEqual(done, ["inside", "read"]);
+    assert.equal(executed.filter((text) => /^(begin|commit|delete)/.test(text)).length, 4);
+    for (const { resolve } of flushes) resolve();
+    await settle();
+    for (const { resolve } of flushes) resolve();
+    await Promise.all(writes);
+    assert.deepEqual(done.toSorted(), ["inside", "read", "statement", "whole"]);
+  });
+
+  test("is told of a disk that fails, and nothing of another's is rolled back for it", async () => {
+    const { db, executed, flushes } = setUp();
+    const failing = db.transaction().execute((trx) => trx.deleteFrom("sessions").execute());
+    await settle();
+    flushes[0]?.reject(new Error("EIO"));
+    await assert.rejects(failing, /EIO/);
+    assert.deepEqual(
+      executed.filter((text) => /^(begin|commit|rollback)/.test(text)),
+      ["begin", "commit"],
+    );
+  });
+
+  test("waits for nothing where it took everything back", async () => {
+    const { db, flushes } = setUp();
+    const failing = db.transaction().execute(async (trx) => {
+      await trx.deleteFrom("sessions").execute();
+      throw new Error("changed my mind");
+    });
+    await assert.rejects(failing, /changed my mind/);
+    assert.equal(flushes.length, 0);
+    const raw = sql`vacuum`.execute(db);
+    await settle();
+    assert.equal(flushes.length, 1, "a statement of which nothing is known may have written");
+    flushes[0]?.resolve();
+    await raw;
+  });
+});
