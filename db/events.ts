@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Selectable } from "kysely";
 import type { Db, TransactionDb } from "./open.ts";
+import { prepare } from "./prepared.ts";
 import type { EventKind, EventsTable, Instant } from "./schema.ts";
 
 /** Something that happened: see `EventsTable`. */
@@ -50,26 +51,46 @@ export async function appendEvents(db: TransactionDb, events: readonly NewEvent[
 }
 
 async function appendEvent(db: TransactionDb, event: NewEvent): Promise<void> {
-  const { requestId, ...fields } = event;
-  const { subject } = fields;
-  const first = { subject, last_number: 1, last_hash: "", cut_number: 0, cut_hash: "", cut_at: 0 };
-  // Both locks the chain and finds its end.
-  const chain = await db
+  const { subject } = event;
+  const [chain] = (await db.executeQuery(extendChain(db, { subject }))).rows;
+  if (chain === undefined) throw new Error(`no chain of ${subject}`);
+  const placed = { ...event, number: chain.last_number, previous: chain.last_hash };
+  const hash = hashEvent(placed);
+  await db.executeQuery(insert(db, { ...placed, hash }));
+  await db.executeQuery(endChain(db, { subject, hash }));
+}
+
+/** Both locks the chain and finds its end. */
+const extendChain = prepare((db, { subject }: { subject: string }) =>
+  db
     .insertInto("event_chains")
-    .values(first)
+    .values({ subject, last_number: 1, last_hash: "", cut_number: 0, cut_hash: "", cut_at: 0 })
     .onConflict((conflict) =>
       conflict.column("subject").doUpdateSet((row) => ({ last_number: row("event_chains.last_number", "+", 1) })),
     )
-    .returning(["last_number", "last_hash"])
-    .executeTakeFirstOrThrow();
-  const place = { number: chain.last_number, previous: chain.last_hash };
-  const hash = hashEvent({ ...event, ...place });
-  await db
-    .insertInto("events")
-    .values({ ...fields, request_id: requestId, ...place, hash })
-    .execute();
-  await db.updateTable("event_chains").set({ last_hash: hash }).where("subject", "=", subject).execute();
-}
+    .returning(["last_number", "last_hash"]),
+);
+
+const insert = prepare((db, event: Omit<RecordedEvent, "id">) =>
+  db.insertInto("events").values({
+    at: event.at,
+    kind: event.kind,
+    subject: event.subject,
+    actor: event.actor,
+    address: event.address,
+    browser: event.browser,
+    system: event.system,
+    request_id: event.requestId,
+    detail: event.detail,
+    number: event.number,
+    previous: event.previous,
+    hash: event.hash,
+  }),
+);
+
+const endChain = prepare((db, { subject, hash }: { subject: string; hash: string }) =>
+  db.updateTable("event_chains").set({ last_hash: hash }).where("subject", "=", subject),
+);
 
 /** @param before the number of an event, null for the newest ones @returns the newest first */
 export async function listEventsOf(

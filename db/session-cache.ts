@@ -73,8 +73,8 @@ export class SessionCache {
   }
 
   /** To be called with every statement that this connection has executed. */
-  executed({ query }: CompiledQuery): void {
-    if (!mayChangeSessions(query)) return;
+  executed(query: CompiledQuery): void {
+    if (!mayChangeSessions(query.query)) return;
     this.#epoch++;
     const touched = TOUCHED.get(query);
     if (touched === undefined) this.#clear();
@@ -140,8 +140,9 @@ function isOfSessions(node: OperationNode): boolean {
 const TOUCHED = new WeakMap<object, Touched>();
 
 /** Tells what a statement changes, and no more: for those that are too frequent to drop everything for. */
-export function touching(query: RootOperationNode, touched: Touched): void {
+export function touching<R>(query: CompiledQuery<R>, touched: Touched): CompiledQuery<R> {
   TOUCHED.set(query, touched);
+  return query;
 }
 
 const CACHES = new WeakMap<DialectAdapter, SessionCache>();

@@ -1,6 +1,6 @@
-import { type DialectAdapter, type ExpressionBuilder, type Selectable, sql } from "kysely";
+import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import type { Db } from "./open.ts";
-import { prepareByName } from "./postgres.ts";
+import { prepare } from "./prepared.ts";
 import type { Instant, Schema, SessionsTable } from "./schema.ts";
 import { type LiveSession, type SessionCache, sessionCacheOf, touching } from "./session-cache.ts";
 import { toUser } from "./users.ts";
@@ -26,13 +26,24 @@ export interface Lifetime {
 /** A session from further in the future was begun under a clock that was wrong: it would outlive its time. */
 const MAX_CLOCK_STEP_MS = 24 * 60 * 60 * 1000;
 
+/** The same as instants: a live session expires after `now`, and was last seen after the one and not after the other. */
+interface Bounds {
+  now: Instant;
+  seenAfter: Instant;
+  seenUntil: Instant;
+}
+
+function boundsOf({ now, idleMs }: Lifetime): Bounds {
+  return { now, seenAfter: now - idleMs, seenUntil: now + MAX_CLOCK_STEP_MS };
+}
+
 const isLive =
-  ({ now, idleMs }: Lifetime) =>
+  ({ now, seenAfter, seenUntil }: Bounds) =>
   (row: ExpressionBuilder<Schema, "sessions">) =>
     row.and([
       row("sessions.expires_at", ">", now),
-      row("sessions.last_seen_at", ">", now - idleMs),
-      row("sessions.last_seen_at", "<=", now + MAX_CLOCK_STEP_MS),
+      row("sessions.last_seen_at", ">", seenAfter),
+      row("sessions.last_seen_at", "<=", seenUntil),
     ]);
 
 function toSession(row: Selectable<SessionsTable>): Session {
@@ -48,19 +59,20 @@ function toSession(row: Selectable<SessionsTable>): Session {
 }
 
 export async function insertSession(db: Db, session: Session): Promise<void> {
-  await db
-    .insertInto("sessions")
-    .values({
-      id: session.id,
-      user_id: session.userId,
-      created_at: session.createdAt,
-      last_seen_at: session.lastSeenAt,
-      expires_at: session.expiresAt,
-      ip: session.ip,
-      user_agent: session.userAgent,
-    })
-    .execute();
+  await db.executeQuery(insert(db, session));
 }
+
+const insert = prepare((db, session: Session) =>
+  db.insertInto("sessions").values({
+    id: session.id,
+    user_id: session.userId,
+    created_at: session.createdAt,
+    last_seen_at: session.lastSeenAt,
+    expires_at: session.expiresAt,
+    ip: session.ip,
+    user_agent: session.userAgent,
+  }),
+);
 
 /** A live session and its user; null where it is unknown, over, or its user may not log in. At most one read. */
 export function findLiveSession(
@@ -81,7 +93,7 @@ async function readLiveSession(
   cache: SessionCache | null,
 ): Promise<LiveSession | null> {
   const epoch = cache?.epoch ?? 0;
-  const { rows } = await db.executeQuery(lookup(db, id, lifetime));
+  const { rows } = await db.executeQuery(lookUp(db, { id, ...boundsOf(lifetime) }));
   const [row] = rows;
   if (row === undefined) return null;
   const live = { session: toSession({ ...row, id: row.session_id }), user: toUser(row) };
@@ -89,32 +101,17 @@ async function readLiveSession(
   return live;
 }
 
-/** By what databases and their transactions have in common. */
-const LOOKUPS = new WeakMap<DialectAdapter, ReturnType<typeof compileLookup>>();
-
-/** The one read of nearly every request: compiled once, since that takes longer than SQLite takes to answer. */
-function lookup(db: Db, id: string, lifetime: Lifetime): ReturnType<typeof compileLookup> {
-  const { adapter } = db.getExecutor();
-  const compiled = LOOKUPS.get(adapter) ?? compileLookup(db, id, lifetime);
-  LOOKUPS.set(adapter, compiled);
-  const { now, idleMs } = lifetime;
-  return { ...compiled, parameters: [id, now, now - idleMs, now + MAX_CLOCK_STEP_MS, 1] };
-}
-
-function compileLookup(db: Db, id: string, lifetime: Lifetime) {
-  const compiled = db
+const lookUp = prepare((db, wanted: Bounds & { id: string }) =>
+  db
     .selectFrom("sessions")
     .innerJoin("users", "users.id", "sessions.user_id")
     .select(["sessions.id as session_id", "user_id", "created_at", "last_seen_at", "expires_at", "ip", "user_agent"])
     .select(["users.id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"])
     .select(["date_joined", "last_login"])
-    .where("sessions.id", "=", id)
-    .where(isLive(lifetime))
-    .where("is_active", "=", 1)
-    .compile();
-  prepareByName(compiled.sql);
-  return compiled;
-}
+    .where("sessions.id", "=", wanted.id)
+    .where(isLive(wanted))
+    .where("is_active", "=", 1),
+);
 
 /** `isLive`, for a row that was read before. */
 function isStillLive({ expiresAt, lastSeenAt }: Session, { now, idleMs }: Lifetime): boolean {
@@ -127,7 +124,7 @@ export async function listLiveSessions(db: Db, userId: number, lifetime: Lifetim
     .selectFrom("sessions")
     .selectAll()
     .where("user_id", "=", userId)
-    .where(isLive(lifetime))
+    .where(isLive(boundsOf(lifetime)))
     .orderBy("last_seen_at", "desc")
     .execute();
   return rows.map(toSession);
@@ -160,23 +157,21 @@ export async function touchSession(
   id: string,
   { now, stepMs }: { now: Instant; stepMs: number },
 ): Promise<void> {
-  const statement = db
-    .updateTable("sessions")
-    .set({ last_seen_at: now })
-    .where("id", "=", id)
-    .where("last_seen_at", "<=", now - stepMs)
-    .compile();
-  touching(statement.query, { sessionId: id });
-  await db.executeQuery(statement);
+  const statement = touch(db, { id, now, staleAt: now - stepMs });
+  await db.executeQuery(touching(statement, { sessionId: id }));
 }
+
+const touch = prepare((db, { id, now, staleAt }: { id: string; now: Instant; staleAt: Instant }) =>
+  db.updateTable("sessions").set({ last_seen_at: now }).where("id", "=", id).where("last_seen_at", "<=", staleAt),
+);
 
 /** @returns whether there was one */
 export async function deleteSession(db: Db, id: string): Promise<boolean> {
-  const statement = db.deleteFrom("sessions").where("id", "=", id).compile();
-  touching(statement.query, { sessionId: id });
-  const { numAffectedRows } = await db.executeQuery(statement);
+  const { numAffectedRows } = await db.executeQuery(touching(deleteOne(db, { id }), { sessionId: id }));
   return numAffectedRows === 1n;
 }
+
+const deleteOne = prepare((db, { id }: { id: string }) => db.deleteFrom("sessions").where("id", "=", id));
 
 /** @returns how many there were */
 export async function deleteSessionsOfUser(db: Db, userId: number, keepId: string | null): Promise<number> {
@@ -190,7 +185,7 @@ export async function deleteEndedSessions(db: Db, lifetime: Lifetime, limit: num
   const ended = db
     .selectFrom("sessions")
     .select("id")
-    .where((row) => row.not(isLive(lifetime)(row)))
+    .where((row) => row.not(isLive(boundsOf(lifetime))(row)))
     .limit(limit);
   const result = await db.deleteFrom("sessions").where("id", "in", ended).executeTakeFirst();
   return Number(result.numDeletedRows);
@@ -201,7 +196,7 @@ export async function countEndedSessions(db: Db, lifetime: Lifetime): Promise<nu
   const { count } = await db
     .selectFrom("sessions")
     .select(({ fn }) => fn.countAll().as("count"))
-    .where((row) => row.not(isLive(lifetime)(row)))
+    .where((row) => row.not(isLive(boundsOf(lifetime))(row)))
     .executeTakeFirstOrThrow();
   return Number(count);
 }

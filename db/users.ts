@@ -1,5 +1,6 @@
 import type { Insertable, Selectable } from "kysely";
 import type { Db } from "./open.ts";
+import { prepare } from "./prepared.ts";
 import type { Instant, UsersTable } from "./schema.ts";
 import { touching } from "./session-cache.ts";
 
@@ -79,9 +80,17 @@ export async function insertUser(db: Db, user: NewUser): Promise<User | null> {
 
 /** @param username compared exactly, as Django does */
 export async function findCredentials(db: Db, username: string): Promise<Credentials | null> {
-  const row = await db.selectFrom("users").selectAll().where("username", "=", username).executeTakeFirst();
+  const [row] = (await db.executeQuery(select(db, { username }))).rows;
   return row ? { user: toUser(row), password: row.password } : null;
 }
+
+const select = prepare((db, { username }: { username: string }) =>
+  db
+    .selectFrom("users")
+    .select(["id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"])
+    .select(["date_joined", "last_login", "password"])
+    .where("username", "=", username),
+);
 
 export async function findUser(db: Db, username: string): Promise<User | null> {
   return (await findCredentials(db, username))?.user ?? null;
@@ -115,16 +124,20 @@ export async function confirmLogin(
   replacement: string | null,
   now: Instant,
 ): Promise<boolean> {
-  const statement = db
-    .updateTable("users")
-    .set({ last_login: now, password: replacement ?? password })
-    .where("id", "=", user.id)
-    .where("password", "=", password)
-    .where("is_active", "=", 1)
-    .compile();
-  touching(statement.query, { userId: user.id });
-  return (await db.executeQuery(statement)).numAffectedRows === 1n;
+  const statement = confirm(db, { id: user.id, password, replacement: replacement ?? password, now });
+  const { numAffectedRows } = await db.executeQuery(touching(statement, { userId: user.id }));
+  return numAffectedRows === 1n;
 }
+
+const confirm = prepare(
+  (db, { id, password, replacement, now }: { id: number; password: string; replacement: string; now: Instant }) =>
+    db
+      .updateTable("users")
+      .set({ last_login: now, password: replacement })
+      .where("id", "=", id)
+      .where("password", "=", password)
+      .where("is_active", "=", 1),
+);
 
 /** What people change of themselves; what is undefined stays. */
 export interface ProfileChanges {
