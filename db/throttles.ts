@@ -1,5 +1,6 @@
 import { type Expression, type RawBuilder, sql } from "kysely";
 import type { Db } from "./open.ts";
+import { prepare } from "./prepared.ts";
 import type { Instant } from "./schema.ts";
 
 // Every decision is taken by the statement that counts, so that requests at the same moment, on whatever node, cannot
@@ -44,47 +45,57 @@ const instant = (value: Instant): RawBuilder<Instant> => sql<Instant>`cast(${val
  * @returns what is stored now; null where the attempt is refused, and nothing was written
  */
 export async function reserveAttempt(db: Db, key: string, rule: AttemptRule, now: Instant): Promise<Held | null> {
-  const count = sql<number>`case when throttles.expires_at <= ${now} then 1 else throttles.failures + 1 end`;
-  const first = rule.steps[0];
-  const values = {
-    key,
-    failures: 1,
-    held_until: first?.waitMs ? now + first.waitMs : 0,
-    expires_at: now + (first?.keepMs ?? 0),
-  };
-  const waitMs = stepOf(count, rule, "waitMs");
-  // Without a wait nobody is held at all: a node whose clock is behind would else take this moment for one to come.
-  const heldUntil = sql<Instant>`case ${waitMs} when 0 then 0 else ${instant(now)} + ${waitMs} end`;
+  const [first] = rule.steps;
   const longestMs = Math.max(...rule.steps.map(({ waitMs }) => waitMs));
-  const row = await db
-    .insertInto("throttles")
-    .values(values)
-    .onConflict((conflict) =>
-      conflict
-        .column("key")
-        .doUpdateSet({
-          failures: count,
-          held_until: heldUntil,
-          expires_at: sql<Instant>`${instant(now)} + ${stepOf(count, rule, "keepMs")}`,
-        })
-        .where(({ and, or, eb }) =>
-          or([
-            eb("throttles.expires_at", "<=", now),
-            and([
-              eb("throttles.failures", "<", rule.limit),
-              // Held for longer than any failure brings about, too: the clock was put back since.
-              or([
-                eb("throttles.held_until", "<=", now),
-                eb("throttles.held_until", ">", now + longestMs + MAX_SKEW_MS),
+  const reserve = attempts(rule)(db, {
+    key,
+    now,
+    heldUntil: first?.waitMs ? now + first.waitMs : 0,
+    expiresAt: now + (first?.keepMs ?? 0),
+    unbelievable: now + longestMs + MAX_SKEW_MS,
+  });
+  return (await db.executeQuery(reserve)).rows[0] ?? null;
+}
+
+/** The row of a first failure, and from when on a wait is longer than any failure brings about. */
+interface Attempt {
+  key: string;
+  now: Instant;
+  heldUntil: Instant;
+  expiresAt: Instant;
+  unbelievable: Instant;
+}
+
+const attempts = perRule((rule: AttemptRule) =>
+  prepare((db, { key, now, heldUntil, expiresAt, unbelievable }: Attempt) => {
+    const count = sql<number>`case when throttles.expires_at <= ${now} then 1 else throttles.failures + 1 end`;
+    const waitMs = stepOf(count, rule, "waitMs");
+    return db
+      .insertInto("throttles")
+      .values({ key, failures: 1, held_until: heldUntil, expires_at: expiresAt })
+      .onConflict((conflict) =>
+        conflict
+          .column("key")
+          .doUpdateSet({
+            failures: count,
+            // Without a wait nobody is held at all: a node whose clock is behind would else take now for a moment to come.
+            held_until: sql<Instant>`case ${waitMs} when 0 then 0 else ${instant(now)} + ${waitMs} end`,
+            expires_at: sql<Instant>`${instant(now)} + ${stepOf(count, rule, "keepMs")}`,
+          })
+          .where(({ and, or, eb }) =>
+            or([
+              eb("throttles.expires_at", "<=", now),
+              and([
+                eb("throttles.failures", "<", rule.limit),
+                // Held for longer than any failure brings about, too: the clock was put back since.
+                or([eb("throttles.held_until", "<=", now), eb("throttles.held_until", ">", unbelievable)]),
               ]),
             ]),
-          ]),
-        ),
-    )
-    .returning(COLUMNS)
-    .executeTakeFirst();
-  return row ?? null;
-}
+          ),
+      )
+      .returning(COLUMNS);
+  }),
+);
 
 /** What the failure of that number brings about. */
 function stepOf(count: Expression<number>, { steps }: AttemptRule, what: "waitMs" | "keepMs"): RawBuilder<number> {
@@ -98,70 +109,100 @@ function stepOf(count: Expression<number>, { steps }: AttemptRule, what: "waitMs
  *
  * @param held as the attempt was given it
  */
-export async function giveAttemptBack(db: Db, key: string, held: Held, now: Instant): Promise<void> {
-  await db
+export async function giveAttemptBack(db: Db, key: string, { heldUntil }: Held, now: Instant): Promise<void> {
+  await db.executeQuery(takeBack(db, { key, heldUntil, over: Math.min(heldUntil, now) }));
+}
+
+const takeBack = prepare((db, { key, heldUntil, over }: { key: string; heldUntil: Instant; over: Instant }) =>
+  db
     .updateTable("throttles")
     .set(({ eb, ref }) => ({
       failures: eb("failures", "-", 1),
-      held_until: eb
-        .case()
-        .when("held_until", "=", held.heldUntil)
-        .then(instant(Math.min(held.heldUntil, now)))
-        .else(ref("held_until"))
-        .end(),
+      held_until: eb.case().when("held_until", "=", heldUntil).then(instant(over)).else(ref("held_until")).end(),
     }))
     .where("key", "=", key)
-    .where("failures", ">", 0)
-    .execute();
-}
+    .where("failures", ">", 0),
+);
 
 /**
  * Puts an attempt's share into a bucket.
  *
  * @returns what is stored now; null where it does not fit, and nothing was written
  */
-export async function reserveRate(
-  db: Db,
-  key: string,
-  { limit, periodMs }: RateRule,
-  now: Instant,
-): Promise<Held | null> {
-  const shareMs = periodMs / limit;
-  // Empty, or fuller than it can be: the clock was put back since.
-  const filled = sql<Instant>`case when throttles.held_until > ${now} and throttles.held_until <= ${now + periodMs + MAX_SKEW_MS}
-    then throttles.held_until else ${instant(now)} end + ${sql.lit(shareMs)}`;
-  const row = await db
-    .insertInto("throttles")
-    .values({ key, failures: 0, held_until: now + shareMs, expires_at: now + shareMs })
-    .onConflict((conflict) =>
-      conflict
-        .column("key")
-        .doUpdateSet({ held_until: filled, expires_at: filled })
-        .where(({ or, eb }) =>
-          or([
-            eb("throttles.held_until", "<=", now + periodMs - shareMs),
-            eb("throttles.held_until", ">", now + periodMs + MAX_SKEW_MS),
-          ]),
-        ),
-    )
-    .returning(COLUMNS)
-    .executeTakeFirst();
-  return row ?? null;
+export async function reserveRate(db: Db, key: string, rule: RateRule, now: Instant): Promise<Held | null> {
+  const shareMs = shareOf(rule);
+  const reserve = shares(rule)(db, {
+    key,
+    now,
+    heldUntil: now + shareMs,
+    full: now + rule.periodMs - shareMs,
+    unbelievable: now + rule.periodMs + MAX_SKEW_MS,
+  });
+  return (await db.executeQuery(reserve)).rows[0] ?? null;
 }
 
+/** A first share, until when a bucket may be filled for one more to fit, and from when on it is fuller than it can be. */
+interface Share {
+  key: string;
+  now: Instant;
+  heldUntil: Instant;
+  full: Instant;
+  unbelievable: Instant;
+}
+
+const shares = perRule((rule: RateRule) =>
+  prepare((db, { key, now, heldUntil, full, unbelievable }: Share) => {
+    // Empty, or fuller than it can be: the clock was put back since.
+    const filled = sql<Instant>`case when throttles.held_until > ${now} and throttles.held_until <= ${unbelievable}
+      then throttles.held_until else ${instant(now)} end + ${sql.lit(shareOf(rule))}`;
+    return db
+      .insertInto("throttles")
+      .values({ key, failures: 0, held_until: heldUntil, expires_at: heldUntil })
+      .onConflict((conflict) =>
+        conflict
+          .column("key")
+          .doUpdateSet({ held_until: filled, expires_at: filled })
+          .where(({ or, eb }) =>
+            or([eb("throttles.held_until", "<=", full), eb("throttles.held_until", ">", unbelievable)]),
+          ),
+      )
+      .returning(COLUMNS);
+  }),
+);
+
 /** Takes an attempt's share out of a bucket again. */
-export async function giveRateBack(db: Db, key: string, { limit, periodMs }: RateRule): Promise<void> {
-  const shareMs = periodMs / limit;
-  await db
+export async function giveRateBack(db: Db, key: string, rule: RateRule): Promise<void> {
+  await db.executeQuery(giveBack(db, { key, shareMs: shareOf(rule) }));
+}
+
+const giveBack = prepare((db, { key, shareMs }: { key: string; shareMs: number }) =>
+  db
     .updateTable("throttles")
     .set(({ eb }) => ({ held_until: eb("held_until", "-", shareMs), expires_at: eb("expires_at", "-", shareMs) }))
-    .where("key", "=", key)
-    .execute();
+    .where("key", "=", key),
+);
+
+function shareOf({ limit, periodMs }: RateRule): number {
+  return periodMs / limit;
+}
+
+/** What is made of a rule is made once: the few that there are stay the same. */
+function perRule<R extends object, Q>(make: (rule: R) => Q): (rule: R) => Q {
+  const made = new WeakMap<R, Q>();
+  return (rule) => {
+    const one = made.get(rule) ?? make(rule);
+    made.set(rule, one);
+    return one;
+  };
 }
 
 export async function findHeld(db: Db, key: string): Promise<Held | null> {
-  return (await db.selectFrom("throttles").select(COLUMNS).where("key", "=", key).executeTakeFirst()) ?? null;
+  return (await db.executeQuery(find(db, { key }))).rows[0] ?? null;
 }
+
+const find = prepare((db, { key }: { key: string }) =>
+  db.selectFrom("throttles").select(COLUMNS).where("key", "=", key),
+);
 
 export async function deleteHeld(db: Db, keys: string[]): Promise<void> {
   await db.deleteFrom("throttles").where("key", "in", keys).execute();
