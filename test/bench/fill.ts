@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { createHash } from "node:crypto";
+import { closeSync, fsyncSync, openSync } from "node:fs";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -31,6 +32,14 @@ export function fill(file: string, { users, sessions, expired, tokens }: Content
   } finally {
     database.close();
   }
+  flush(file);
+}
+
+/** Or the first write of whoever opens it waits until all of it is on the disk. */
+function flush(file: string): void {
+  const descriptor = openSync(file, "r+");
+  fsyncSync(descriptor);
+  closeSync(descriptor);
 }
 
 const NUMBERS = "with recursive numbers(n) as (select ? union all select n + 1 from numbers where n < ?)";
