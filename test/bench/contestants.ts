@@ -12,6 +12,8 @@ export const USER = { username: "alice", email: "alice@example.com", password: "
 /** How a server is started and asked, once all that it needs is there. */
 export interface Recipe {
   program: (port: number) => Program;
+  /** Who is logged in. */
+  profile: string;
   login: { path: string; body: Record<string, string> };
 }
 
@@ -29,7 +31,10 @@ export interface Contestant {
 /** Takes the throttle of logins away, which a bench from one address would run into at once. */
 const UNTHROTTLED: Record<string, string> = { POSTERN_THROTTLE: "off" };
 
-const LOGIN = { path: "/login/", body: { username: USER.username, password: USER.password } };
+const ASKED = {
+  profile: "/profile/",
+  login: { path: "/login/", body: { username: USER.username, password: USER.password } },
+};
 
 const BETTER_AUTH = { name: "better-auth", version: "1.7.25" };
 const DENO = { name: "deno", version: "2.9.6" };
@@ -56,7 +61,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   { name: "bare-pg", title: "one prepared select by `pg` on Bun", hasLogin: false, prepare: prepareBarePg },
   {
     name: "better-auth",
-    title: `Better Auth ${BETTER_AUTH.version} on Bun, SQLite`,
+    title: `Better Auth ${BETTER_AUTH.version} on Bun, SQLite: \`get-session\``,
     hasLogin: true,
     prepare: (stage) => prepareBetterAuth(stage, 0),
   },
@@ -83,7 +88,7 @@ export async function preparePostern(
   await stage.run({ command: [...program, ...createUser], folder, environment }, USER.password);
   return {
     program: (port) => ({ command: program, folder, environment: { ...environment, PORT: String(port) } }),
-    login: LOGIN,
+    ...ASKED,
   };
 }
 
@@ -130,7 +135,7 @@ function preparePeer(file: string, ...args: string[]): Recipe {
       folder: ROOT,
       environment: { NODE_ENV: "production" },
     }),
-    login: LOGIN,
+    ...ASKED,
   };
 }
 
@@ -146,6 +151,7 @@ async function prepareBetterAuth(stage: Stage, cookieCacheSeconds: number): Prom
   await stage.run({ command: command(0, JSON.stringify({ ...USER, name: USER.username })), folder, environment });
   return {
     program: (port) => ({ command: command(port), folder, environment }),
+    profile: "/api/auth/get-session",
     login: { path: "/api/auth/sign-in/email", body: { email: USER.email, password: USER.password } },
   };
 }
@@ -163,5 +169,5 @@ async function prepareTutorial(stage: Stage): Promise<Recipe> {
   const create = `import tutorial; tutorial.prepare(*${JSON.stringify([USER.username, USER.email, USER.password])})`;
   await stage.run({ command: [PYTHON, "-c", create], folder, environment });
   const serve = [PYTHON, "-m", "gunicorn", "--workers", "2", "tutorial:application", "--bind"];
-  return { program: (port) => ({ command: [...serve, `127.0.0.1:${port}`], folder, environment }), login: LOGIN };
+  return { program: (port) => ({ command: [...serve, `127.0.0.1:${port}`], folder, environment }), ...ASKED };
 }

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { freePort } from "../support/postgres.ts";
-import type { Contestant, Recipe } from "./contestants.ts";
+import { type Contestant, type Recipe, USER } from "./contestants.ts";
 import type { Ask } from "./load.ts";
 import type { Bench } from "./modes/mode.ts";
 import { type Actor, type Stage, Unavailable } from "./stage.ts";
@@ -78,7 +78,7 @@ export async function startServer(stage: Stage, contestant: Server["contestant"]
     cookies: [""],
   };
   const headers = { ...BROWSER, Referer: `${url}/` };
-  const profile: Ask = { method: "GET", url: `${url}/profile/`, headers, body: "", cookies: [""] };
+  const profile: Ask = { method: "GET", url: url + recipe.profile, headers, body: "", cookies: [""] };
   const startedAt = performance.now();
   const actor = stage.spawn(recipe.program(port));
   const firstAnswerMs = await firstAnswer(profile, actor);
@@ -89,8 +89,12 @@ export async function startServer(stage: Stage, contestant: Server["contestant"]
 export async function enter(server: Server): Promise<Server> {
   const cookie = server.contestant.hasLogin ? await logIn(server.login) : "";
   const entered = { ...server, profile: { ...server.profile, cookies: [cookie] } };
-  const { status } = await send(entered.profile);
-  if (status !== 200) throw new Error(`${server.contestant.title} answers a profile with ${status}`);
+  const answer = await send(entered.profile);
+  const text = await answer.text();
+  // Some say 200 to nobody, too.
+  if (answer.status !== 200 || !text.includes(USER.username)) {
+    throw new Error(`${server.contestant.title} answers a profile with ${answer.status}: ${text}`);
+  }
   return entered;
 }
 

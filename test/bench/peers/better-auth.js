@@ -23,20 +23,9 @@ const options = {
 const auth = betterAuth(options);
 
 if (newUser === undefined) {
-  Bun.serve({
-    hostname: "127.0.0.1",
-    port: Number(port),
-    fetch: (request) => (new URL(request.url).pathname === "/profile/" ? profile(request) : auth.handler(request)),
-  });
+  Bun.serve({ hostname: "127.0.0.1", port: Number(port), development: false, fetch: auth.handler });
 } else {
   await (await getMigrations(options)).runMigrations();
   const { name, email, password } = JSON.parse(newUser);
   await auth.api.signUpEmail({ body: { name, email, password } });
-}
-
-async function profile({ headers }) {
-  const session = await auth.api.getSession({ headers });
-  if (session === null) return Response.json({ detail: "Not logged in." }, { status: 403 });
-  const { name, email } = session.user;
-  return Response.json({ username: name, email, first_name: "", last_name: "" });
 }
