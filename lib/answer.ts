@@ -7,8 +7,9 @@ import type { Endpoint } from "./router.ts";
 const JSON_HEADERS = prepareHeaders({ "Content-Type": "application/json" });
 
 /** JSON, indented where the client asked for it. */
-export function json({ representation }: Pick<Context, "representation">, value: unknown, status = 200): Response {
-  return new Response(renderJson(value, representation.indent), { status, headers: JSON_HEADERS });
+export function json({ representation, endpoint, sessionRead }: Context, value: unknown, status = 200): Response {
+  const headers = endpoint !== null && sessionRead ? endpoint.headers : JSON_HEADERS;
+  return new Response(renderJson(value, representation.indent), { status, headers });
 }
 
 /** No body, and so no Content-Type. */

@@ -9,8 +9,8 @@ import { decodePath, isHost, parseTarget, queryValue, type Target } from "./http
 import { parseCookies } from "./http/cookie.ts";
 import { type Negotiated, negotiate, type Representation } from "./http/negotiate.ts";
 import { describeError } from "./log.ts";
-import { Problem } from "./problem.ts";
-import { type Progress, record } from "./record.ts";
+import { Problem, type ProblemCode } from "./problem.ts";
+import { record } from "./record.ts";
 import { createRouter, type Endpoint, type Router, routeFor } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 import { dropDeadCookie, findCurrent, isHttps } from "./session.ts";
@@ -56,20 +56,21 @@ export function createApp(services: Services, entrance: Entrance = "public"): Ap
     const arrival = { services, request, target, requestId, peer, client, entrance, cookies, representation };
     const context = createContext(arrival);
     const find = representation.format === "page" ? findForBrowsers : findForPrograms;
-    const progress: Progress = { endpoint: null, unacceptable, sessionRead: false, problem: null };
-    const send = (response: Response) => {
-      finish(context, progress, response);
-      record(context, progress, { status: response.status, ms: now() - startedAt });
+    const send = (response: Response, problem: ProblemCode | null = null) => {
+      finish(context, response);
+      record(context, { status: response.status, ms: now() - startedAt, problem });
       return response;
     };
-    let response: Soon<Response>;
+    const sendRefusal = async (error: unknown) => {
+      const problem = problemOf(error, context);
+      return send(await refuse(context, problem), problem.code);
+    };
     try {
-      response = answer(context, progress, find);
+      const response = answer(context, unacceptable, find);
+      return response instanceof Promise ? response.then(send, sendRefusal) : send(response);
     } catch (error) {
-      response = refuse(context, progress, error);
+      return sendRefusal(error);
     }
-    if (!(response instanceof Promise)) return send(response);
-    return response.catch((error) => refuse(context, progress, error)).then(send);
   };
 }
 
@@ -83,11 +84,15 @@ function represent(headers: Headers, target: Target): Negotiated {
 }
 
 /** The stations of a request, in Django's order: the first that objects answers. */
-function answer(context: Context, progress: Progress, find: Router): Soon<Response> {
+function answer(
+  context: Context,
+  unacceptable: Exclude<Negotiated, Representation> | null,
+  find: Router,
+): Soon<Response> {
   const { request, target } = context;
   const path = decodePath(target.path);
   const match = path === null ? undefined : find(path);
-  if (match?.endpoint.kind === "operations") return answerOperator(context, progress, match.endpoint);
+  if (match?.endpoint.kind === "operations") return answerOperator(context, match.endpoint);
   requireHost(context);
   if (path === null) throw new Problem("not_found");
   if (match === undefined) {
@@ -95,22 +100,22 @@ function answer(context: Context, progress: Progress, find: Router): Soon<Respon
     return redirectToSlash(`${path}/`, target.query, request.method);
   }
   const { endpoint } = match;
-  progress.endpoint = endpoint;
+  context.endpoint = endpoint;
   context.parameters = match.parameters;
   if (endpoint.kind === "file") return dispatch(context, endpoint);
   if (isTrustedPreflight(context)) return preflight(endpoint.allow);
-  if (progress.unacceptable !== null) throw new Problem(progress.unacceptable);
+  if (unacceptable !== null) throw new Problem(unacceptable);
   return andThen(findCurrent(context), (current) => {
     context.current = current;
-    progress.sessionRead = true; // Not before: where the database is away, nobody's cookie is dead.
+    context.sessionRead = true; // Not before: where the database is away, nobody's cookie is dead.
     return andThen(requireOwnOrigin(context), () => dispatch(context, endpoint));
   });
 }
 
 /** Whom the guard refuses is not shown that there is anything. */
-async function answerOperator(context: Context, progress: Progress, endpoint: Endpoint): Promise<Response> {
+async function answerOperator(context: Context, endpoint: Endpoint): Promise<Response> {
   for (const { admit } of endpoint.routes) await admit(context);
-  progress.endpoint = endpoint;
+  context.endpoint = endpoint;
   return dispatch(context, endpoint);
 }
 
@@ -144,19 +149,18 @@ function isTrustedPreflight(context: Context): boolean {
 }
 
 /** A Problem is what the client is told; any other error is ours, told to the log alone. */
-async function refuse(context: Context, progress: Progress, error: unknown): Promise<Response> {
-  const problem = problemOf(error, context);
-  progress.problem = problem.code;
+async function refuse(context: Context, problem: Problem): Promise<Response> {
   if (context.representation.format !== "page") {
     return withRetryAfter(json(context, problem.body, problem.status), problem);
   }
-  const form = problem.isMistake ? await showFormAgain(context, progress, problem) : null;
+  const form = problem.isMistake ? await showFormAgain(context, problem) : null;
   return withRetryAfter(form ?? refuseInWords(context, problem), problem);
 }
 
 /** The form that was refused, as it was sent; null where it was none, or whoever sent it may not see it any more. */
-async function showFormAgain(context: Context, { endpoint }: Progress, problem: Problem): Promise<Response | null> {
-  const row = endpoint === null ? undefined : routeFor(endpoint, context.request.method);
+async function showFormAgain(context: Context, problem: Problem): Promise<Response | null> {
+  const { endpoint, request } = context;
+  const row = endpoint === null ? undefined : routeFor(endpoint, request.method);
   if (!row?.showAgain) return null;
   try {
     return await row.showAgain(context, problem);
@@ -188,21 +192,22 @@ const HSTS = "max-age=31536000";
 /** Never "cookies", which would be those of the whole registered domain (W3C, Clear Site Data). */
 const CLEAR_SITE_DATA = '"cache", "storage"';
 
-function finish(context: Context, { endpoint, sessionRead }: Progress, { headers }: Response): void {
+function finish(context: Context, { headers }: Response): void {
+  const { endpoint, sessionRead } = context;
   addSafetyHeaders(headers);
   headers.set("X-Request-Id", context.requestId);
   if (isHttps(context)) {
     headers.set("Strict-Transport-Security", HSTS);
     if (context.isLoggedOut) headers.set("Clear-Site-Data", CLEAR_SITE_DATA);
   }
-  if (endpoint) headers.set("Allow", endpoint.allow);
   dropDeadCookie(context, sessionRead);
   for (const cookie of context.setCookies) headers.append("Set-Cookie", cookie);
-  const vary: string[] = [];
-  if (endpoint && endpoint.kind !== "file") vary.push("Accept");
-  if (sessionRead || context.setCookies.length > 0) vary.push("Cookie");
-  if (context.services.config.trustedOrigins.size > 0) vary.push("Origin");
-  if (vary.length > 0) headers.append("Vary", vary.join(", "));
+  if (!headers.has("Allow")) {
+    if (endpoint) headers.set("Allow", endpoint.allow);
+    if (endpoint && endpoint.kind !== "file") headers.append("Vary", "Accept");
+    if (sessionRead || context.setCookies.length > 0) headers.append("Vary", "Cookie");
+  }
+  if (context.services.config.trustedOrigins.size > 0) headers.append("Vary", "Origin");
   const origin = trustedOrigin(context);
   if (origin === null) return;
   headers.set("Access-Control-Allow-Origin", origin);

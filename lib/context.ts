@@ -10,6 +10,7 @@ import type { Representation } from "./http/negotiate.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ProblemCode } from "./problem.ts";
+import type { Endpoint } from "./router.ts";
 import type { Soon } from "./soon.ts";
 
 /** What the application stands on. Handed in, so that a test can turn the clock. */
@@ -62,10 +63,14 @@ export interface Context {
   entrance: Entrance;
   cookies: ReadonlyMap<string, string>;
   representation: Representation;
+  /** What the path names, null where it is nothing or not known yet. */
+  endpoint: Endpoint | null;
   /** What stood in the places of the path's `:name` segments. */
   parameters: Readonly<Record<string, string>>;
   /** The session the request presents, if it is alive, and its user. */
   current: CurrentSession | null;
+  /** Whether that has been looked up. */
+  sessionRead: boolean;
   /** `Set-Cookie` values to send with the answer, whatever it will be. */
   setCookies: string[];
   /** Who has just logged in. */
@@ -123,8 +128,10 @@ export function createContext(arrival: Arrival): Context {
     entrance,
     cookies,
     representation,
+    endpoint: null,
     parameters: NO_PARAMETERS,
     current: null,
+    sessionRead: false,
     setCookies: [],
     loggedInUserId: null,
     isLoggedOut: false,

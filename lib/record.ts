@@ -1,23 +1,10 @@
 import type { Answered, Context } from "./context.ts";
-import type { ProblemCode } from "./problem.ts";
-import { type Endpoint, routeFor } from "./router.ts";
-
-/** How far a request got, for the headers, the log line and the metrics of its answer. */
-export interface Progress {
-  endpoint: Endpoint | null;
-  /** Why no representation will do, null where one does. */
-  unacceptable: "not_found" | "not_acceptable" | null;
-  /** Whether its session was looked up. */
-  sessionRead: boolean;
-  /** What it was refused with. */
-  problem: ProblemCode | null;
-}
+import { routeFor } from "./router.ts";
 
 /** Writes one log line and counts once, of nothing that the client sent but what was found well formed. */
 export function record(
-  { services, request, requestId, client, current, loggedInUserId }: Context,
-  { endpoint, problem }: Progress,
-  { status, ms }: { status: number; ms: number },
+  { services, request, requestId, client, endpoint, current, loggedInUserId }: Context,
+  { status, ms, problem }: Pick<Answered, "status" | "ms" | "problem">,
 ): void {
   const answered: Answered = {
     route: endpoint?.path ?? null,

@@ -1,4 +1,5 @@
 import type { Context, Guard, Handler } from "./context.ts";
+import { prepareHeaders } from "./headers.ts";
 import type { Problem } from "./problem.ts";
 import { andThen, type Soon } from "./soon.ts";
 
@@ -69,6 +70,8 @@ export interface Endpoint {
   routes: readonly Route[];
   /** The `Allow` header, in the order Django REST Framework gives it. */
   allow: string;
+  /** What every answer in JSON begins with, once the session has been looked up: safety, type, `Allow` and `Vary`. */
+  headers: Headers;
   /** What OPTIONS calls it: `Profile` for `/profile/`. */
   name: string;
 }
@@ -86,7 +89,9 @@ export function createRouter(routes: readonly Route[]): Router {
   const varying: { pattern: RegExp; endpoint: Endpoint }[] = [];
   for (const [path, rows] of Map.groupBy(routes, (row) => row.path)) {
     const kind = rows.find((row) => row.kind !== "page")?.kind ?? "page";
-    const endpoint = { path, kind, routes: rows, allow: allowOf(rows), name: nameOf(path) };
+    const allow = allowOf(rows);
+    const headers = prepareHeaders({ "Content-Type": "application/json", Allow: allow, Vary: "Accept, Cookie" });
+    const endpoint = { path, kind, routes: rows, allow, headers, name: nameOf(path) };
     if (path.includes(":")) varying.push({ pattern: patternOf(path), endpoint });
     else fixed.set(path, { endpoint, parameters: {} });
   }
