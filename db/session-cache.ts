@@ -84,11 +84,11 @@ export class SessionCache {
 
   #dropIfChangedElsewhere(): void {
     if (this.#isVersionKnown) return;
+    const version = this.#readVersion(); // Where it cannot be read, nothing kept is used.
     this.#isVersionKnown = true;
     setImmediate(() => {
       this.#isVersionKnown = false;
     });
-    const version = this.#readVersion();
     if (version === this.#version) return;
     this.#version = version;
     this.#epoch++;

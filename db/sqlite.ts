@@ -7,7 +7,7 @@ import { type Dialect, SqliteAdapter, SqliteDialect, type SqliteStatement } from
 import { DatabaseError } from "./error.ts";
 import { isBusy } from "./outage.ts";
 import { attachSessionCache, SessionCache } from "./session-cache.ts";
-import { NO_LOG, openWriteAheadLog } from "./write-ahead-log.ts";
+import { NO_LOG, openWriteAheadLog, type WriteAheadLog } from "./write-ahead-log.ts";
 import { waitForWriteLock } from "./write-lock.ts";
 
 /** A new file holds password hashes: its owner's business. SQLite gives the files beside it the same mode. */
@@ -17,6 +17,7 @@ const OWNER_ONLY = 0o600;
 const OPENING_TIMEOUT_MS = 5000;
 
 const DATA_VERSION = "pragma data_version";
+const REAL_PATH = "select file from pragma_database_list where name = 'main'";
 
 /** How often a new file is tried anew. */
 const WAL_RETRY_MS = 50;
@@ -39,8 +40,7 @@ export async function createSqliteDialect(
   if (!mayCreate && path !== ":memory:" && !existsSync(path)) {
     throw new DatabaseError(`There is no database at ${resolve(path)}: serve, migrate and createsuperuser make one.`);
   }
-  const { dialect, readVersion } = await openFile(path);
-  const log = path === ":memory:" ? NO_LOG : openWriteAheadLog(path);
+  const { dialect, readVersion, log } = await openFile(path);
   const adapter = new TransactionalSqliteAdapter();
   const sessions = new SessionCache(readVersion, sessionCacheBytes);
   attachSessionCache(adapter, sessions);
@@ -61,6 +61,8 @@ export async function createSqliteDialect(
 interface SqliteFile {
   dialect: Dialect;
   run: (sql: string) => void;
+  /** Where the file is, links resolved; empty for one in memory. */
+  realPath: () => string;
   /** What changes whenever another connection has committed: https://www.sqlite.org/pragma.html#pragma_data_version */
   readVersion: () => number;
   close: () => void;
@@ -73,13 +75,14 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
   }
 }
 
-async function openFile(path: string): Promise<SqliteFile> {
+async function openFile(path: string): Promise<SqliteFile & { log: WriteAheadLog }> {
   let file: SqliteFile | undefined;
   try {
     if (path !== ":memory:" && !existsSync(path)) makeFile(path);
     file = await (process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path));
     await prepareFile(file);
-    return file;
+    const realPath = file.realPath();
+    return { ...file, log: realPath === "" ? NO_LOG : openWriteAheadLog(realPath) };
   } catch (error) {
     file?.close();
     throw new DatabaseError(`Cannot open the database ${path}: ${explain(path, error)}.`, { cause: error });
@@ -132,7 +135,8 @@ async function openWithBun(path: string): Promise<SqliteFile> {
   };
   const dialect = new BunSqliteDialect({ database });
   const readVersion = () => Number(statements.prepare(DATA_VERSION).values()[0]?.[0]);
-  return { dialect, run: (sql) => database.run(sql), readVersion, close: () => database.close() };
+  const realPath = () => String(statements.prepare(REAL_PATH).values()[0]?.[0] ?? "");
+  return { dialect, run: (sql) => database.run(sql), realPath, readVersion, close: () => database.close() };
 }
 
 /** With the SQLite of `node:` modules, which Deno has too. */
@@ -160,6 +164,7 @@ async function openWithNode(path: string): Promise<SqliteFile> {
   return {
     dialect,
     run: (sql) => database.exec(sql),
+    realPath: () => String(database.prepare(REAL_PATH).get()?.["file"] ?? ""),
     readVersion: () => Number(version.get()?.["data_version"]),
     close,
   };

@@ -101,6 +101,7 @@ class WaitingDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
+    await this.#watch.committed().catch(() => {}); // Or what is still under way loses the file that it flushes.
     await this.#driver.destroy();
     this.#watch.closed();
   }

@@ -69,6 +69,13 @@ describe("the memory that sessions are kept in", () => {
     assert.equal(cache.bytes, 0);
   });
 
+  test("is not used while the database cannot tell whether it has changed", () => {
+    const readings = [() => 1, () => assert.fail("disk I/O error")];
+    const cache = new SessionCache(() => (readings.shift() ?? (() => assert.fail("still")))(), 2 ** 20);
+    cache.keep(live(1), cache.epoch);
+    for (const times of [1, 2]) assert.throws(() => cache.get(live(1).session.id), /disk I\/O error|still/, `${times}`);
+  });
+
   test("does not keep what was read before something was dropped", () => {
     let version = 1;
     const cache = new SessionCache(() => version, 2 ** 20);

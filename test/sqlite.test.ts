@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { sql } from "kysely";
@@ -57,6 +57,26 @@ test("a mistake in a statement is no outage", () =>
     await sql`insert into t values ('x')`.execute(db);
     await assert.rejects(sql`insert into t values ('x')`.execute(db), isMistake);
   }));
+
+test("behind a link, a database is what the link leads to, its log beside it", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  const link = join(sandbox.folder, "link.db");
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+  await symlink(join(sandbox.folder, "postern.db"), link);
+  await writeFile(`${link}-wal`, "somebody else's");
+  const server = await sandbox.serve({ environment: { DATABASE_URL: `sqlite:${link}` } });
+  const { status, cookie } = await login(server, "alice", PASSWORD);
+  assert.equal(status, 202);
+  assert.equal((await profile(server, cookie)).status, 200);
+  const open = (await readdir(`/proc/${server.pid}/fd`).catch(() => null)) ?? []; // Linux alone tells.
+  const files = await Promise.all(open.map((name) => readlink(`/proc/${server.pid}/fd/${name}`).catch(() => "")));
+  assert.deepEqual(
+    files.filter((file) => file.includes("link.db")),
+    [],
+  );
+  assert.equal((await server.stop()).code, 0);
+  assert.equal(await readFile(`${link}-wal`, "utf8"), "somebody else's");
+});
 
 describe("one file", onlyOnDeno("Bun and Deno on one file need both"), () => {
   const onBun = [join(ROOT, "node_modules/.bin/bun"), "run", join(ROOT, "server.ts")];

@@ -40,16 +40,16 @@ describe("what is committed", () => {
     assert.equal(flushes.length, 2);
   });
 
-  test("is not said to be kept where the disk fails, and the next commit is another matter", async () => {
+  test("is not said to be kept where the disk fails, nor is what comes after, whatever the disk says then", async () => {
     const { flushes, flushed } = createDisk();
     const first = flushed();
     await settle();
     const second = flushed();
     flushes[0]?.reject(new Error("EIO"));
-    await assert.rejects(first, /EIO/);
+    for (const flush of [first, second, flushed()]) await assert.rejects(flush, /EIO/);
     await settle();
-    flushes[1]?.resolve();
-    await second;
+    await assert.rejects(flushed(), /EIO/);
+    assert.equal(flushes.length, 1);
   });
 });
 
