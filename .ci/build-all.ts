@@ -14,7 +14,7 @@ const TARGETS = [
   { name: "windows-x64", os: "win32", cpu: "x64" },
 ];
 
-const SOURCES = ["server.ts", "lib", "db", "package.json", "bun.lock", "tsconfig.json"];
+const SOURCES = ["server.ts", "lib", "db", "public", "package.json", "bun.lock", "tsconfig.json"];
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
