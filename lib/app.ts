@@ -7,7 +7,7 @@ import { requireOwnOrigin } from "./csrf.ts";
 import { addSafetyHeaders } from "./headers.ts";
 import { decodePath, isHost, parseTarget, queryValue, type Target } from "./http/address.ts";
 import { parseCookies } from "./http/cookie.ts";
-import { type Negotiated, negotiate, type Representation } from "./http/negotiate.ts";
+import { type Negotiated, negotiate, type Representation, type Unacceptable } from "./http/negotiate.ts";
 import { describeError } from "./log.ts";
 import { Problem, type ProblemCode } from "./problem.ts";
 import { record } from "./record.ts";
@@ -84,11 +84,7 @@ function represent(headers: Headers, target: Target): Negotiated {
 }
 
 /** The stations of a request, in Django's order: the first that objects answers. */
-function answer(
-  context: Context,
-  unacceptable: Exclude<Negotiated, Representation> | null,
-  find: Router,
-): Soon<Response> {
+function answer(context: Context, unacceptable: Unacceptable | null, find: Router): Soon<Response> {
   const { request, target } = context;
   const path = decodePath(target.path);
   const match = path === null ? undefined : find(path);
@@ -203,6 +199,7 @@ function finish(context: Context, { headers }: Response): void {
   dropDeadCookie(context, sessionRead);
   for (const cookie of context.setCookies) headers.append("Set-Cookie", cookie);
   if (!headers.has("Allow")) {
+    // Else it is an answer in JSON, which began with all of these.
     if (endpoint) headers.set("Allow", endpoint.allow);
     if (endpoint && endpoint.kind !== "file") headers.append("Vary", "Accept");
     if (sessionRead || context.setCookies.length > 0) headers.append("Vary", "Cookie");

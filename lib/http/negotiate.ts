@@ -31,7 +31,10 @@ export function negotiate(accept: string | null, format: string | null): Negotia
   return negotiated;
 }
 
-export type Negotiated = Representation | "not_found" | "not_acceptable";
+export type Negotiated = Representation | Unacceptable;
+
+/** Why no representation will do. */
+export type Unacceptable = "not_found" | "not_acceptable";
 
 /** Clients send few different Accept headers, each of them over and over. */
 const KEPT = new Map<string, Negotiated>();
