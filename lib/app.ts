@@ -198,13 +198,15 @@ function finish(context: Context, { headers }: Response): void {
   }
   dropDeadCookie(context, sessionRead);
   for (const cookie of context.setCookies) headers.append("Set-Cookie", cookie);
+  const vary: string[] = [];
   if (!headers.has("Allow")) {
     // Else it is an answer in JSON, which began with all of these.
     if (endpoint) headers.set("Allow", endpoint.allow);
-    if (endpoint && endpoint.kind !== "file") headers.append("Vary", "Accept");
-    if (sessionRead || context.setCookies.length > 0) headers.append("Vary", "Cookie");
+    if (endpoint && endpoint.kind !== "file") vary.push("Accept");
+    if (sessionRead || context.setCookies.length > 0) vary.push("Cookie");
   }
-  if (context.services.config.trustedOrigins.size > 0) headers.append("Vary", "Origin");
+  if (context.services.config.trustedOrigins.size > 0) vary.push("Origin");
+  if (vary.length > 0) headers.append("Vary", vary.join(", ")); // Deno sends each append as a line of its own.
   const origin = trustedOrigin(context);
   if (origin === null) return;
   headers.set("Access-Control-Allow-Origin", origin);
