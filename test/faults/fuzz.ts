@@ -187,7 +187,11 @@ interface Fuzzed {
 }
 
 async function startServer(): Promise<Fuzzed> {
-  const command = [process.execPath, ...(IS_DENO ? ["run", "-A"] : []), join(ROOT, "test/faults/fuzzed.ts")];
+  const command = [
+    process.execPath,
+    ...(IS_DENO ? ["run", "-A", "--v8-flags=--expose-gc"] : []),
+    join(ROOT, "test/faults/fuzzed.ts"),
+  ];
   const running = start(command, tmpdir());
   const lines = answersOf(running);
   const { port } = JSON.parse(await lines());
