@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CompiledQuery, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from "kysely";
+import { ping } from "../db/open.ts";
 import type { Schema } from "../db/schema.ts";
 import { shareFlushes } from "../db/write-ahead-log.ts";
 import { waitForWriteLock } from "../db/write-lock.ts";
@@ -113,6 +114,7 @@ describe("who writes", () => {
     await settle();
     flushes[0]?.reject(new Error("EIO"));
     await assert.rejects(failing, /EIO/);
+    await assert.rejects(ping(db), /EIO/, "which /readyz asks with");
     assert.deepEqual(
       executed.filter((text) => /^(begin|commit|rollback)/.test(text)),
       ["begin", "commit"],
