@@ -31,7 +31,11 @@ export function createPostgresDialect(
   });
   // A connection that breaks while idle leaves the pool; the next request opens another, and reports what is wrong.
   pool.on("error", () => {});
-  pool.on("connect", closeAfterSilence);
+  pool.on("connect", (client) => {
+    // In use, but between two statements, it has nobody else to tell: unheard, that would end the process.
+    client.on("error", () => {});
+    closeAfterSilence(client);
+  });
   return new PostgresDialect({ pool });
 }
 

@@ -43,6 +43,17 @@ async function startServer(sandbox: Sandbox, url: string): Promise<{ server: Ser
   return { server, cookie };
 }
 
+/** What Postgres says to each connection when it is stopped: an ErrorResponse (`E`, its length, its fields). */
+const SHUTTING_DOWN = errorResponse("SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0");
+
+function errorResponse(fields: string): Uint8Array {
+  const message = Buffer.alloc(5 + fields.length);
+  message.write("E");
+  message.writeInt32BE(4 + fields.length, 1);
+  message.write(fields, 5);
+  return message;
+}
+
 const neverFailed = (server: Server) => !server.events().some(({ event }) => event === "unexpected_error");
 
 describe("while Postgres is away", () => {
@@ -60,19 +71,24 @@ describe("while Postgres is away", () => {
       const { server, cookie } = await startServer(sandbox, await postgres.createDatabase("stopped"));
       const answers: number[] = [];
       const asking = new AbortController();
-      const load = Array.from({ length: 3 }, async () => {
-        while (!asking.signal.aborted) answers.push((await askProfile(server, cookie)).status);
-      });
-      await postgres.pause();
-      for (let times = 0; times < 3; times++) {
-        await assertUnavailable(await askProfile(server, cookie));
-        await assertUnavailable(await askLogin(server));
+      const load = Promise.all(
+        Array.from({ length: 3 }, async () => {
+          while (!asking.signal.aborted) answers.push((await askProfile(server, cookie)).status);
+        }),
+      );
+      try {
+        await postgres.pause();
+        for (let times = 0; times < 3; times++) {
+          await assertUnavailable(await askProfile(server, cookie));
+          await assertUnavailable(await askLogin(server));
+        }
+        await postgres.start();
+        await until("the profile is shown again", async () => (await askProfile(server, cookie)).status === 200);
+        assert.equal((await askLogin(server)).status, 202);
+      } finally {
+        asking.abort();
+        await load;
       }
-      await postgres.start();
-      await until("the profile is shown again", async () => (await askProfile(server, cookie)).status === 200);
-      assert.equal((await askLogin(server)).status, 202);
-      asking.abort();
-      await Promise.all(load);
       // Those in flight when it stopped as well: never a 500, never a session taken for ended.
       assert.deepEqual([...new Set(answers)].sort(), [200, 503]);
       assert(neverFailed(server));
@@ -97,6 +113,20 @@ describe("while Postgres is away", () => {
     const later = await Promise.all(Array.from({ length: 6 }, () => askProfile(server, cookie)));
     assert.deepEqual(new Set(later.map(({ status }) => status)), new Set([200]));
     assert.equal((await askLogin(server)).status, 202);
+    assert(neverFailed(server));
+  });
+
+  test("a connection that is ended right behind an answer takes nothing with it", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await using relay = await startRelay(postgres.port);
+    const direct = await postgres.createDatabase("ended");
+    const url = direct.replace(`:${postgres.port}/`, `:${relay.port}/`);
+    const { server, cookie } = await startServer(sandbox, url);
+    for (let times = 0; times < 3; times++) {
+      relay.endWith(SHUTTING_DOWN);
+      assert.equal((await askProfile(server, cookie)).status, 200);
+      assert.equal((await askProfile(server, cookie)).status, 200);
+    }
     assert(neverFailed(server));
   });
 });

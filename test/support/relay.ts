@@ -8,20 +8,29 @@ export interface Relay extends AsyncDisposable {
   silence: () => void;
   /** Whether connections made from now on pass. The silenced ones stay as they are. */
   mend: () => void;
+  /** The next answer on any connection there is comes with these bytes behind it, in one piece, and then the end. */
+  endWith: (bytes: Uint8Array) => void;
 }
 
 export async function startRelay(targetPort: number): Promise<Relay> {
   const sockets = new Set<Socket>();
+  const answers = new Map<Socket, Socket>();
   let isSilent = false;
   const relay = createServer((client) => {
     keep(client);
     if (isSilent) return;
     const server = keep(connect(targetPort, "127.0.0.1"));
     client.pipe(server).pipe(client);
+    answers.set(server, client);
   });
   const keep = (socket: Socket) => {
     sockets.add(socket);
-    return socket.on("error", () => {}).on("close", () => sockets.delete(socket));
+    return socket
+      .on("error", () => {})
+      .on("close", () => {
+        sockets.delete(socket);
+        answers.delete(socket);
+      });
   };
   relay.listen(0, "127.0.0.1");
   await once(relay, "listening");
@@ -34,6 +43,12 @@ export async function startRelay(targetPort: number): Promise<Relay> {
     },
     mend: () => {
       isSilent = false;
+    },
+    endWith: (bytes) => {
+      for (const [server, client] of answers) {
+        server.unpipe().once("data", (answer: Buffer) => client.end(Buffer.concat([answer, bytes])));
+        server.resume();
+      }
     },
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
