@@ -98,9 +98,7 @@ describe("while Postgres is away", () => {
   test("a connection that died unnoticed is given up, not asked again", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await using relay = await startRelay(postgres.port);
-    const direct = await postgres.createDatabase("silent");
-    const url = direct.replace(`:${postgres.port}/`, `:${relay.port}/`);
-    const { server, cookie } = await startServer(sandbox, url);
+    const { server, cookie } = await startServer(sandbox, relay.through(await postgres.createDatabase("silent")));
     await Promise.all(Array.from({ length: 12 }, () => askProfile(server, cookie))); // The pool is full.
     relay.silence();
     const answers = await Promise.all([
@@ -119,9 +117,7 @@ describe("while Postgres is away", () => {
   test("a connection that is ended right behind an answer takes nothing with it", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await using relay = await startRelay(postgres.port);
-    const direct = await postgres.createDatabase("ended");
-    const url = direct.replace(`:${postgres.port}/`, `:${relay.port}/`);
-    const { server, cookie } = await startServer(sandbox, url);
+    const { server, cookie } = await startServer(sandbox, relay.through(await postgres.createDatabase("ended")));
     for (let times = 0; times < 3; times++) {
       relay.endWith(SHUTTING_DOWN);
       assert.equal((await askProfile(server, cookie)).status, 200);

@@ -3,7 +3,8 @@ import { connect, createServer, type Socket } from "node:net";
 
 /** Stands between a client and a server, and can act the network that broke. */
 export interface Relay extends AsyncDisposable {
-  port: number;
+  /** The URL of a server behind it, as who is to come by the relay writes it. */
+  through: (url: string) => string;
   /** From now on nothing passes on the connections there are, and nobody is told: a cable that was pulled. */
   silence: () => void;
   /** Whether connections made from now on pass. The silenced ones stay as they are. */
@@ -35,8 +36,9 @@ export async function startRelay(targetPort: number): Promise<Relay> {
   relay.listen(0, "127.0.0.1");
   await once(relay, "listening");
   const address = relay.address();
+  const port = address !== null && typeof address === "object" ? address.port : 0;
   return {
-    port: address !== null && typeof address === "object" ? address.port : 0,
+    through: (url) => url.replace(`:${targetPort}/`, `:${port}/`),
     silence: () => {
       isSilent = true;
       for (const socket of sockets) socket.unpipe().pause();
