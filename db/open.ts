@@ -84,7 +84,12 @@ export function transaction<T>(db: Db, work: (db: TransactionDb) => Promise<T>):
   return db.transaction().execute(work);
 }
 
-/** Asks the database for nothing. @throws Error where it does not answer */
+/**
+ * Asks the database for nothing, and waits until all that has been committed is kept: on SQLite, which lets others see
+ * what is not on the disk yet, that is why it is no query of Kysely's own, for which nothing would be waited for.
+ *
+ * @throws Error where it does not answer, or keeps nothing
+ */
 export async function ping(db: Db): Promise<void> {
   await sql`select 1`.execute(db);
 }

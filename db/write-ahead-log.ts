@@ -3,8 +3,8 @@ import { promisify } from "node:util";
 
 // Told to (`synchronous = full`), SQLite itself has each commit reach the disk, and stops the process until it has: for
 // 1 to 3 milliseconds (measured), in which nobody is answered. Here that is done beside the work, and once for all who
-// have committed meanwhile; whoever has written is told so afterwards only. Others may see what was written a little
-// earlier, as with any group commit.
+// have committed meanwhile; whoever has written is told so afterwards only. Others see what was written a little
+// earlier.
 
 export interface WriteAheadLog {
   /** Resolves when all that this process had committed at the call is on the disk. @throws Error where it cannot be */

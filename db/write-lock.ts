@@ -21,7 +21,7 @@ const LONGEST_SLEEP_MS = 50;
 export interface Watch {
   /** Of every statement, as soon as it has been executed. */
   executed: (query: CompiledQuery) => void;
-  /** Of every commit: who has written waits for what this returns, and nobody else does. */
+  /** Of every commit: who has written, or may have, waits for what this returns. */
   committed: () => Promise<void>;
   /** When it has been closed. */
   closed: () => void;

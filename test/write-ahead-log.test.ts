@@ -5,6 +5,8 @@ import { ping } from "../db/open.ts";
 import type { Schema } from "../db/schema.ts";
 import { shareFlushes } from "../db/write-ahead-log.ts";
 import { waitForWriteLock } from "../db/write-lock.ts";
+import { createClient } from "./support/client.ts";
+import { createTestApp } from "./support/test-app.ts";
 
 /** Flushes that end when they are told to. */
 function createDisk() {
@@ -54,38 +56,38 @@ describe("what is committed", () => {
   });
 });
 
-describe("who writes", () => {
-  /** A database that notes what it is told to execute, on a disk that is flushed by hand. */
-  function setUp() {
-    const disk = createDisk();
-    const executed: string[] = [];
-    const connection = {
-      executeQuery: async (query: CompiledQuery) => {
-        executed.push(query.sql);
-        return { rows: [] };
-      },
-      streamQuery: () => assert.fail("nobody streams"),
-    };
-    const run = (text: string) => connection.executeQuery(CompiledQuery.raw(text)).then(() => {});
-    const driver = {
-      init: async () => {},
-      acquireConnection: async () => connection,
-      releaseConnection: async () => {},
-      beginTransaction: () => run("begin"),
-      commitTransaction: () => run("commit"),
-      rollbackTransaction: () => run("rollback"),
-      destroy: async () => {},
-    };
-    const dialect = {
-      createDriver: () => driver,
-      createAdapter: () => new SqliteAdapter(),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
-      createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
-    };
-    const watch = { executed: () => {}, committed: disk.flushed, closed: () => {} };
-    return { db: new Kysely<Schema>({ dialect: waitForWriteLock(dialect, watch) }), executed, ...disk };
-  }
+/** A database that notes what it is told to execute, on a disk that is flushed by hand. */
+function setUp() {
+  const disk = createDisk();
+  const executed: string[] = [];
+  const connection = {
+    executeQuery: async (query: CompiledQuery) => {
+      executed.push(query.sql);
+      return { rows: [] };
+    },
+    streamQuery: () => assert.fail("nobody streams"),
+  };
+  const run = (text: string) => connection.executeQuery(CompiledQuery.raw(text)).then(() => {});
+  const driver = {
+    init: async () => {},
+    acquireConnection: async () => connection,
+    releaseConnection: async () => {},
+    beginTransaction: () => run("begin"),
+    commitTransaction: () => run("commit"),
+    rollbackTransaction: () => run("rollback"),
+    destroy: async () => {},
+  };
+  const dialect = {
+    createDriver: () => driver,
+    createAdapter: () => new SqliteAdapter(),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
+  };
+  const watch = { executed: () => {}, committed: disk.flushed, closed: () => {} };
+  return { db: new Kysely<Schema>({ dialect: waitForWriteLock(dialect, watch) }), executed, ...disk };
+}
 
+describe("who writes", () => {
   test("is told so when it is on the disk, and lets others read and write meanwhile", async () => {
     const { db, executed, flushes } = setUp();
     const done: string[] = [];
@@ -134,5 +136,29 @@ describe("who writes", () => {
     assert.equal(flushes.length, 1, "a statement of which nothing is known may have written");
     flushes[0]?.resolve();
     await raw;
+  });
+});
+
+describe("who logs out of a session that another request has just ended", () => {
+  const logOut = async () => {
+    const { db, flushes } = setUp();
+    const { app } = await createTestApp({}, { db, close: () => db.destroy() });
+    const answer = createClient(app).post("/logout/", {}, { Cookie: `sessionid=${"a".repeat(32)}` });
+    await settle();
+    return { answer, flushes };
+  };
+
+  test("is told so when that is on the disk", async () => {
+    const { answer, flushes } = await logOut();
+    const first = await Promise.race([answer, settle()]);
+    assert.equal(first, undefined, "nothing is flushed yet");
+    flushes[0]?.resolve();
+    assert.equal((await answer).status, 204);
+  });
+
+  test("is not told so where the disk fails", async () => {
+    const { answer, flushes } = await logOut();
+    flushes[0]?.reject(Object.assign(new Error("EIO"), { code: "EIO" }));
+    assert.equal((await answer).status, 503);
   });
 });
