@@ -3,6 +3,7 @@ import { type Dialect, Kysely, sql, type Transaction } from "kysely";
 import { DatabaseError } from "./error.ts";
 import { createPostgresDialect } from "./postgres.ts";
 import type { Schema } from "./schema.ts";
+import { touching } from "./session-cache.ts";
 import { createSqliteDialect, type SqliteOptions } from "./sqlite.ts";
 
 /** The database, or a transaction on it: store functions take either and do not ask which. */
@@ -91,5 +92,5 @@ export function transaction<T>(db: Db, work: (db: TransactionDb) => Promise<T>):
  * @throws Error where it does not answer, or keeps nothing
  */
 export async function ping(db: Db): Promise<void> {
-  await sql`select 1`.execute(db);
+  await db.executeQuery(touching(sql`select 1`.compile(db), null));
 }

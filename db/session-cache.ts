@@ -9,7 +9,7 @@ import type { User } from "./users.ts";
 // - What another connection commits, be it a worker, the command line or sqlite3 by hand, changes SQLite's
 //   `data_version`: asked for once in each turn of the event loop, and the cache is emptied where it has changed.
 // - What this connection writes is seen as it is executed, below. A statement that has told which rows it touches
-//   (`touching`) drops those; any other that changes users or sessions drops everything.
+//   (`touching`) drops those; any other that may change users or sessions, as every raw one may, drops everything.
 // The one connection is held by a transaction until it ends, so nothing is read in between and kept.
 
 /** A session that was live when it was read, and its user. */
@@ -18,8 +18,8 @@ export interface LiveSession {
   user: User;
 }
 
-/** What a statement may change of what is kept. */
-export type Touched = { sessionId: string } | { userId: number };
+/** What a statement may change of what is kept; null for nothing. */
+export type Touched = { sessionId: string } | { userId: number } | null;
 
 /** An entry without its texts: two objects, two places in maps (measured, 1.0 KB). */
 const ENTRY_BYTES = 1024;
@@ -74,9 +74,9 @@ export class SessionCache {
 
   /** To be called with every statement that this connection has executed. */
   executed(query: CompiledQuery): void {
-    if (!mayChangeSessions(query.query)) return;
-    this.#epoch++;
     const touched = TOUCHED.get(query);
+    if (touched === null || !mayChangeSessions(query.query)) return;
+    this.#epoch++;
     if (touched === undefined) this.#clear();
     else if ("sessionId" in touched) this.#remove(touched.sessionId);
     else for (const id of [...(this.#byUser.get(touched.userId) ?? [])]) this.#remove(id);
