@@ -206,7 +206,10 @@ function finish(context: Context, { headers }: Response): void {
     if (sessionRead || context.setCookies.length > 0) vary.push("Cookie");
   }
   if (context.services.config.trustedOrigins.size > 0) vary.push("Origin");
-  if (vary.length > 0) headers.append("Vary", vary.join(", ")); // Deno sends each append as a line of its own.
+  if (vary.length > 0) {
+    const own = headers.get("Vary");
+    headers.set("Vary", (own === null ? vary : [own, ...vary]).join(", ")); // Deno sends what is appended on its own line.
+  }
   const origin = trustedOrigin(context);
   if (origin === null) return;
   headers.set("Access-Control-Allow-Origin", origin);

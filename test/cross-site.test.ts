@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { loadRuntime } from "../lib/runtime/load.ts";
 import { type Client, createClient } from "./support/client.ts";
+import { exchange } from "./support/raw-http.ts";
 import { createTestApp } from "./support/test-app.ts";
 
 const RIGHT = { username: "alice", password: "right horse" };
@@ -139,6 +141,22 @@ describe("a trusted origin", () => {
     POSTERN_COOKIE_DOMAIN: "example.com",
   };
   const page = { Origin: "https://app.example.com", "Sec-Fetch-Site": "same-site" };
+
+  test("has answers of every kind vary by it, and say so in one line, of which some caches read no second", async () => {
+    const { app } = await setUp({ POSTERN_TRUSTED_ORIGINS: "https://app.example.com" });
+    const listener = (await loadRuntime()).listen(app, { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 10 });
+    const varyOf = async (path: string, header: string) => {
+      const request = `GET ${path} HTTP/1.1\r\nHost: a\r\n${header}\r\n\r\n`;
+      const response = await exchange(listener.port, new TextEncoder().encode(request), false);
+      return response?.headers.filter(([name]) => name.toLowerCase() === "vary").map(([, value]) => value);
+    };
+    assert.deepEqual(await varyOf("/profile/", "Accept: */*"), ["Accept, Cookie, Origin"]);
+    assert.deepEqual(await varyOf("/login/", "Sec-Fetch-Mode: navigate"), [
+      "Accept-Language, Sec-Fetch-Mode, Accept, Cookie, Origin",
+    ]);
+    assert.deepEqual(await varyOf("/client.js", "Accept: */*"), ["Accept-Encoding, Origin"]);
+    await listener.stop();
+  });
 
   test("logs in across hosts, with CORS and credentials, and cookies for the domain", async () => {
     const { client } = await setUp(environment, "api.example.com");
