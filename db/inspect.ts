@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { listDamage } from "./integrity.ts";
 import { findSchemaState, type SchemaState } from "./migrate.ts";
 import { type Db, openDatabase, sqliteFile } from "./open.ts";
@@ -28,7 +28,7 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 export async function inspectDatabase(url: string, lifetime: Lifetime): Promise<Inspection> {
   const file = sqliteFile(url);
   // Before it is opened: the log that opening makes is of the file's mode.
-  const exposedFiles = file === null ? [] : [file, `${file}-wal`].filter(isExposed);
+  const exposedFiles = file === null || !existsSync(file) ? [] : [file, `${realpathSync(file)}-wal`].filter(isExposed);
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   try {
     const schema = await findSchemaState(db);

@@ -78,7 +78,8 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
 async function openFile(path: string): Promise<SqliteFile & { log: WriteAheadLog }> {
   let file: SqliteFile | undefined;
   try {
-    if (path !== ":memory:" && !existsSync(path)) makeFile(path);
+    // A new one is made here, not by SQLite, for its mode. Behind a link too, and no matter if another process is first.
+    if (path !== ":memory:" && !existsSync(path)) closeSync(openSync(path, "a", OWNER_ONLY));
     file = await (process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path));
     await prepareFile(file);
     const realPath = file.realPath();
@@ -109,15 +110,6 @@ async function turnToWal(run: SqliteFile["run"]): Promise<void> {
       if (!isBusy(error) || waitedMs >= OPENING_TIMEOUT_MS) throw error;
       await setTimeout(WAL_RETRY_MS);
     }
-  }
-}
-
-/** Not opened where another process was first: to close it would drop the locks that this process holds on it. */
-function makeFile(path: string): void {
-  try {
-    closeSync(openSync(path, "wx", OWNER_ONLY));
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { configFindings } from "../lib/cli/findings.ts";
@@ -53,6 +53,17 @@ describe("check", () => {
         "unsafe  postern.db can be read or written by others than its owner, and holds password hashes. [chmod 600 postern.db]\n",
       stderr: "2 things to mend.\n",
     });
+  });
+
+  test("looks at the files that a link leads to", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await symlink("behind.db", join(sandbox.folder, "postern.db"));
+    const server = await sandbox.serve();
+    await chmod(join(sandbox.folder, "behind.db-wal"), 0o644);
+    const { stdout } = await sandbox.run(["check"]);
+    assert.match(stdout, /behind\.db-wal can be read or written by others than its owner/);
+    assert.doesNotMatch(stdout, /postern\.db can be read/);
+    await server.stop();
   });
 
   test("lists every mistake in the settings, with its setting", PROCESSES, async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmod, copyFile, mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -184,15 +184,21 @@ describe("settings stop the start:", () => {
   });
 });
 
-test("a new database can be read by its owner only", PROCESSES, async () => {
-  await using sandbox = await createSandbox();
-  const server = await sandbox.serve();
-  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
-  for (const name of await readdir(sandbox.folder)) {
-    assert.equal((await stat(join(sandbox.folder, name))).mode & 0o077, 0, name);
-  }
-  await server.stop();
-});
+for (const [where, name] of [
+  ["where it is to be", "postern.db"],
+  ["where a link leads to", "behind.db"],
+] as const) {
+  test(`a new database, made ${where}, can be read by its owner only`, PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    if (name !== "postern.db") await symlink(name, join(sandbox.folder, "postern.db"));
+    const server = await sandbox.serve();
+    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+    const made = await readdir(sandbox.folder);
+    assert(made.includes(`${name}-wal`));
+    for (const file of made) assert.equal((await stat(join(sandbox.folder, file))).mode & 0o077, 0, file);
+    await server.stop();
+  });
+}
 
 test(
   "two processes started at once on one new file both come up and share their users and sessions",
