@@ -86,8 +86,8 @@ export function transaction<T>(db: Db, work: (db: TransactionDb) => Promise<T>):
 }
 
 /**
- * Asks the database for nothing, and waits until all that has been committed is kept: on SQLite, which lets others see
- * what is not on the disk yet, that is why it is no query of Kysely's own, for which nothing would be waited for.
+ * Asks the database for nothing, and waits until all that has been committed is kept: SQLite lets others see what is not
+ * on the disk yet. It stays a raw statement, since no select of Kysely's own waits for that.
  *
  * @throws Error where it does not answer, or keeps nothing
  */

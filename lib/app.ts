@@ -207,8 +207,8 @@ function finish(context: Context, { headers }: Response): void {
   }
   if (context.services.config.trustedOrigins.size > 0) vary.push("Origin");
   if (vary.length > 0) {
-    const own = headers.get("Vary");
-    headers.set("Vary", (own === null ? vary : [own, ...vary]).join(", ")); // Deno sends what is appended on its own line.
+    const own = headers.get("Vary"); // Not appended to, which would be a line of its own on Deno.
+    headers.set("Vary", (own === null ? vary : [own, ...vary]).join(", "));
   }
   const origin = trustedOrigin(context);
   if (origin === null) return;

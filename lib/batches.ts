@@ -1,6 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 
-/** So many rows are deleted at once: whoever asks meanwhile waits some 10 ms, and 45 at the most where SQLite tidies its log up (measured). */
+/**
+ * So many rows are deleted at once: whoever asks meanwhile waits some 10 ms, and 45 at the most where SQLite tidies its
+ * log up (measured).
+ */
 const BATCH_ROWS = 50;
 
 /**
