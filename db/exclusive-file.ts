@@ -1,0 +1,27 @@
+import { constants, fchownSync, fstatSync, openSync, statSync } from "node:fs";
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
+
+/**
+ * Creates a file if nothing has its name. A symbolic link has the name too, even one that leads nowhere: with O_EXCL,
+ * the system follows none (open(2)). So another user who can write the folder cannot choose the file that is written.
+ *
+ * Change the mode and the owner through the descriptor. The path may lead elsewhere by then.
+ *
+ * @returns a descriptor for reading and writing
+ * @throws Error with the code EEXIST if the name is taken
+ */
+export function createExclusive(path: string, mode: number): number {
+  return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+}
+
+/**
+ * If root created the file, gives it to the owner of its folder. That is the user of the service, which could not read
+ * a file of root. Any other user keeps the file.
+ */
+export function giveToFolderOwner(descriptor: number, folder: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(folder);
+  const own = fstatSync(descriptor);
+  if (own.uid !== uid || own.gid !== gid) fchownSync(descriptor, uid, gid);
+}
