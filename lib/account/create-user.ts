@@ -4,6 +4,7 @@ import { recordCommand, userSubject } from "../audit.ts";
 import type { Services } from "../context.ts";
 import { isEmailAddress } from "./fields.ts";
 import type { AcceptedPassword } from "./password-rules.ts";
+import { normalizeUsername } from "./username.ts";
 
 export interface UserInput {
   username: string;
@@ -48,7 +49,7 @@ export async function prepareUser(
 ): Promise<NewUser> {
   return {
     ...input,
-    username: input.username.normalize("NFKC"),
+    username: normalizeUsername(input.username),
     email: normalizeEmail(input.email),
     password: await passwords.hash(input.password),
     dateJoined: now(),
@@ -57,7 +58,7 @@ export async function prepareUser(
 
 /** What is wrong with the names of a user, in Django's words; null where nothing is. */
 export function userMistake({ username, email, firstName, lastName }: Omit<UserInput, "password">): string | null {
-  const tooLong = [username.normalize("NFKC"), firstName, lastName].find(
+  const tooLong = [normalizeUsername(username), firstName, lastName].find(
     (name) => [...name].length > MAX_NAME_CHARACTERS,
   );
   if (tooLong !== undefined) {
@@ -75,7 +76,7 @@ export const USERNAME_MISTAKE =
 
 /** Python's \\w, which is letters and numbers of every script and the underscore but no marks, and four signs. */
 export function isUsername(text: string): boolean {
-  return /^[\p{L}\p{N}_.@+-]+$/u.test(text.normalize("NFKC"));
+  return /^[\p{L}\p{N}_.@+-]+$/u.test(normalizeUsername(text));
 }
 
 /** The domain in lower case, as Django's `normalize_email` has it. */

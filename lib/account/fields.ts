@@ -8,6 +8,8 @@ import { type FieldErrors, Problem } from "../problem.ts";
 export interface TextField {
   /** Cuts white space off both ends, with Python's idea of white space. */
   trim: boolean;
+  /** Applied after white space is cut, before anything is checked. */
+  normalize?: (text: string) => string;
   mayBeBlank?: boolean;
   /** In code points, as Python counts. */
   maxCharacters?: number;
@@ -63,7 +65,8 @@ function readText(value: unknown, field: TextField): string | string[] {
   if (value === null) return ["This field may not be null."];
   if (typeof value !== "string" && typeof value !== "bigint" && typeof value !== "number")
     return ["Not a valid string."];
-  const text = field.trim ? pythonStrip(String(value)) : String(value);
+  const sent = field.trim ? pythonStrip(String(value)) : String(value);
+  const text = field.normalize?.(sent) ?? sent;
   if (text === "") return field.mayBeBlank ? "" : ["This field may not be blank."];
   const errors: string[] = [];
   if (text.includes("\0")) errors.push("Null characters are not allowed.");

@@ -10,6 +10,7 @@ import { start } from "../session.ts";
 import { guardAttempt } from "../throttle.ts";
 import { page, sentValues, wantsPage } from "../view.ts";
 import { readFields } from "./fields.ts";
+import { resolveUsername } from "./username.ts";
 
 const FORM = { username: { trim: true }, password: { trim: false } };
 
@@ -24,7 +25,10 @@ const HOME = "/profile/";
  *   not log in; throttled, whether or not there is such a user
  */
 export async function login(context: Context): Promise<Response> {
-  const { username, password } = readFields(await context.data(), FORM);
+  const sent = readFields(await context.data(), FORM);
+  const { password } = sent;
+  // A program names a user exactly, as in Django. The throttle counts under the name of the account itself.
+  const username = wantsPage(context) ? await resolveUsername(context.services.db, sent.username) : sent.username;
   const user = await guardAttempt(context, username, () => enter(context, username, password));
   if (user === null) throw new Problem("wrong_credentials");
   if (!wantsPage(context)) return empty(202);

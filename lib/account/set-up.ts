@@ -13,11 +13,12 @@ import { page, sentValues } from "../view.ts";
 import { isUsername, MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS, prepareUser, USERNAME_MISTAKE } from "./create-user.ts";
 import { readFields } from "./fields.ts";
 import { judgePassword } from "./password-rules.ts";
+import { normalizeUsername } from "./username.ts";
 
 const TOKEN_MS = 30 * 60 * 1000;
 
 const FORM = {
-  username: { trim: true, maxCharacters: MAX_NAME_CHARACTERS },
+  username: { trim: true, normalize: normalizeUsername, maxCharacters: MAX_NAME_CHARACTERS },
   email: { trim: true, mayBeBlank: true, maxCharacters: MAX_EMAIL_CHARACTERS, isEmail: true },
   password: { trim: false },
 };

@@ -2,7 +2,8 @@ import { setTimeout } from "node:timers/promises";
 import { type BrokenChain, countEvents, verifyEvents } from "../../db/event-chains.ts";
 import { listEvents, type RecordedEvent } from "../../db/events.ts";
 import { isOutage } from "../../db/outage.ts";
-import { findUser, findUsernames } from "../../db/users.ts";
+import { findUsernames } from "../../db/users.ts";
+import { findTypedUser } from "../account/username.ts";
 import { userIdOf, userSubject } from "../audit.ts";
 import type { Services } from "../context.ts";
 import { describeDevice } from "../device-words.ts";
@@ -163,7 +164,7 @@ function sentence({ subject, number, mistake }: BrokenChain, name: string): stri
 async function findSubject({ db }: Services, { values }: Input): Promise<string | null> {
   const name = values["user"];
   if (name === undefined) return null;
-  const user = (await findUser(db, name)) ?? (await findUser(db, name.normalize("NFKC")));
+  const user = await findTypedUser(db, name);
   if (user !== null) return userSubject(user);
   if (userIdOf(name) !== null) return name;
   throw new CommandError(`There is no user "${name}".`);

@@ -1,6 +1,7 @@
 import { findUser, listUsers, type User } from "../../db/users.ts";
 import { createUser, type UserInput, userMistake } from "../account/create-user.ts";
 import { activate, changePassword, deactivate, remove } from "../account/credentials.ts";
+import { findTypedUser, normalizeUsername } from "../account/username.ts";
 import { type Cli, type Command, CommandError, type CommandOption, type Input, UsageError } from "./command.ts";
 import { PASSWORD_OPTIONS, requirePassword } from "./password.ts";
 import { formatJson, formatTable } from "./terminal.ts";
@@ -91,7 +92,7 @@ async function create(cli: Cli, input: Input, role: { isStaff: boolean; isSuperu
   const services = await cli.open({ mayCreate: true });
   const isAsked = cli.terminal.isInteractive && !input.flags.has("password-stdin");
   const details = {
-    username: operand ?? values["username"] ?? (await askFor(cli, "Username: ", "a username")),
+    username: normalizeUsername(operand ?? values["username"] ?? (await askFor(cli, "Username: ", "a username"))),
     email: values["email"] ?? (isAsked ? await cli.terminal.ask("Email address: ") : ""),
     firstName: values["first-name"] ?? "",
     lastName: values["last-name"] ?? "",
@@ -100,7 +101,7 @@ async function create(cli: Cli, input: Input, role: { isStaff: boolean; isSuperu
   // Before anybody types a password twice for nothing.
   const mistake =
     userMistake(details) ??
-    ((await findNamed(services.db, details.username)) ? "That username is already taken." : null);
+    ((await findUser(services.db, details.username)) ? "That username is already taken." : null);
   if (mistake !== null) throw new CommandError(mistake);
   const password = await requirePassword(cli, input, services, details, "create user");
   const user: UserInput = { ...details, password };
@@ -115,7 +116,8 @@ async function deleteNamed(cli: Cli, input: Input): Promise<void> {
   if (!input.flags.has("yes")) {
     if (!cli.terminal.isInteractive) throw new UsageError("Nobody is there to confirm: add --yes.");
     const typed = await cli.terminal.ask(`This cannot be undone. Type the username (${user.username}) to go on: `);
-    if (typed !== user.username) throw new CommandError("Not confirmed: nothing was changed.");
+    if (typed !== user.username && normalizeUsername(typed) !== user.username)
+      throw new CommandError("Not confirmed: nothing was changed.");
   }
   await remove(services, user);
   cli.terminal.print(`${user.username} deleted, every session ended.`);
@@ -158,14 +160,9 @@ export function formatInstant(instant: number): string {
 
 /** The user whom the operand names. */
 export async function requireUser({ db }: { db: Parameters<typeof findUser>[0] }, { operand }: Input): Promise<User> {
-  const user = operand === null ? null : await findNamed(db, operand);
+  const user = operand === null ? null : await findTypedUser(db, operand);
   if (user === null) throw new CommandError(`There is no user "${operand}".`);
   return user;
-}
-
-/** As typed, or else in the form in which Postern stores it. */
-async function findNamed(db: Parameters<typeof findUser>[0], username: string): Promise<User | null> {
-  return (await findUser(db, username)) ?? (await findUser(db, username.normalize("NFKC")));
 }
 
 async function askFor({ terminal }: Cli, question: string, what: string): Promise<string> {
