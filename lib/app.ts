@@ -5,7 +5,7 @@ import { type Context, createContext, type Entrance, type Peer, type Services } 
 import { generateRequestId } from "./crypto/token.ts";
 import { requireOwnOrigin } from "./csrf.ts";
 import { addSafetyHeaders } from "./headers.ts";
-import { decodePath, isHost, parseTarget, queryValue, type Target } from "./http/address.ts";
+import { isHost, parseTarget, queryValue, requestPath, type Target } from "./http/address.ts";
 import { parseCookies } from "./http/cookie.ts";
 import { type Negotiated, negotiate, type Representation, type Unacceptable } from "./http/negotiate.ts";
 import { describeError } from "./log.ts";
@@ -85,8 +85,8 @@ function represent(headers: Headers, target: Target): Negotiated {
 
 /** The stations of a request, in Django's order: the first that objects answers. */
 function answer(context: Context, unacceptable: Unacceptable | null, find: Router): Soon<Response> {
-  const { request, target } = context;
-  const path = decodePath(target.path);
+  const { request, target, peer } = context;
+  const path = requestPath(target, peer.path);
   const match = path === null ? undefined : find(path);
   if (match?.endpoint.kind === "operations") return answerOperator(context, match.endpoint);
   requireHost(context);

@@ -34,6 +34,11 @@ export interface Peer {
   address: string;
   /** Aborted when the connection ends before the answer; undefined where the runtime does not tell. */
   gone?: () => AbortSignal;
+  /**
+   * The path as the client sent it, percent-decoded, with any fragment; null if the runtime does not know it. Undefined:
+   * `request.url` has it as the client sent it.
+   */
+  path?: string | null;
 }
 
 /** Which listener a request came in by: the one for everybody, or the operators' own. */

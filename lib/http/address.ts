@@ -38,6 +38,22 @@ export function decodePath(path: string): string | null {
   }
 }
 
+/** A backslash, or a segment `.` or `..`: the URL parser rewrites both, and proxies differ in what they do with them. */
+const AMBIGUOUS = /\\|\/\.\.?(\/|$)/;
+
+/**
+ * The path that a request asks for, decoded. Null if it names nothing: its escapes are malformed, it has dot segments or
+ * backslashes, or the path of the target is not the one that the client sent. A proxy may have decided by another path.
+ *
+ * @param sent the decoded path as the client sent it, null if it is not known; undefined if the target has it unchanged
+ */
+export function requestPath({ path }: Target, sent: string | null | undefined): string | null {
+  const decoded = decodePath(path);
+  const whole = sent === undefined ? decoded : sent;
+  if (decoded === null || whole === null || AMBIGUOUS.test(whole)) return null;
+  return whole === decoded || whole.startsWith(`${decoded}#`) ? decoded : null;
+}
+
 /** Stands for our own origin: what a reference resolves to under it is ours. */
 const SELF = "http://self.invalid";
 

@@ -37,6 +37,14 @@ async function writeAll(bytes: Uint8Array): Promise<void> {
 }
 
 /**
+ * Deno writes `http://`, the Host and the target one after the other, as they were sent. If the Host holds a mark that ends
+ * the host of a URL, the path begins there: `Host: x/healthz?` with the target `/login/`.
+ */
+function hasPlainUrl({ headers }: Request): boolean {
+  return !/[/?#\\]/.test(headers.get("host") ?? "");
+}
+
+/**
  * Deno closes no idle connection: what an unfinished request may hold is bounded by the body's time limit alone. Its
  * `request.signal` is no telling whether the client has gone: it is aborted by every answer, and who reads it has a
  * warning printed (https://github.com/denoland/deno/pull/34397).
@@ -52,7 +60,7 @@ export const deno: Runtime = {
   listen(app, { hostname, port, sharesPort = false }) {
     const underWay = new Set<Promise<Response>>();
     const handle = (request: Request, address: string) => {
-      const answer = app(request, { address });
+      const answer = app(request, hasPlainUrl(request) ? { address } : { address, path: null });
       if (!(answer instanceof Promise)) return answer;
       underWay.add(answer);
       return answer.finally(() => underWay.delete(answer));
