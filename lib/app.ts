@@ -108,9 +108,14 @@ function answer(context: Context, unacceptable: Unacceptable | null, find: Route
   });
 }
 
-/** Whom the guard refuses is not shown that there is anything. */
+/** If the guard denies the request, it is answered as if the endpoint did not exist: by its Host first. */
 async function answerOperator(context: Context, endpoint: Endpoint): Promise<Response> {
-  for (const { admit } of endpoint.routes) await admit(context);
+  try {
+    for (const { admit } of endpoint.routes) await admit(context);
+  } catch (error) {
+    requireHost(context);
+    throw error;
+  }
   context.endpoint = endpoint;
   return dispatch(context, endpoint);
 }

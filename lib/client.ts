@@ -1,5 +1,6 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
 import type { Config } from "./config.ts";
+import { isHost } from "./http/address.ts";
 
 /** Addresses that a setting names. */
 export interface Networks {
@@ -22,9 +23,23 @@ export interface Client {
 /** The headers that are believed of a trusted proxy. `Forwarded` (RFC 7239) is not read. */
 const PROXY_HEADERS = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
 
-/** Whether a proxy, trusted or not, says that it speaks for somebody else. */
+/**
+ * Headers that a proxy or a CDN adds to what it passes on: `Forwarded` (RFC 7239), `Via` (RFC 9110 §7.6.3), `CDN-Loop`
+ * (RFC 8586), and those that nginx, Apache, Envoy, Azure, Akamai, Cloudflare and Fastly document.
+ */
+const FORWARDED =
+  /^(forwarded|via|cdn-loop|x-(forwarded|real|original|envoy|client|cluster-client|proxyuser)(-.*)?|(true|cf-connecting|fastly)-.*)$/;
+
+/** Whether a proxy, trusted or not, has passed the request on. A proxy that adds no header is not seen. */
 export function isForwarded(headers: Headers): boolean {
-  return [...PROXY_HEADERS, "forwarded"].some((name) => headers.has(name));
+  return [...headers.keys()].some((name) => FORWARDED.test(name));
+}
+
+/** Whether a Host names this machine itself, with any port or none. A page that rebinds its own name sends that name. */
+export function isLocalHost(host: string | null): boolean {
+  if (host === null || !isHost(host)) return false;
+  const name = host.replace(/:\d+$/, "").toLowerCase();
+  return name === "localhost" || isLoopback(parseAddress(name) ?? "");
 }
 
 /** @param peerAddress the other end of the connection */

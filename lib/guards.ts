@@ -1,6 +1,6 @@
 import { isSetupTokenGood } from "../db/setup-tokens.ts";
 import { hasUsers } from "../db/users.ts";
-import { isForwarded, isLoopback, parseAddress } from "./client.ts";
+import { isForwarded, isLocalHost, isLoopback, parseAddress } from "./client.ts";
 import type { Context, MemberContext, NewcomerContext } from "./context.ts";
 import { hashToken } from "./crypto/token.ts";
 import { queryValue } from "./http/address.ts";
@@ -40,14 +40,16 @@ export function probe(context: Context): Context {
 }
 
 /**
- * Whoever may see how the server does: who comes in by the operators' listener, or else from this machine. A proxy on
- * this machine speaks for others, so what it passes on is refused, as if there were nothing.
+ * Programs that watch the server: everything that comes by the operators' listener. By the public one only a program on
+ * this machine that names this machine as its Host. If a proxy's header is there, the proxy speaks for another client.
+ * If the Host is another name, a browser here may have been led to it by a page (DNS rebinding).
  *
- * @throws Problem not_found
+ * @throws Problem not_found, as if there were no such endpoint
  */
 export function operator(context: Context): Context {
   const { entrance, peer, request } = context;
   if (entrance === "operators") return context;
-  if (isLoopback(parseAddress(peer.address) ?? "") && !isForwarded(request.headers)) return context;
+  const isLocal = isLoopback(parseAddress(peer.address) ?? "") && isLocalHost(request.headers.get("host"));
+  if (isLocal && !isForwarded(request.headers)) return context;
   throw new Problem("not_found");
 }
