@@ -27,9 +27,6 @@ const PROXY_REMARK =
 /** The one handler: from a request to its answer, at once where nothing has to be waited for. Never throws or rejects. */
 export type App = (request: Request, peer: Peer) => Soon<Response>;
 
-/** What a client may name its request. */
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
-
 /** @param entrance which listener it is for: where operators have their own, each answers its own rows alone */
 export function createApp(services: Services, entrance: Entrance = "public"): App {
   const { config, now } = services;
@@ -41,9 +38,8 @@ export function createApp(services: Services, entrance: Entrance = "public"): Ap
   return (request, peer) => {
     const startedAt = now();
     const { headers } = request;
-    const sentId = headers.get("x-request-id");
-    const requestId = sentId !== null && REQUEST_ID.test(sentId) ? sentId : generateRequestId();
     const client = clientOf(headers, peer.address, config);
+    const requestId = client.requestId ?? generateRequestId();
     if (client.isProxyIgnored && !isProxyRemarked) {
       isProxyRemarked = true;
       services.log("warning", "proxy_not_trusted", { peer: client.address, remark: PROXY_REMARK });
@@ -201,7 +197,8 @@ function finish(context: Context, { headers }: Response): void {
     headers.set("Strict-Transport-Security", HSTS);
     if (context.isLoggedOut) headers.set("Clear-Site-Data", CLEAR_SITE_DATA);
   }
-  dropDeadCookie(context, sessionRead);
+  // Files and probes know no session. A file with a cookie would not be kept by a shared cache (RFC 9111 §3.5).
+  if (endpoint?.kind !== "file" && endpoint?.kind !== "operations") dropDeadCookie(context, sessionRead);
   for (const cookie of context.setCookies) headers.append("Set-Cookie", cookie);
   const vary: string[] = [];
   if (!headers.has("Allow")) {

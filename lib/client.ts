@@ -18,7 +18,12 @@ export interface Client {
   isHttps: boolean;
   /** Whether the peer sent headers of a proxy without being a trusted one: they were ignored. */
   isProxyIgnored: boolean;
+  /** What a trusted proxy calls the request, if that is well formed; else null. */
+  requestId: string | null;
 }
+
+/** What a trusted proxy may call a request: it stands in the log and in the audit trail. */
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** The headers that are believed of a trusted proxy. `Forwarded` (RFC 7239) is not read. */
 const PROXY_HEADERS = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
@@ -51,12 +56,15 @@ export function clientOf(
   const peer = parseAddress(peerAddress) ?? "";
   if (!trustedProxies.has(peer)) {
     const isProxyIgnored = PROXY_HEADERS.some((name) => headers.has(name));
-    return { address: peer, host: headers.get("host"), isHttps: false, isProxyIgnored };
+    return { address: peer, host: headers.get("host"), isHttps: false, isProxyIgnored, requestId: null };
   }
   const { address, proxies } = walk(elementsOf(headers, "x-forwarded-for"), peer, trustedProxies);
   const told = (name: string) => elementAt(elementsOf(headers, name), proxies);
   const isHttps = publicUrl === null && told("x-forwarded-proto")?.toLowerCase() === "https";
-  return { address, host: told("x-forwarded-host") ?? headers.get("host"), isHttps, isProxyIgnored: false };
+  const host = told("x-forwarded-host") ?? headers.get("host");
+  const sentId = headers.get("x-request-id");
+  const requestId = sentId !== null && REQUEST_ID.test(sentId) ? sentId : null;
+  return { address, host, isHttps, isProxyIgnored: false, requestId };
 }
 
 /**

@@ -61,7 +61,7 @@ export interface Context {
   services: Services;
   request: Request;
   target: Target;
-  /** Well formed; the client's own where it sent one. */
+  /** Well formed; a trusted proxy's own if it sent one. */
   requestId: string;
   peer: Peer;
   client: Client;

@@ -132,8 +132,8 @@ export const OPTIONS = {
     parse: parseNetworks,
     expected: "addresses and networks such as 127.0.0.1, 10.0.0.0/8 or fd00::/8, with commas between them",
     about:
-      "Reverse proxies whose X-Forwarded-For, -Proto and -Host are believed; from anybody else they are ignored. " +
-      "They must set these headers themselves, and the last one must not pass a client's own X-Forwarded-Host on.",
+      "Reverse proxies whose X-Forwarded-For, -Proto and -Host and X-Request-Id are believed; from anybody else they are " +
+      "ignored. They must set these headers themselves, and the last one must not pass a client's own X-Forwarded-Host on.",
   } satisfies Option<Networks>,
   opsAddress: {
     name: "POSTERN_OPS_ADDRESS",
@@ -142,7 +142,8 @@ export const OPTIONS = {
     expected: "an address and a port, such as 127.0.0.1:9464 or [::1]:9464",
     about:
       "Where `/healthz`, `/readyz` and `/metrics` are answered, and nothing else is. Unset, they are answered beside the " +
-      "rest: the first two to everybody, `/metrics` only to clients on this machine (loopback) that no proxy speaks for.",
+      "rest: the first two to everybody, `/metrics` only to clients on this machine (loopback) that no proxy speaks for " +
+      "and that name this machine as the Host.",
   } satisfies Option<SocketAddress>,
   shutdownSeconds: {
     name: "POSTERN_SHUTDOWN_SECONDS",

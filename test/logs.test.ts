@@ -14,8 +14,8 @@ import { createTestApp } from "./support/test-app.ts";
 const PROCESSES = { timeout: 60_000 };
 const PASSWORD = "right horse";
 
-async function setUp() {
-  const test = await createTestApp();
+async function setUp(environment: Record<string, string> = {}) {
+  const test = await createTestApp(environment);
   const user = await test.addUser({ username: "alice", password: PASSWORD });
   const events = () => test.logged.map((line): Record<string, unknown> => JSON.parse(line));
   return { ...test, user, events, client: createClient(test.app) };
@@ -25,14 +25,14 @@ describe("a request's line", () => {
   test("tells when, what, how it ended, who asked and from where", async () => {
     const { client, clock, events, user } = await setUp();
     await client.login("alice", PASSWORD);
-    await client.get("/profile/", { "X-Request-Id": "from.the-proxy_1" });
+    const { headers } = await client.get("/profile/");
     const common = { time: new Date(clock.now).toISOString(), level: "info", event: "request", ms: 0 };
     const [first, second] = events();
     const { request_id: made, ...rest } = first ?? {};
     assert.match(String(made), /^[a-z2-7]{16}$/);
     const answered = { problem: null, user_id: user.id, client: "192.0.2.1" };
     assert.deepEqual(rest, { ...common, ...answered, route: "/login/", method: "POST", status: 202 });
-    const id = { request_id: "from.the-proxy_1" };
+    const id = { request_id: headers.get("x-request-id") };
     assert.deepEqual(second, { ...common, ...answered, ...id, route: "/profile/", method: "GET", status: 200 });
   });
 
@@ -63,8 +63,27 @@ describe("a request's line", () => {
     );
   });
 
-  test("takes a client's id only where it is well formed", async () => {
-    const { client, logged } = await setUp();
+  test("takes an id from a trusted proxy only", async () => {
+    const { app, events } = await setUp({ POSTERN_TRUSTED_PROXIES: "10.0.0.0/8" });
+    const idFrom = async (address: string, headers: Record<string, string> = {}) => {
+      const request = new Request("http://x/profile/", {
+        headers: { Host: "x", "X-Request-Id": "chosen-1", ...headers },
+      });
+      const id = (await app(request, { address })).headers.get("x-request-id");
+      assert.equal(events().at(-1)?.["request_id"], id);
+      return id;
+    };
+    assert.equal(await idFrom("10.0.0.1"), "chosen-1");
+    assert.equal(await idFrom("10.0.0.1", { "X-Forwarded-For": "203.0.113.9" }), "chosen-1");
+    for (const address of ["203.0.113.9", "127.0.0.1", ""]) {
+      const forwarded = { "X-Forwarded-For": "10.0.0.1" };
+      for (const headers of [{}, forwarded])
+        assert.match((await idFrom(address, headers)) ?? "", /^[a-z2-7]{16}$/, address);
+    }
+  });
+
+  test("takes a proxy's id only where it is well formed", async () => {
+    const { client, logged } = await setUp({ POSTERN_TRUSTED_PROXIES: "192.0.2.1" });
     for (const id of ["a", "A-1.b_2", "x".repeat(64)]) {
       assert.equal((await client.get("/profile/", { "X-Request-Id": id })).headers.get("x-request-id"), id);
     }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createApp } from "../lib/app.ts";
+import { STYLE } from "../lib/assets.ts";
+import { ROUTES } from "../lib/routes.ts";
 import { createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
 
@@ -173,4 +175,21 @@ test("no log line holds a password, a token, a cookie or a hash", async () => {
   assert(logged.length >= 5);
   for (const secret of secrets) assert(!logged.join("").includes(secret), secret);
   assert.equal(services.now() > 0, true);
+});
+
+test("no file and no probe sets or deletes a cookie, nor varies by it, whatever cookie it is sent", async () => {
+  const { app } = await setUp({ POSTERN_SECURITY_CONTACT: "mailto:security@example.com" });
+  const files = ROUTES.filter(({ kind }) => kind === "file" || kind === "operations");
+  for (const target of [...files.map(({ path }) => path), STYLE.path, "/static/none.css"]) {
+    for (const method of ["GET", "HEAD", "OPTIONS", "DELETE"]) {
+      for (const token of ["short", "x".repeat(32)]) {
+        const client = createClient(app, "localhost", "127.0.0.1");
+        client.cookies.set("sessionid", token);
+        client.cookies.set("csrftoken", token);
+        const { headers } = await client.send(method, target);
+        assert.deepEqual(headers.getSetCookie(), [], `${method} ${target}`);
+        assert.doesNotMatch(headers.get("vary") ?? "", /cookie/i, `${method} ${target}`);
+      }
+    }
+  }
 });
