@@ -1,5 +1,6 @@
 import { type ExpressionBuilder, type Selectable, sql } from "kysely";
-import type { Db } from "./open.ts";
+import { isPostgres } from "./columns.ts";
+import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Instant, Schema, SessionsTable } from "./schema.ts";
 import { type LiveSession, type SessionCache, sessionCacheOf, touching } from "./session-cache.ts";
@@ -112,6 +113,26 @@ const lookUp = prepare((db, wanted: Bounds & { id: string }) =>
     .where(isLive(wanted))
     .where("is_active", "=", 1),
 );
+
+/**
+ * Reads whether a session is alive and its user active, and keeps both so until the transaction ends: whatever ends
+ * the session waits, or has come first. The user's row is locked before the session's, as in every other transaction.
+ */
+export async function lockLiveSession(db: TransactionDb, id: string, lifetime: Lifetime): Promise<boolean> {
+  return (await db.executeQuery(lock(db, { id, ...boundsOf(lifetime) }))).rows.length > 0;
+}
+
+const lock = prepare((db, wanted: Bounds & { id: string }) => {
+  const query = db
+    .selectFrom("sessions")
+    .innerJoin("users", "users.id", "sessions.user_id")
+    .select("sessions.id")
+    .where("sessions.id", "=", wanted.id)
+    .where(isLive(wanted))
+    .where("is_active", "=", 1);
+  // SQLite has no row locks: its transactions hold the write lock from their beginning.
+  return isPostgres(db) ? query.forNoKeyUpdate("users").forUpdate("sessions") : query;
+});
 
 /** `isLive`, for a row that was read before. */
 function isStillLive({ expiresAt, lastSeenAt }: Session, { now, idleMs }: Lifetime): boolean {

@@ -1,4 +1,4 @@
-import { ping, transaction } from "../db/open.ts";
+import { ping, type TransactionDb, transaction } from "../db/open.ts";
 import { isOutage } from "../db/outage.ts";
 import {
   deleteEndedSessions,
@@ -7,17 +7,20 @@ import {
   findLiveSession,
   insertSession,
   type Lifetime,
+  lockLiveSession,
   type Session,
   touchSession,
 } from "../db/sessions.ts";
 import { type Credentials, confirmLogin, replacePassword, type User } from "../db/users.ts";
 import { type Deed, recordEvents, userSubject } from "./audit.ts";
 import { deleteInBatches } from "./batches.ts";
-import type { Context, CurrentSession, Services } from "./context.ts";
+import type { Context, CurrentSession, MemberContext, Services } from "./context.ts";
 import { deriveCsrfToken, generateToken, hashToken } from "./crypto/token.ts";
 import { userAgentOf } from "./device-words.ts";
+import type { Data } from "./http/body.ts";
 import { serializeCookie, serializeDeletion } from "./http/cookie.ts";
 import { describeError } from "./log.ts";
+import { Problem } from "./problem.ts";
 import { andThen, type Soon } from "./soon.ts";
 
 export const CSRF_COOKIE = "csrftoken";
@@ -62,6 +65,36 @@ async function touch({ db, log, metrics }: Services, session: Session, now: numb
 }
 
 /**
+ * Runs `work` in one transaction, in the name of the request's session. Every write that a session authorises goes
+ * through here: the session was looked up when the request's head arrived, and may have ended since.
+ *
+ * @throws Problem not_authenticated if the session has ended, or its user is inactive: nothing has changed then
+ */
+export function authorizedTransaction<T>(
+  { services, current }: MemberContext,
+  work: (db: TransactionDb) => Promise<T>,
+): Promise<T> {
+  return transaction(services.db, async (db) => {
+    const isAlive = await lockLiveSession(db, current.session.id, lifetime(services));
+    if (!isAlive) throw new Problem("not_authenticated");
+    return work(db);
+  });
+}
+
+/**
+ * The request's data, if the session is still alive when all of it has arrived. A request of an ended session learns
+ * nothing, neither from a validation error nor from a check of a password.
+ *
+ * @throws Problem not_authenticated; those of reading the body
+ */
+export async function authorizedData({ services, current, data }: MemberContext): Promise<Data> {
+  const sent = await data();
+  const live = await findLiveSession(services.db, current.session.id, lifetime(services));
+  if (live === null) throw new Problem("not_authenticated");
+  return sent;
+}
+
+/**
  * Logs a user in whose password has been checked: a new session under a new token, the presented one ended (against
  * fixation: ASVS 5.0 V7.2.4), both cookies set. All of it, or, where the user was deactivated or the password changed
  * since the check, nothing.
@@ -90,16 +123,21 @@ export async function start(context: Context, credentials: Credentials, replacem
 }
 
 /**
- * Gives a user a new password whose old one has been checked: every session of theirs is ended, and the one that asked
- * goes on under a new token (ASVS 5.0 V7.2.4). All of it, or, where the password was changed since the check, nothing.
+ * Gives a user a new password whose old one has been checked. Every session of the user ends, and the one that asked
+ * goes on under a new token (ASVS 5.0 V7.2.4). If the password was changed since the check, nothing changes.
  *
  * @param replacement the new password, encoded
  * @returns whether it was done
+ * @throws Problem not_authenticated if the session that asked has ended
  */
-export async function rotate(context: Context, credentials: Credentials, replacement: string): Promise<boolean> {
+export async function regenerateSession(
+  context: MemberContext,
+  credentials: Credentials,
+  replacement: string,
+): Promise<boolean> {
   const token = generateToken();
   const session = newSession(context, credentials.user, token);
-  const isDone = await transaction(context.services.db, async (db) => {
+  const isDone = await authorizedTransaction(context, async (db) => {
     if (!(await replacePassword(db, credentials, replacement))) return false;
     await deleteSessionsOfUser(db, credentials.user.id, null);
     await insertSession(db, session);

@@ -4,7 +4,7 @@ import type { MemberContext } from "../context.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
 import { passwordPage } from "../pages/password.ts";
 import { Problem } from "../problem.ts";
-import { rotate } from "../session.ts";
+import { authorizedData, regenerateSession } from "../session.ts";
 import { guardAttempt } from "../throttle.ts";
 import { page, redirectDone, wantsPage } from "../view.ts";
 import { readFields } from "./fields.ts";
@@ -16,11 +16,11 @@ const FORM = { current_password: { trim: false }, new_password: { trim: false } 
  * `POST /password/change/` with `current_password` and `new_password`: 204 and two new cookies; every session of the user
  * is ended but for this one, which goes on under a new token (ASVS 5.0 V6.2.3, V7.4.3).
  *
- * @throws Problem invalid; throttled, as at the login
+ * @throws Problem invalid, not_authenticated; throttled, as at the login
  */
 export async function changePassword(context: MemberContext): Promise<Response> {
   const { services, current } = context;
-  const sent = readFields(await context.data(), FORM);
+  const sent = readFields(await authorizedData(context), FORM);
   const judged = await judgePassword(services, sent.new_password, current.user);
   if (typeof judged !== "string") throw new Problem("invalid", { fields: { new_password: judged } });
   const { username } = current.user;
@@ -35,7 +35,8 @@ async function replace(context: MemberContext, password: string, next: AcceptedP
   const credentials = await findCredentials(services.db, current.user.username);
   const check = await services.passwords.check(password, credentials?.password ?? null, peer.gone?.());
   if (credentials === null || !check.right) return null;
-  return (await rotate(context, credentials, await services.passwords.hash(next))) ? credentials.user : null;
+  const replacement = await services.passwords.hash(next);
+  return (await regenerateSession(context, credentials, replacement)) ? credentials.user : null;
 }
 
 /** `GET /password/change/`: the form. */

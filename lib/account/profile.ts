@@ -1,4 +1,3 @@
-import { transaction } from "../../db/open.ts";
 import { type ProfileChanges, type User, updateProfile } from "../../db/users.ts";
 import { json, redirect } from "../answer.ts";
 import { recordEvents, userSubject } from "../audit.ts";
@@ -6,6 +5,7 @@ import type { Context, MemberContext } from "../context.ts";
 import { type Mistakes, NO_MISTAKES } from "../pages/form.ts";
 import { profilePage } from "../pages/profile.ts";
 import { Problem } from "../problem.ts";
+import { authorizedData, authorizedTransaction } from "../session.ts";
 import { page, redirectDone, sentValues, wantsPage } from "../view.ts";
 import { MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS, normalizeEmail } from "./create-user.ts";
 import { readChanges } from "./fields.ts";
@@ -34,7 +34,7 @@ export function profile(context: MemberContext): Response {
  * stays, as does everything else. A browser's form does the same by POST, and is sent back to the page.
  */
 export async function editProfile(context: MemberContext): Promise<Response> {
-  const { first_name: firstName, last_name: lastName, email } = readChanges(await context.data(), FORM);
+  const { first_name: firstName, last_name: lastName, email } = readChanges(await authorizedData(context), FORM);
   const changes = { firstName, lastName, email: email === undefined ? undefined : normalizeEmail(email) };
   const user = await saveChanges(context, changes);
   if (user === null) throw new Problem("not_authenticated"); // Deleted since this request began.
@@ -51,7 +51,7 @@ function saveChanges(context: MemberContext, changes: ProfileChanges): Promise<U
     last_name: lastName !== user.lastName,
   };
   const detail = FIELDS.filter((name) => differs[name]).join(" ");
-  return transaction(context.services.db, async (db) => {
+  return authorizedTransaction(context, async (db) => {
     const changed = await updateProfile(db, user.id, changes);
     const subject = userSubject(user);
     if (changed !== null && detail !== "") {

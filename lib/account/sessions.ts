@@ -1,4 +1,4 @@
-import { type TransactionDb, transaction } from "../../db/open.ts";
+import type { TransactionDb } from "../../db/open.ts";
 import { deleteSession, deleteSessionsOfUser, listLiveSessions, type Session } from "../../db/sessions.ts";
 import { empty, json } from "../answer.ts";
 import { recordEvents, userSubject } from "../audit.ts";
@@ -6,7 +6,7 @@ import type { MemberContext } from "../context.ts";
 import { type Device, readDevice } from "../device-words.ts";
 import { type SessionProps, sessionsPage } from "../pages/sessions.ts";
 import { Problem } from "../problem.ts";
-import { end, lifetime } from "../session.ts";
+import { authorizedTransaction, end, lifetime } from "../session.ts";
 import { sessionName } from "../session-name.ts";
 import { page, redirectDone, wantsPage } from "../view.ts";
 
@@ -20,8 +20,8 @@ export async function sessions(context: MemberContext): Promise<Response> {
 
 /** `DELETE /sessions/`: 204, and every other session of the user is ended. */
 export async function endOtherSessions(context: MemberContext): Promise<Response> {
-  const { services, current } = context;
-  await transaction(services.db, async (db) => {
+  const { current } = context;
+  await authorizedTransaction(context, async (db) => {
     const count = await deleteSessionsOfUser(db, current.user.id, current.session.id);
     await recordEnded(db, context, count);
   });
@@ -34,18 +34,18 @@ export async function endOtherSessions(context: MemberContext): Promise<Response
  * @throws Problem not_found where it is none of the user's live sessions
  */
 export async function endSession(context: MemberContext): Promise<Response> {
-  const { parameters, services, current } = context;
-  const session = (await listOwn(context)).find((session) => sessionName(session) === parameters["id"]);
-  if (session === undefined) throw new Problem("not_found");
-  const isThis = session.id === current.session.id;
-  if (isThis) await end(context);
-  else {
-    await transaction(services.db, async (db) => {
-      await recordEnded(db, context, (await deleteSession(db, session.id)) ? 1 : 0);
-    });
+  const { parameters, current } = context;
+  if (sessionName(current.session) === parameters["id"]) {
+    await end(context);
+    return wantsPage(context) ? redirectDone("/login/", "logout") : empty(204);
   }
-  if (!wantsPage(context)) return empty(204);
-  return isThis ? redirectDone("/login/", "logout") : redirectDone("/sessions/", "session");
+  await authorizedTransaction(context, async (db) => {
+    const own = await listLiveSessions(db, current.user.id, lifetime(context.services));
+    const session = own.find((session) => sessionName(session) === parameters["id"]);
+    if (session === undefined) throw new Problem("not_found");
+    await recordEnded(db, context, (await deleteSession(db, session.id)) ? 1 : 0);
+  });
+  return wantsPage(context) ? redirectDone("/sessions/", "session") : empty(204);
 }
 
 async function recordEnded(db: TransactionDb, context: MemberContext, count: number): Promise<void> {

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { User } from "../db/users.ts";
+import { changePassword, deactivate, endSessions, remove } from "../lib/account/credentials.ts";
+import { type Client, createClient } from "./support/client.ts";
+import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
+
+// The session is looked up when a request's head arrives. Its body may arrive seconds later, and the session may have
+// ended in between: then nothing may be written in its name.
+
+interface Write {
+  what: string;
+  method: string;
+  path: string;
+  body: string;
+  type: string;
+  headers?: Record<string, string>;
+}
+
+const JSON_TYPE = "application/json";
+const FORM_TYPE = "application/x-www-form-urlencoded";
+const SAME_ORIGIN = { "Sec-Fetch-Site": "same-origin" };
+const PAGE = { Accept: "text/html" };
+
+const rightPassword = { current_password: "right horse", new_password: "violet orchestra 9" };
+const wrongPassword = { ...rightPassword, current_password: "wrong horse" };
+
+/** Every write in the name of a session whose body may be late. `csrfmiddlewaretoken` is filled in. */
+const WRITES: Write[] = [
+  { what: "a change of the profile", ...at("PATCH", "/profile/", { first_name: "Mallory" }) },
+  { what: "a form that changes the profile", ...formAt("/profile/", "first_name=Mallory") },
+  { what: "a change of the password", ...at("POST", "/password/change/", rightPassword) },
+  { what: "a guess at the current password", ...at("POST", "/password/change/", wrongPassword) },
+  {
+    what: "a password that breaks the rules",
+    ...at("POST", "/password/change/", { ...rightPassword, new_password: "x" }),
+  },
+  { what: "a form that ends the other sessions", ...formAt("/sessions/", "") },
+  { what: "a form that ends one session", ...formAt("/sessions/:other/", "") },
+];
+
+function at(method: string, path: string, json: unknown) {
+  return { method, path, body: JSON.stringify(json), type: JSON_TYPE, headers: SAME_ORIGIN };
+}
+
+/** A browser from before Fetch Metadata: the body is read for its token before the guard. */
+function formAt(path: string, fields: string) {
+  return { method: "POST", path, body: `csrfmiddlewaretoken=:csrf&${fields}`, type: FORM_TYPE, headers: PAGE };
+}
+
+interface Scene extends TestApp {
+  user: User;
+  /** The session that writes, and another one of the same user. */
+  writer: Client;
+  other: Client;
+}
+
+type Ending = (scene: Scene) => Promise<unknown>;
+
+const ENDINGS: Record<string, Ending> = {
+  "its own logout": ({ app, writer }) => copyOf(app, writer).post("/logout/", {}, SAME_ORIGIN),
+  "another session that ends it": ({ other }) => other.send("DELETE", "/sessions/", { headers: SAME_ORIGIN }),
+  "a password change by another session": ({ other }) => other.post("/password/change/", rightPassword, SAME_ORIGIN),
+  "a new login in its place": ({ app, writer }) => copyOf(app, writer).login("alice", "right horse"),
+  "a new password from the command line": ({ services, user }) =>
+    changePassword(services, user, anyPassword("brass lantern 7"), null),
+  "a deactivation": ({ services, user }) => deactivate(services, user),
+  "the end of all sessions from the command line": ({ services, user }) => endSessions(services, user),
+  "the user's deletion": ({ services, user }) => remove(services, user),
+  "a deactivation by SQL": ({ services: { db } }) => db.updateTable("users").set({ is_active: 0 }).execute(),
+  "its expiry": async ({ clock, services: { config } }) => clock.advance(config.sessionMaxAgeSeconds),
+};
+
+describe("a body that arrives after its session has ended changes nothing", () => {
+  for (const write of WRITES) {
+    for (const [ending, end] of Object.entries(ENDINGS)) {
+      test(`${write.what}, after ${ending}`, async () => {
+        const scene = await setScene();
+        const late = await hold(scene, write);
+        await end(scene);
+        const before = await dump(scene);
+        const response = await late.finish();
+        if (write.headers === PAGE) {
+          assert.equal(response.status, 303);
+          assert.match(response.headers.get("Location") ?? "", /^\/login\//);
+        } else {
+          assert.equal(response.status, 403);
+          assert.deepEqual(await response.json(), { detail: "Authentication credentials were not provided." });
+        }
+        assert.deepEqual(await dump(scene), before);
+        await scene.close();
+      });
+    }
+  }
+
+  test("and the same writes are done while the session lives", async () => {
+    for (const write of WRITES.filter(({ body }) => !/wrong|"x"/.test(body))) {
+      const scene = await setScene();
+      const late = await hold(scene, write);
+      const before = await dump(scene);
+      const { status } = await late.finish();
+      assert([200, 204, 303].includes(status), `${write.what}: ${status}`);
+      assert.notDeepEqual(await dump(scene), before, write.what);
+      await scene.close();
+    }
+  });
+});
+
+async function setScene(): Promise<Scene> {
+  const test = await createTestApp();
+  const user = await test.addUser({ username: "alice", password: "right horse" });
+  const [writer, other] = [createClient(test.app), createClient(test.app)];
+  for (const client of [writer, other]) assert.equal((await client.login("alice", "right horse")).status, 202);
+  return { ...test, user, writer, other };
+}
+
+/** Sends the head of a request, and returns when the server waits for its body. */
+async function hold({ writer, other }: Scene, { method, path, body, type, headers }: Write) {
+  const asked = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const text = body.replace(":csrf", writer.cookies.get("csrftoken") ?? "");
+  const stream = new ReadableStream(
+    {
+      pull: async (controller) => {
+        asked.resolve();
+        await released.promise;
+        controller.enqueue(new TextEncoder().encode(text));
+        controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const target = path.replace(":other", path.includes(":other") ? await nameOfCurrent(other) : "");
+  const response = writer.send(method, target, { body: stream, headers: { "Content-Type": type, ...headers } });
+  await asked.promise;
+  return {
+    finish: () => {
+      released.resolve();
+      return response;
+    },
+  };
+}
+
+async function nameOfCurrent(client: Client): Promise<string> {
+  const sessions: unknown = await (await client.get("/sessions/")).json();
+  assert(Array.isArray(sessions));
+  return String(sessions.find(({ is_current }) => is_current)?.id);
+}
+
+function copyOf(app: TestApp["app"], client: Client): Client {
+  const copy = createClient(app);
+  for (const [name, value] of client.cookies) copy.cookies.set(name, value);
+  return copy;
+}
+
+/** All that a late write could have changed. */
+async function dump({ services: { db } }: Scene): Promise<unknown> {
+  const tables = ["users", "sessions", "devices", "throttles", "events"] as const;
+  return Promise.all(tables.map((table) => db.selectFrom(table).selectAll().execute()));
+}
