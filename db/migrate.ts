@@ -4,6 +4,7 @@ import * as usersAndSessions from "./migrations/0001_users_and_sessions.ts";
 import * as setupTokens from "./migrations/0002_setup_tokens.ts";
 import * as throttles from "./migrations/0003_throttles.ts";
 import * as events from "./migrations/0004_events.ts";
+import * as passwordCosts from "./migrations/0008_password_costs.ts";
 import type { Db } from "./open.ts";
 
 /** Every migration, oldest first. One that has landed is frozen: change the schema with the next one. */
@@ -12,6 +13,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0002_setup_tokens": setupTokens,
   "0003_throttles": throttles,
   "0004_events": events,
+  "0008_password_costs": passwordCosts,
 };
 
 /** Of our own name: the database may hold another application's, which may use Kysely too. */

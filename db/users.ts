@@ -220,35 +220,3 @@ export async function countForeignHashes(db: Db): Promise<number> {
     .executeTakeFirstOrThrow();
   return Number(count);
 }
-
-/** More than one database is made of, and few enough that passwords which nobody can read cost no more than these. */
-const MAX_SAMPLES = 50;
-
-/**
- * Stored passwords, one of every kind.
- *
- * @param except patterns of what is not asked for, in which `*` stands for anything
- * @param patternOf what all of a kind look like
- */
-export async function samplePasswords(
-  db: Db,
-  except: readonly string[],
-  patternOf: (encoded: string) => string,
-): Promise<string[]> {
-  const samples: string[] = [];
-  const patterns = [...except];
-  while (samples.length < MAX_SAMPLES) {
-    let query = db.selectFrom("users").select("password");
-    for (const pattern of patterns) query = query.where("password", "not like", toLike(pattern));
-    const row = await query.limit(1).executeTakeFirst();
-    if (row === undefined) break;
-    samples.push(row.password);
-    patterns.push(patternOf(row.password));
-  }
-  return samples;
-}
-
-/** What means something to LIKE stands for any one character, itself among them. */
-function toLike(pattern: string): string {
-  return pattern.replace(/[%_\\]/g, "_").replaceAll("*", "%");
-}

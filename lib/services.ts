@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { migrate } from "../db/migrate.ts";
 import { isPostgresUrl, openDatabase } from "../db/open.ts";
+import { listPasswordCosts } from "../db/password-costs.ts";
 import manifest from "../package.json" with { type: "json" };
-import { rememberSamples } from "./account/password-samples.ts";
 import type { Config } from "./config.ts";
 import type { Services } from "./context.ts";
 import { createPasswords } from "./crypto/password.ts";
@@ -43,7 +43,7 @@ export async function openServices(
       atOnce: Math.ceil(availableParallelism() / config.workers),
       waiting: config.passwordQueue,
       watch: metrics.watchHashes,
-      samples: rememberSamples({ db, log, now }),
+      costs: () => listPasswordCosts(db),
     }),
     log,
     metrics,

@@ -100,7 +100,7 @@ describe("several nodes on one Postgres", () => {
     await db.destroy();
     assert.deepEqual(
       rows.map(({ name }) => name),
-      ["0001_users_and_sessions", "0002_setup_tokens", "0003_throttles", "0004_events"],
+      ["0001_users_and_sessions", "0002_setup_tokens", "0003_throttles", "0004_events", "0008_password_costs"],
     );
   });
 

@@ -180,7 +180,8 @@ describe("the line", () => {
   });
 
   test("has its place back from a check that fails", async () => {
-    const passwords = createPasswords({ atOnce: 1, waiting: 0, argon2: { ...QUICK_ARGON2, memoryCost: 1 } });
+    const costs = () => Promise.reject(new Error("The database is away."));
+    const passwords = createPasswords({ atOnce: 1, waiting: 0, argon2: QUICK_ARGON2, costs });
     for (let i = 0; i < 3; i++) {
       await assert.rejects(passwords.check("a", null), (error: unknown) => !(error instanceof Problem));
     }

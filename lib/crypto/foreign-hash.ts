@@ -1,4 +1,4 @@
-import { pbkdf2, scrypt } from "node:crypto";
+import { createHash, pbkdf2, scrypt } from "node:crypto";
 import { promisify } from "node:util";
 import { verify as verifyArgon2 } from "@node-rs/argon2";
 import { verify as verifyBcrypt } from "@node-rs/bcrypt";
@@ -6,7 +6,7 @@ import { sha256 } from "@oslojs/crypto/sha2";
 import { constantTimeEqual } from "@oslojs/crypto/subtle";
 import { decodeBase64IgnorePadding, encodeHexLowerCase } from "@oslojs/encoding";
 
-/** Says whether a password is the one behind a hash. Runs off the main thread. */
+/** Says whether a password is the one behind a hash. Runs off the main thread, unless it takes but microseconds. */
 export type Verifier = (password: string) => Promise<boolean>;
 
 const derivePbkdf2 = promisify(pbkdf2);
@@ -44,8 +44,31 @@ export function readHash(encoded: string): Verifier | null {
     case "scrypt":
       return readScrypt(rest);
     default:
-      return null;
+      return readDigest(encoded);
   }
+}
+
+/** In hexadecimal, small letters, as Django compares them. */
+const DIGITS: Record<string, number> = { md5: 32, sha1: 40 };
+
+/** Django's whole column has 128. */
+const MAX_SALT_CHARACTERS = 256;
+
+/**
+ * `md5$salt$hex` and `sha1$salt$hex`, of the salt and the password. With an empty salt they are what Django calls unsalted;
+ * the oldest Django wrote such an MD5 as nothing but its 32 digits.
+ */
+function readDigest(encoded: string): Verifier | null {
+  const bare = /^[0-9a-f]{32}$/.test(encoded) ? `md5$$${encoded}` : encoded;
+  const [, algorithm = "", salt = "", hash = ""] = /^(md5|sha1)\$([^$]*)\$([0-9a-f]+)$/.exec(bare) ?? [];
+  if (hash.length !== DIGITS[algorithm] || salt.length > MAX_SALT_CHARACTERS) return null;
+  const expected = utf8.encode(hash);
+  return async (password) => {
+    const digest = createHash(algorithm)
+      .update(salt + password, "utf8")
+      .digest("hex");
+    return constantTimeEqual(utf8.encode(digest), expected);
+  };
 }
 
 /** `$argon2id$v=19$m=102400,t=2,p=8$salt$hash`, less its first `$`. */

@@ -1,6 +1,6 @@
 import { hash as hashArgon2 } from "@node-rs/argon2";
 import { readHash } from "./foreign-hash.ts";
-import { kindOf, withRounds } from "./kind.ts";
+import { DIGEST_DECOYS, decoyOf, kindOf, withRounds } from "./kind.ts";
 import { createLine, type WaitWatch } from "./line.ts";
 
 /** `replacement`, where there is one, is the same password hashed as we hash today, to be stored in place of the old. */
@@ -13,8 +13,8 @@ export interface Passwords {
    */
   hash(password: string, gone?: AbortSignal): Promise<string>;
   /**
-   * Where the password is wrong, it costs one hash of ours and one of every other kind that is stored, whichever this one
-   * is of: the time tells nothing. Where it is right, it costs one hash, or three where its own is replaced.
+   * If the password is wrong, it costs one hash of ours and one of every other kind that is stored at this moment, whatever
+   * kind it is of itself: the time tells nothing. If it is right, the check ends there, and a foreign hash is replaced.
    *
    * @param encoded what is stored; null, for a user who cannot log in, costs the same and is never right
    * @param gone as of `hash`
@@ -29,8 +29,10 @@ export interface PasswordOptions {
   /** How many may wait their turn before the next is refused. */
   waiting: number;
   watch?: WaitWatch;
-  /** Gives stored passwords, one of every cost but our own, which is told as a pattern. Asked at every check. */
-  samples?: (own: string) => Promise<readonly string[]>;
+  /** Tells what the checks of stored passwords cost, as `decoyOf` takes it. Asked at every check, so never out of date. */
+  costs?: () => Promise<readonly string[]>;
+  /** Reads a stored password; a test counts what is read. */
+  read?: typeof readHash;
   argon2?: Argon2Parameters;
 }
 
@@ -51,22 +53,21 @@ export const MAX_PASSWORD_BYTES = 4096;
  * whatever Django wrote. Text is hashed as it came: no normalisation, or imported hashes would not verify.
  */
 export function createPasswords(options: PasswordOptions): Passwords {
-  const { atOnce, waiting, watch, samples = async () => [], argon2 = ARGON2 } = options;
+  const { atOnce, waiting, watch, costs = async () => [], read = readHash, argon2 = ARGON2 } = options;
   const enter = createLine(atOnce, waiting, watch);
   const { memoryCost, timeCost, parallelism } = argon2;
-  const current = `argon2$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`;
+  const ourCost = `argon2$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}`;
   // Argon2id is the library's default algorithm; its own enum cannot be imported by a bundler.
   const hash = async (password: string) => `argon2${await hashArgon2(password, argon2)}`;
   return {
     hash: (password, gone) => enter(() => hash(password), gone),
     check: (password, encoded, gone) =>
       enter(async () => {
-        const others = await samples(`${current}*`);
+        const decoys = [ourCost, ...(await costs())].map(decoyOf).filter((decoy) => decoy !== null);
         const checked = encoded !== null && readHash(encoded) !== null ? encoded : null;
-        const isOurs = checked?.startsWith(current) ?? false;
-        if (!isOurs) await hash(password);
-        for (const step of stepsOf(checked, others)) {
-          const isRight = await readHash(step)?.(password);
+        const isOurs = checked?.startsWith(`${ourCost}$`) ?? false;
+        for (const step of stepsOf(checked, [...decoys, ...DIGEST_DECOYS])) {
+          const isRight = await read(step)?.(password);
           if (step === checked && isRight) return { right: true, replacement: isOurs ? null : await hash(password) };
         }
         return { right: false };
@@ -75,20 +76,19 @@ export function createPasswords(options: PasswordOptions): Passwords {
 }
 
 /**
- * What is checked, beside a hash of ours: one of every kind that is stored, the checked one in the place of its kind. The
- * order is the same whatever is checked, or it would be measurably another time: memory that was just used is faster.
+ * What is checked: one of every kind, the checked one in the place of its kind. The order is the same whatever is checked, or it would be measurably another time: memory that was just used is faster.
  */
-function stepsOf(checked: string | null, samples: readonly string[]): string[] {
-  const costliest = new Map<string, { sample: string; rounds: number }>();
-  for (const sample of samples) {
-    const kind = kindOf(sample);
+function stepsOf(checked: string | null, decoys: readonly string[]): string[] {
+  const costliest = new Map<string, { decoy: string; rounds: number }>();
+  for (const decoy of decoys) {
+    const kind = readHash(decoy) === null ? null : kindOf(decoy);
     if (kind === null || kind.rounds <= (costliest.get(kind.name)?.rounds ?? 0)) continue;
-    costliest.set(kind.name, { sample, rounds: kind.rounds });
+    costliest.set(kind.name, { decoy, rounds: kind.rounds });
   }
   const own = checked === null ? null : kindOf(checked);
-  const steps = [...costliest].flatMap(([name, { sample, rounds }]) => {
-    if (checked === null || name !== own?.name) return [sample];
-    return rounds > own.rounds ? [checked, withRounds(sample, rounds - own.rounds)] : [checked];
+  const steps = [...costliest].flatMap(([name, { decoy, rounds }]) => {
+    if (checked === null || name !== own?.name) return [decoy];
+    return rounds > own.rounds ? [checked, withRounds(decoy, rounds - own.rounds)] : [checked];
   });
   return checked === null || steps.includes(checked) ? steps : [checked, ...steps];
 }

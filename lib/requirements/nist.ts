@@ -44,7 +44,7 @@ export const NIST: readonly Requirement[] = [
   shown(
     "3.1.1.2 whole",
     "the whole password is verified",
-    "passwords",
+    "password-check",
     "reads back what it hashed, whatever the text is, with a salt of its own each time",
     "A plain bcrypt that was imported ends at 72 bytes, until its first login.",
   ),
@@ -81,13 +81,13 @@ export const NIST: readonly Requirement[] = [
   shown(
     "3.1.1.2 storage",
     "salted and hashed by a password hash",
-    "passwords",
+    "password-check",
     "reads back what it hashed, whatever the text is, with a salt of its own each time",
   ),
   shown(
     "3.1.1.2 cost",
     "the cost is stored, and raised over time",
-    "passwords",
+    "password-check",
     "replaces our own hash where its parameters are others, also higher ones",
   ),
   unclaimed("3.1.1.2 key", "a keyed hash beside it", "There is no key to keep."),

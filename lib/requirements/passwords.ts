@@ -46,7 +46,7 @@ export const PASSWORDS: readonly Requirement[] = [
   shown(
     "6.2.8",
     "passwords are verified as they came",
-    "passwords",
+    "password-check",
     "reads back what it hashed, whatever the text is, with a salt of its own each time",
     "A plain bcrypt that was imported ends at 72 bytes, until its first login.",
   ),

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { pbkdf2Sync, scryptSync } from "node:crypto";
 import { hashSync } from "@node-rs/bcrypt";
+import { listPasswordCosts } from "../../db/password-costs.ts";
 import { setActive, setPassword } from "../../db/users.ts";
-import { rememberSamples } from "../../lib/account/password-samples.ts";
 import { createPasswords, type PasswordOptions, type Passwords } from "../../lib/crypto/password.ts";
 import { createClient } from "../support/client.ts";
 import { median, rankScore } from "../support/rank.ts";
@@ -59,7 +59,6 @@ export async function measure(
 ): Promise<Timing[]> {
   const test = await createTestApp({ POSTERN_THROTTLE: "off" });
   const { app, services, addUser } = test;
-  const samples = rememberSamples(services);
   const options = { atOnce: 1, waiting: 0, ...(costs.argon2 ? { argon2: costs.argon2 } : {}) };
   services.passwords = createPasswords(options);
   const imported = importedHashes(costs);
@@ -69,7 +68,9 @@ export async function measure(
     if (username === "unusable") await setPassword(services.db, user.id, "!never");
     if (username.startsWith("inactive")) await setActive(services.db, user.id, false);
   }
-  services.passwords = breakIt(createPasswords(costs.isBlind ? options : { ...options, samples }));
+  services.passwords = breakIt(
+    createPasswords(costs.isBlind ? options : { ...options, costs: () => listPasswordCosts(services.db) }),
+  );
   const kinds = [WRONG, "unknown", "inactive", "unusable", ...Object.keys(imported)];
   const times = new Map(kinds.map((kind): [string, number[]] => [kind, []]));
   const random = createRandom(seed);
