@@ -1,9 +1,18 @@
+import { sql } from "kysely";
 import type { Db } from "./open.ts";
 import type { Instant } from "./schema.ts";
 
-/** @param id hex SHA-256 of the token */
-export async function insertSetupToken(db: Db, id: string, expiresAt: Instant): Promise<void> {
-  await db.insertInto("setup_tokens").values({ id, expires_at: expiresAt }).execute();
+// Triggers delete every token when a user is made or deleted, so that a link never outlives the first user.
+
+/**
+ * @param id hex SHA-256 of the token
+ * @returns false if there is a user already, in which case nothing is stored
+ */
+export async function insertSetupToken(db: Db, id: string, expiresAt: Instant): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    insert into setup_tokens (id, expires_at)
+    select ${id}, cast(${expiresAt} as bigint) where not exists (select 1 from users)`.execute(db);
+  return numAffectedRows === 1n;
 }
 
 /** Whether a token may still be used. It stays so: only `consumeSetupToken` uses it. */

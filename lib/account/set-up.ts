@@ -25,10 +25,9 @@ const FORM = {
 
 /** A path that lets whoever has it make the first user, once, within half an hour; null where there are users. */
 export async function inviteFirstUser({ db, now }: Pick<Services, "db" | "now">): Promise<string | null> {
-  if (await hasUsers(db)) return null;
   const token = generateToken();
-  await insertSetupToken(db, hashToken(token), now() + TOKEN_MS);
-  return `/setup/?token=${token}`;
+  const isStored = await insertSetupToken(db, hashToken(token), now() + TOKEN_MS);
+  return isStored ? `/setup/?token=${token}` : null;
 }
 
 /** `GET /setup/?token=…`: the form. */

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { sql } from "kysely";
+import { deleteUser } from "../db/users.ts";
+import { inviteFirstUser } from "../lib/account/set-up.ts";
+import { createClient } from "./support/client.ts";
+import { createSandbox, type Sandbox } from "./support/process.ts";
+import { createTestApp } from "./support/test-app.ts";
+
+const PROCESSES = { timeout: 60_000 };
+
+const BROWSER = { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", Accept: "text/html,*/*;q=0.8" };
+
+const countTokens = async (sandbox: Sandbox) =>
+  sandbox.withDatabase(async (db) => (await db.selectFrom("setup_tokens").select("id").execute()).length);
+
+describe("a set-up link that was printed", () => {
+  test("is used up by a user who is made in another way, and stays so if that user is deleted", async () => {
+    const { app, services, addUser } = await createTestApp();
+    // Each server process prints a link of its own.
+    const links = [await inviteFirstUser(services), await inviteFirstUser(services)].map((link) => link ?? "");
+    const user = await addUser({ username: "alice", password: "right horse" });
+    await deleteUser(services.db, user.id);
+    const fields = { username: "root", email: "", password: "k7#qz!pv-9" };
+    const body = new URLSearchParams(fields).toString();
+    const headers = { ...BROWSER, "Content-Type": "application/x-www-form-urlencoded" };
+    for (const link of links) {
+      assert.equal((await createClient(app).get(link, BROWSER)).status, 404);
+      assert.equal((await createClient(app).send("POST", link, { headers, body })).status, 404);
+    }
+    assert.deepEqual(await services.db.selectFrom("setup_tokens").selectAll().execute(), []);
+  });
+
+  test("is used up by another link, also one that has expired", async () => {
+    const { app, services, clock } = await createTestApp();
+    const expired = (await inviteFirstUser(services)) ?? "";
+    clock.advance(30 * 60);
+    const link = (await inviteFirstUser(services)) ?? "";
+    const body = new URLSearchParams({ username: "root", email: "", password: "k7#qz!pv-9" }).toString();
+    const headers = { ...BROWSER, "Content-Type": "application/x-www-form-urlencoded" };
+    assert.equal((await createClient(app).send("POST", expired, { headers, body })).status, 404);
+    assert.equal((await createClient(app).send("POST", link, { headers, body })).status, 303);
+    assert.deepEqual(await services.db.selectFrom("setup_tokens").selectAll().execute(), []);
+  });
+
+  test("stays good if a command makes no user", async () => {
+    const { app, services, addUser } = await createTestApp();
+    const link = (await inviteFirstUser(services)) ?? "";
+    await assert.rejects(addUser({ username: "not a name", password: "right horse" }));
+    assert.equal((await createClient(app).get(link, BROWSER)).status, 200);
+  });
+
+  test("does not come back with a backup of the time before it was used", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve();
+    assert.equal((await sandbox.run(["backup", "backup.db"])).code, 0);
+    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
+    await server.stop();
+    assert.equal((await sandbox.run(["restore", "backup.db", "--yes"])).code, 0);
+    assert.equal(await countTokens(sandbox), 0);
+  });
+
+  test("is not printed any more, once there is a user", async () => {
+    const { services, addUser } = await createTestApp();
+    await addUser({ username: "alice", password: "right horse" });
+    assert.equal(await inviteFirstUser(services), null);
+    assert.deepEqual(await services.db.selectFrom("setup_tokens").selectAll().execute(), []);
+  });
+
+  test("is used up by the users that a copy brings", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await sandbox.serve();
+    await server.stop();
+    await using source = await createSandbox();
+    await source.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
+    const from = `sqlite:${source.folder}/postern.db`;
+    const copied = await sandbox.run(["copy", "--from", from, "--to", "sqlite:postern.db"]);
+    assert.equal(copied.code, 0, copied.stderr);
+    assert.equal(await countTokens(sandbox), 0);
+  });
+
+  test("is used up by the users that an import by SQL brings", async () => {
+    const { services } = await createTestApp();
+    assert(await inviteFirstUser(services));
+    await sql`insert into users
+      (username, email, first_name, last_name, password, is_active, is_staff, is_superuser, date_joined)
+      values ('imported', '', '', '', '!', 1, 0, 0, 0)`.execute(services.db);
+    assert.deepEqual(await services.db.selectFrom("setup_tokens").selectAll().execute(), []);
+  });
+
+  for (const command of ["createuser", "createsuperuser"]) {
+    test(`is used up by ${command} while the server runs`, PROCESSES, async () => {
+      await using sandbox = await createSandbox();
+      const server = await sandbox.serve();
+      assert.equal(await countTokens(sandbox), 1);
+      const made = await sandbox.run([command, "alice", "--password-stdin"], { input: "right horse" });
+      assert.equal(made.code, 0);
+      assert.equal(await countTokens(sandbox), 0);
+      assert.equal((await sandbox.run(["deleteuser", "alice", "--yes"])).code, 0);
+      assert.equal(await countTokens(sandbox), 0);
+      await server.stop();
+    });
+  }
+});
