@@ -1,15 +1,20 @@
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { closeSync, existsSync, fstatSync, fsyncSync, linkSync, lstatSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { sql } from "kysely";
 import { DatabaseError } from "./error.ts";
+import { createExclusive } from "./exclusive-file.ts";
+import { createWorkspace, type Folder, openFolder, resolveLinks, type Workspace } from "./folder.ts";
 import { findSchemaState } from "./migrate.ts";
 import type { Db } from "./open.ts";
 
 const OWNER_ONLY = 0o600;
 
+/** The name of the copy in its workspace. */
+const COPY = "copy.db";
+
 /**
  * Writes a copy of an SQLite database to a file, as it stands at one moment, while others write to it. The file gets its
- * name when it is whole and checked; one that is cut off leaves `….unfinished`.
+ * name when it is whole and checked; a backup that is cut off leaves a folder `….unfinished-…`.
  *
  * @throws DatabaseError where the file exists already, or cannot be written
  */
@@ -18,20 +23,37 @@ export async function backUp(db: Db, file: string): Promise<void> {
   if (existsSync(path)) throw new DatabaseError(`${file} exists already: a backup overwrites nothing.`);
   const { kind } = await findSchemaState(db);
   if (kind === "empty" || kind === "foreign") throw new DatabaseError("There is nothing of Postern in the database.");
-  const unfinished = `${path}.unfinished`;
   try {
-    rmSync(unfinished, { force: true });
-    // SQLite writes into an empty file, but would make one that everybody can read.
-    closeSync(openSync(unfinished, "wx", OWNER_ONLY));
-    await sql`vacuum into ${unfinished}`.execute(db);
-    await requireSoundCopy(db, unfinished);
-    sync(unfinished);
-    nameFile(unfinished, path);
-    sync(dirname(path));
+    const folder = openFolder(resolveLinks(dirname(path)));
+    try {
+      await writeCopy(db, folder, basename(path));
+    } finally {
+      folder.close();
+    }
   } catch (error) {
-    rmSync(unfinished, { force: true });
     const reason = error instanceof Error ? error.message : String(error);
     throw new DatabaseError(`Cannot write the backup ${file}: ${reason}.`, { cause: error });
+  }
+}
+
+async function writeCopy(db: Db, folder: Folder, name: string): Promise<void> {
+  const workspace = createWorkspace(folder, `${name}.unfinished`);
+  try {
+    // SQLite writes into an empty file, but would make one that everybody can read.
+    const descriptor = createExclusive(workspace.at(COPY), OWNER_ONLY);
+    try {
+      const path = join(workspace.path, COPY);
+      await sql`vacuum into ${path}`.execute(db);
+      await requireSoundCopy(db, path);
+      requireWritten(descriptor, workspace);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    nameFile(workspace.at(COPY), folder.at(name));
+    folder.sync();
+  } finally {
+    workspace.remove();
   }
 }
 
@@ -47,24 +69,22 @@ async function requireSoundCopy(db: Db, path: string): Promise<void> {
   }
 }
 
-/** Gives a file its name, where no other has it by now. */
+/** SQLite opens a path. If another user exchanged a folder of that path, another file was written. */
+function requireWritten(descriptor: number, workspace: Workspace): void {
+  const [written, created] = [lstatSync(join(workspace.path, COPY)), fstatSync(descriptor)];
+  if (written.ino === created.ino && written.dev === created.dev) return;
+  throw new DatabaseError("another user exchanged the copy while it was written");
+}
+
+/** Gives a file its name, if no other file has it by now. */
 function nameFile(from: string, to: string): void {
   try {
     linkSync(from, to);
     rmSync(from);
   } catch (error) {
-    // Some file systems have no links.
-    if (existsSync(to)) throw error;
+    if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) throw error;
+    // Some file systems have no links. The name is taken with an empty file, which the copy replaces.
+    closeSync(createExclusive(to, OWNER_ONLY));
     renameSync(from, to);
-  }
-}
-
-/** Has a file, or the names in a folder, survive a power cut. */
-export function sync(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

@@ -20,8 +20,12 @@ export function createExclusive(path: string, mode: number): number {
  * a file of root. Any other user keeps the file.
  */
 export function giveToFolderOwner(descriptor: number, folder: string): void {
-  if (process.geteuid?.() !== 0) return;
-  const { uid, gid } = statSync(folder);
+  giveTo(descriptor, statSync(folder));
+}
+
+/** If root created the file, gives it to a user. Any other user keeps the file. */
+export function giveTo(descriptor: number, { uid, gid }: { uid: number; gid: number }): void {
   const own = fstatSync(descriptor);
-  if (own.uid !== uid || own.gid !== gid) fchownSync(descriptor, uid, gid);
+  // The owner of a new file is its process's user. Deno needs a permission to tell the user itself.
+  if (own.uid === 0 && (own.uid !== uid || own.gid !== gid)) fchownSync(descriptor, uid, gid);
 }

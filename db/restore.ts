@@ -1,26 +1,39 @@
 import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
+  closeSync,
+  constants,
   existsSync,
+  fstatSync,
+  fsyncSync,
   linkSync,
-  realpathSync,
+  lstatSync,
+  openSync,
+  readSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
+  writeSync,
 } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { sql } from "kysely";
-import { sync } from "./backup.ts";
 import { type Counts, countRows } from "./count.ts";
+import { isDamage } from "./damage.ts";
 import { DatabaseError } from "./error.ts";
+import { createExclusive, giveTo } from "./exclusive-file.ts";
+import { createWorkspace, type Folder, openFolder, resolveLinks, type Workspace } from "./folder.ts";
 import { requireSound } from "./integrity.ts";
 import { findSchemaState, schemaMistake } from "./migrate.ts";
 import { type Db, openDatabase } from "./open.ts";
 import { isBusy } from "./outage.ts";
 import type { Instant } from "./schema.ts";
+import { asOwnerOf } from "./user.ts";
 
 const OWNER_ONLY = 0o600;
+
+/** The name of the copy in its workspace. */
+const CANDIDATE = "candidate.db";
+
+const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** Another command's moment of work is waited for; a server's life is not. */
 const WAIT_FOR_OTHERS_MS = 1000;
@@ -29,8 +42,11 @@ const WAIT_FOR_OTHERS_MS = 1000;
 export interface Restoration {
   /** The database's own path. */
   target: string;
+  folder: Folder;
+  /** Holds the checked copy. No other user can enter it. */
+  workspace: Workspace;
   /** The checked copy. */
-  candidate: string;
+  descriptor: number;
   /** What is in it. */
   counts: Counts;
 }
@@ -47,28 +63,42 @@ export async function prepareRestore(
   path: string,
   { endSessions }: { endSessions: boolean },
 ): Promise<Restoration> {
-  if (!existsSync(file)) throw new DatabaseError(`There is no file ${resolve(file)}.`);
-  // Where the path is a symbolic link, the file it leads to is replaced, and the link stays.
-  const target = existsSync(path) ? realpathSync(path) : resolve(path);
-  const isItself = existsSync(target) && realpathSync(file) === target;
-  if (isItself) throw new DatabaseError(`${file} is the database itself: name a backup of it.`);
-  const candidate = `${target}.restoring`;
+  requireBackup(file);
+  if (isSameFile(file, path)) throw new DatabaseError(`${file} is the database itself: name a backup of it.`);
+  const opened: { close: () => void }[] = [];
   try {
-    copyCandidate(file, candidate, target);
-    const counts = await checkCandidate(candidate, endSessions);
-    sync(candidate);
-    return { target, candidate, counts };
+    const source = resolveLinks(file);
+    // Where the path is a symbolic link, the file it leads to is replaced, and the link stays.
+    const target = resolveLinks(path);
+    const folder = openFolder(dirname(target));
+    opened.unshift(folder);
+    const workspace = createWorkspace(folder, `${basename(target)}.restoring`);
+    opened.unshift({ close: workspace.remove });
+    const descriptor = copyFile(source, workspace, CANDIDATE);
+    opened.unshift({ close: () => closeSync(descriptor) });
+    if (existsSync(`${source}-wal`)) closeSync(copyFile(`${source}-wal`, workspace, `${CANDIDATE}-wal`));
+    const counts = await checkCandidate(join(workspace.path, CANDIDATE), endSessions);
+    requireSameFile(descriptor, workspace);
+    fsyncSync(descriptor);
+    return { target, folder, workspace, descriptor, counts };
   } catch (error) {
-    removeDatabase(candidate);
+    for (const { close } of opened) close();
     const cause = error instanceof DatabaseError && error.cause !== undefined ? error.cause : error;
     const reason = cause instanceof Error ? cause.message.replace(/\.$/, "") : String(cause);
     throw new DatabaseError(`Cannot restore ${file}: ${reason}.`, { cause: error });
   }
 }
 
+/** @throws DatabaseError if there is no such file */
+export function requireBackup(file: string): void {
+  if (!existsSync(file)) throw new DatabaseError(`There is no file ${resolve(file)}.`);
+}
+
 /** Gives up what `prepareRestore` made. */
-export function discardRestore({ candidate }: Restoration): void {
-  removeDatabase(candidate);
+export function discardRestore({ folder, workspace, descriptor }: Restoration): void {
+  closeSync(descriptor);
+  workspace.remove();
+  folder.close();
 }
 
 /**
@@ -78,16 +108,19 @@ export function discardRestore({ candidate }: Restoration): void {
  * @throws DatabaseError where a server or another command has it open
  */
 export async function commitRestore(restoration: Restoration, now: Instant): Promise<string | null> {
-  const { target } = restoration;
-  if (!existsSync(target)) {
-    replace(restoration, null);
+  const { target, folder } = restoration;
+  const name = basename(target);
+  const replaced = lstatSync(folder.at(name), { throwIfNoEntry: false });
+  if (replaced === undefined) {
+    replace(restoration, folder.stat, null);
     return null;
   }
-  const kept = `${target}.replaced-${new Date(now).toISOString().replaceAll(":", "")}`;
-  const db = await lock(target);
+  requireReplaceable(restoration, replaced);
+  const kept = `${name}.replaced-${new Date(now).toISOString().replaceAll(":", "")}`;
+  const db = await asOwnerOf(target, () => lock(target));
   try {
-    replace(restoration, kept);
-    return kept;
+    replace(restoration, replaced, kept);
+    return join(dirname(target), kept);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DatabaseError(`Cannot replace the database: ${reason}.`, { cause: error });
@@ -96,18 +129,40 @@ export async function commitRestore(restoration: Restoration, now: Instant): Pro
   }
 }
 
-function copyCandidate(file: string, candidate: string, target: string): void {
-  removeDatabase(candidate);
-  for (const suffix of ["", "-wal"]) {
-    if (!existsSync(file + suffix)) continue;
-    copyFileSync(file + suffix, candidate + suffix);
-    chmodSync(candidate + suffix, OWNER_ONLY);
+function requireReplaceable({ target, descriptor }: Restoration, replaced: Stats): void {
+  if (!replaced.isFile()) throw new DatabaseError(`Cannot replace the database: ${target} is no file any more.`);
+  const { uid } = fstatSync(descriptor);
+  if (uid === 0 || uid === replaced.uid) return;
+  throw new DatabaseError(`${target} belongs to another user: restore as that user, or as root.`);
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [first, second] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
+}
+
+/** @returns a descriptor of the copy */
+function copyFile(from: string, workspace: Workspace, name: string): number {
+  // Nothing waits for the writer of a pipe, and a link that appears now is another user's doing.
+  const source = openSync(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(source).isFile()) throw new DatabaseError("it is no file");
+    const copy = createExclusive(workspace.at(name), OWNER_ONLY);
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    for (let length = readSync(source, chunk); length > 0; length = readSync(source, chunk)) {
+      for (let written = 0; written < length; ) written += writeSync(copy, chunk, written, length - written);
+    }
+    return copy;
+  } finally {
+    closeSync(source);
   }
-  if (!existsSync(target)) return;
-  // The server may be another user than the operator.
-  const { uid, gid } = statSync(target);
-  const own = statSync(candidate);
-  if (uid !== own.uid || gid !== own.gid) chownSync(candidate, uid, gid);
+}
+
+/** SQLite opens a path. If another user exchanged a folder of that path, another file was checked. */
+function requireSameFile(descriptor: number, workspace: Workspace): void {
+  const [checked, copied] = [lstatSync(join(workspace.path, CANDIDATE)), fstatSync(descriptor)];
+  if (checked.ino === copied.ino && checked.dev === copied.dev) return;
+  throw new DatabaseError("another user exchanged the copy while it was checked");
 }
 
 async function checkCandidate(candidate: string, endSessions: boolean): Promise<Counts> {
@@ -165,31 +220,22 @@ async function openTarget(path: string): Promise<Db | null> {
   }
 }
 
-/** The name of the old file is added before the new file takes its place: at no moment is there none. */
-function replace({ target, candidate }: Restoration, kept: string | null): void {
-  if (kept !== null) linkSync(target, kept);
+/**
+ * The name of the old file is added before the new file takes its place: at no moment is there none.
+ *
+ * @param owner of the replaced file, or else of the folder: the service may be another user than the operator
+ * @param kept the name under which the replaced file is kept
+ */
+function replace({ target, folder, workspace, descriptor }: Restoration, owner: Stats, kept: string | null): void {
+  const name = basename(target);
+  giveTo(descriptor, owner);
+  if (kept !== null) linkSync(folder.at(name), folder.at(kept));
   for (const suffix of ["-wal", "-shm", "-journal"]) {
+    const log = folder.at(name + suffix);
     // A log is left only beside a file that is damaged, and may hold what the file does not.
-    if (kept !== null && suffix !== "-shm" && existsSync(target + suffix)) renameSync(target + suffix, kept + suffix);
-    rmSync(target + suffix, { force: true }); // It would be applied to the new file.
+    if (kept !== null && suffix !== "-shm" && existsSync(log)) renameSync(log, folder.at(kept + suffix));
+    rmSync(log, { force: true }); // It would be applied to the new file.
   }
-  renameSync(candidate, target);
-  sync(dirname(target));
-}
-
-function removeDatabase(path: string): void {
-  for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(path + suffix, { force: true });
-}
-
-// https://www.sqlite.org/rescode.html: as Bun names them, and as Node and Deno number them.
-const isDamage = (error: unknown) =>
-  hasCode(error, /^SQLITE_(CORRUPT|NOTADB)/, [11, 26]) || (error instanceof Error && DAMAGE.test(error.message));
-
-/** What Deno's `exec` throws has no number. */
-const DAMAGE = /^(file is not a database|database disk image is malformed)/;
-
-function hasCode(error: unknown, names: RegExp, numbers: number[]): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
-  return names.test(code) || ("errcode" in error && numbers.includes(Number(error.errcode) & 0xff));
+  renameSync(workspace.at(CANDIDATE), folder.at(name));
+  folder.sync();
 }

@@ -5,8 +5,11 @@ import type { SQLInputValue } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 import { type Dialect, SqliteAdapter, SqliteDialect, type SqliteStatement } from "kysely";
 import { DatabaseError } from "./error.ts";
+import { createExclusive } from "./exclusive-file.ts";
+import { resolveLinks } from "./folder.ts";
 import { isBusy } from "./outage.ts";
 import { attachSessionCache, SessionCache } from "./session-cache.ts";
+import { asOwnerOf, isRoot } from "./user.ts";
 import { NO_LOG, openWriteAheadLog, type WriteAheadLog } from "./write-ahead-log.ts";
 import { waitForWriteLock } from "./write-lock.ts";
 
@@ -15,6 +18,10 @@ const OWNER_ONLY = 0o600;
 
 /** How long opening waits for another process's write. After that nothing waits in SQLite, where it stops the process. */
 const OPENING_TIMEOUT_MS = 5000;
+
+const MEMORY = ":memory:";
+
+const isDeno = process.versions["deno"] !== undefined;
 
 const DATA_VERSION = "pragma data_version";
 const REAL_PATH = "select file from pragma_database_list where name = 'main'";
@@ -37,7 +44,7 @@ export async function createSqliteDialect(
   path: string,
   { mayCreate, sessionCacheBytes }: SqliteOptions,
 ): Promise<Dialect> {
-  if (!mayCreate && path !== ":memory:" && !existsSync(path)) {
+  if (!mayCreate && path !== MEMORY && !existsSync(path)) {
     throw new DatabaseError(`There is no database at ${resolve(path)}: serve, migrate and createsuperuser make one.`);
   }
   const { dialect, readVersion, log } = await openFile(path);
@@ -76,17 +83,36 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
 }
 
 async function openFile(path: string): Promise<SqliteFile & { log: WriteAheadLog }> {
-  let file: SqliteFile | undefined;
   try {
-    // A new one is made here, not by SQLite, for its mode. Behind a link too, and no matter if another process is first.
-    if (path !== ":memory:" && !existsSync(path)) closeSync(openSync(path, "a", OWNER_ONLY));
-    file = await (process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path));
+    if (path === MEMORY) return await openAt(path);
+    const target = isDeno && !isRoot() ? path : resolveLinks(path);
+    return await asOwnerOf(target, () => openAt(target));
+  } catch (error) {
+    throw new DatabaseError(`Cannot open the database ${path}: ${explain(path, error)}.`, { cause: error });
+  }
+}
+
+async function openAt(path: string): Promise<SqliteFile & { log: WriteAheadLog }> {
+  // A new one is made here, not by SQLite, for its mode.
+  if (path !== MEMORY && !existsSync(path)) createFile(path);
+  const file = await (process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path));
+  try {
     await prepareFile(file);
     const realPath = file.realPath();
     return { ...file, log: realPath === "" ? NO_LOG : openWriteAheadLog(realPath) };
   } catch (error) {
-    file?.close();
-    throw new DatabaseError(`Cannot open the database ${path}: ${explain(path, error)}.`, { cause: error });
+    file.close();
+    throw error;
+  }
+}
+
+function createFile(path: string): void {
+  try {
+    // Deno tells no more of a link than the permissions for it allow, and so the system follows it.
+    closeSync(isDeno ? openSync(path, "a", OWNER_ONLY) : createExclusive(path, OWNER_ONLY));
+  } catch (error) {
+    const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
+    if (!isThere) throw error; // Another process may have been first.
   }
 }
 
@@ -114,9 +140,11 @@ async function turnToWal(run: SqliteFile["run"]): Promise<void> {
 }
 
 async function openWithBun(path: string): Promise<SqliteFile> {
-  const { Database } = await import("bun:sqlite");
+  const { constants, Database } = await import("bun:sqlite");
   const { BunSqliteDialect } = await import("kysely-bun-sqlite");
-  const database = new Database(path, { create: true, readwrite: true });
+  // The path has no links any more. One that appears is another user's doing.
+  const flags = constants.SQLITE_OPEN_READWRITE | constants.SQLITE_OPEN_CREATE | constants.SQLITE_OPEN_NOFOLLOW;
+  const database = new Database(path, flags);
   const statements = createStatementCache(database.prepare.bind(database), (statement) => statement.finalize());
   // The cast gives back the generic row type, a claim that nothing checks at run time either way.
   database.prepare = statements.prepare as Database["prepare"];
@@ -182,7 +210,7 @@ function createStatementCache<S>(compile: (sql: string) => S, discard: (statemen
 
 function explain(path: string, error: unknown): string {
   const folder = dirname(path);
-  if (path !== ":memory:" && !existsSync(folder)) return `the folder ${folder} does not exist`;
+  if (path !== MEMORY && !existsSync(folder)) return `the folder ${folder} does not exist`;
   if (existsSync(path) && statSync(path).isDirectory()) return "it is a folder";
   return error instanceof Error ? error.message : String(error);
 }

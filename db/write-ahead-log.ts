@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fsync, openSync } from "node:fs";
+import { closeSync, constants, fdatasync, fsync, openSync } from "node:fs";
 import { promisify } from "node:util";
 
 // Told to (`synchronous = full`), SQLite itself has each commit reach the disk, and stops the process until it has: for
@@ -18,7 +18,8 @@ export const NO_LOG: WriteAheadLog = { flushed: () => Promise.resolve(), close: 
 /** @param path of a database that is open, in WAL mode: until it is closed, the file beside it stays the same one */
 export function openWriteAheadLog(path: string): WriteAheadLog {
   // SQLite keeps no locks on this file, which would be dropped as it is closed.
-  const descriptor = openSync(`${path}-wal`, "r+");
+  // As SQLite itself, follow no link: it has opened the file, and another one is none of ours.
+  const descriptor = openSync(`${path}-wal`, constants.O_RDWR | constants.O_NOFOLLOW);
   // On macOS the other one may miss that the file has grown, says SQLite's source, which chooses alike.
   const sync = promisify(process.platform === "darwin" ? fsync : fdatasync);
   return { flushed: shareFlushes(() => sync(descriptor)), close: () => closeSync(descriptor) };
