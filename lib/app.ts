@@ -49,7 +49,8 @@ export function createApp(services: Services, entrance: Entrance = "public"): Ap
     const negotiated = represent(headers, target);
     const unacceptable = typeof negotiated === "string" ? negotiated : null;
     const representation = typeof negotiated === "string" ? COMPACT_JSON : negotiated;
-    const arrival = { services, request, target, requestId, peer, client, entrance, cookies, representation };
+    const router = findForBrowsers;
+    const arrival = { services, request, target, requestId, peer, client, entrance, cookies, representation, router };
     const context = createContext(arrival);
     const find = representation.format === "page" ? findForBrowsers : findForPrograms;
     const send = (response: Response, problem: ProblemCode | null = null) => {

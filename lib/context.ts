@@ -10,7 +10,7 @@ import type { Representation } from "./http/negotiate.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ProblemCode } from "./problem.ts";
-import type { Endpoint } from "./router.ts";
+import type { Endpoint, Router } from "./router.ts";
 import type { Soon } from "./soon.ts";
 
 /** What the application stands on. Handed in, so that a test can turn the clock. */
@@ -68,6 +68,8 @@ export interface Context {
   entrance: Entrance;
   cookies: ReadonlyMap<string, string>;
   representation: Representation;
+  /** Every endpoint that a browser finds at this listener. */
+  router: Router;
   /** What the path names, null where it is nothing or not known yet. */
   endpoint: Endpoint | null;
   /** What stood in the places of the path's `:name` segments. */
@@ -116,11 +118,20 @@ const MAX_BODY_BYTES = 65536;
 /** What a request is known by from its first moment. */
 type Arrival = Pick<
   Context,
-  "services" | "request" | "target" | "requestId" | "peer" | "client" | "entrance" | "cookies" | "representation"
+  | "services"
+  | "request"
+  | "target"
+  | "requestId"
+  | "peer"
+  | "client"
+  | "entrance"
+  | "cookies"
+  | "representation"
+  | "router"
 >;
 
 export function createContext(arrival: Arrival): Context {
-  const { services, request, target, requestId, peer, client, entrance, cookies, representation } = arrival;
+  const { services, request, target, requestId, peer, client, entrance, cookies, representation, router } = arrival;
   let data: Promise<Data> | undefined;
   // Name by name, once a request: to spread an object into another is slow.
   return {
@@ -133,6 +144,7 @@ export function createContext(arrival: Arrival): Context {
     entrance,
     cookies,
     representation,
+    router,
     endpoint: null,
     parameters: NO_PARAMETERS,
     current: null,

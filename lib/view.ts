@@ -8,6 +8,7 @@ import type { Frame } from "./pages/layout.ts";
 import { refusalPage } from "./pages/refusal.ts";
 import type { Problem } from "./problem.ts";
 import { sessionName } from "./session-name.ts";
+import { nearestPage } from "./ways-back.ts";
 import type { Words } from "./words/en.ts";
 import { chooseTongue } from "./words/words.ts";
 
@@ -40,11 +41,12 @@ export function page(context: Context, draw: (frame: Frame) => Html, status = 20
   return new Response(draw(frame).text, { status, headers });
 }
 
-/** A refusal, for a person: who must log in first is sent there, and back afterwards. */
+/** A denial, for a person. If they must log in first, they are sent to the login, and then back to the page they were on. */
 export function refuseInWords(context: Context, { code, status }: Problem): Response {
   if (code === "not_authenticated") {
     const { path, query } = context.target;
-    const next = query === "" || context.request.method !== "GET" ? path : `${path}?${query}`;
+    const back = nearestPage(context.router, path);
+    const next = query === "" || context.request.method !== "GET" || back !== path ? back : `${path}?${query}`;
     return redirect(`/login/?next=${encodeURIComponent(next.toWellFormed())}`);
   }
   return page(context, (frame) => refusalPage({ ...frame, session: null }, status, context.requestId), status);

@@ -178,7 +178,7 @@ describe("the audit trail", () => {
       },
       peer: { address: "192.0.2.1" },
       client: { address: "192.0.2.1", host: null, isHttps: false, isProxyIgnored: false, requestId: null },
-      ...{ cookies: new Map(), representation: { format: "json", indent: 0 } },
+      ...{ cookies: new Map(), representation: { format: "json", indent: 0 }, router: () => undefined },
     });
     await recordThrottledLogin(context, "alice");
     await recordThrottledLogin(context, "hunter2");

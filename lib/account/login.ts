@@ -2,24 +2,24 @@ import { findCredentials, type User } from "../../db/users.ts";
 import { empty, redirect } from "../answer.ts";
 import { recordFailedLogin } from "../audit.ts";
 import type { Context } from "../context.ts";
-import { ownPath, queryValue } from "../http/address.ts";
+import { queryValue } from "../http/address.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
 import { loginPage } from "../pages/login.ts";
 import { Problem } from "../problem.ts";
 import { start } from "../session.ts";
 import { guardAttempt } from "../throttle.ts";
 import { page, sentValues, wantsPage } from "../view.ts";
+import { nextPath } from "../ways-back.ts";
 import { readFields } from "./fields.ts";
 import { resolveUsername } from "./username.ts";
 
 const FORM = { username: { trim: true }, password: { trim: false } };
 
-/** Where who has logged in goes, unless they wanted to go somewhere else. */
+/** The default page after a login. */
 const HOME = "/profile/";
 
 /**
- * `POST /login/` with `username` and `password`: 202, and the cookies; a browser is sent on, to `next` where the
- * form names a path of ours.
+ * `POST /login/` with `username` and `password`: 202, and the cookies; a browser is sent on, to `next` if that is a page.
  *
  * @throws Problem wrong_credentials, in the same time and words whatever was wrong: name, password, or a user who may
  *   not log in; throttled, whether or not there is such a user
@@ -33,12 +33,12 @@ export async function login(context: Context): Promise<Response> {
   if (user === null) throw new Problem("wrong_credentials");
   if (!wantsPage(context)) return empty(202);
   const { next } = await sentValues(context, "next");
-  return redirect(ownPath(next) ?? HOME);
+  return redirect(nextPath(context.router, next) ?? HOME);
 }
 
 /** `GET /login/`: the form; who is logged in already is sent on. */
 export function showLogin(context: Context): Response {
-  const next = ownPath(queryValue(context.target, "next") ?? "");
+  const next = nextPath(context.router, queryValue(context.target, "next") ?? "");
   if (context.current !== null) return redirect(next ?? HOME);
   return page(context, (frame) => loginPage(frame, { username: "", next, mistakes: NO_MISTAKES }));
 }
@@ -46,7 +46,8 @@ export function showLogin(context: Context): Response {
 /** The form again, with what was wrong. */
 export async function showLoginAgain(context: Context, { mistakes, status }: Problem): Promise<Response> {
   const { username, next } = await sentValues(context, "username", "next");
-  return page(context, (frame) => loginPage(frame, { username, next: ownPath(next), mistakes }), status);
+  const props = { username, next: nextPath(context.router, next), mistakes };
+  return page(context, (frame) => loginPage(frame, props), status);
 }
 
 async function enter(context: Context, username: string, password: string): Promise<User | null> {
