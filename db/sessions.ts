@@ -28,17 +28,18 @@ export interface Lifetime {
 const MAX_CLOCK_STEP_MS = 24 * 60 * 60 * 1000;
 
 /** The same as instants: a live session expires after `now`, and was last seen after the one and not after the other. */
-interface Bounds {
+export interface Bounds {
   now: Instant;
   seenAfter: Instant;
   seenUntil: Instant;
 }
 
-function boundsOf({ now, idleMs }: Lifetime): Bounds {
+export function boundsOf({ now, idleMs }: Lifetime): Bounds {
   return { now, seenAfter: now - idleMs, seenUntil: now + MAX_CLOCK_STEP_MS };
 }
 
-const isLive =
+/** Which rows are of live sessions. */
+export const isLive =
   ({ now, seenAfter, seenUntil }: Bounds) =>
   (row: ExpressionBuilder<Schema, "sessions">) =>
     row.and([
@@ -139,16 +140,66 @@ function isStillLive({ expiresAt, lastSeenAt }: Session, { now, idleMs }: Lifeti
   return expiresAt > now && lastSeenAt > now - idleMs && lastSeenAt <= now + MAX_CLOCK_STEP_MS;
 }
 
-/** The live sessions of a user, the last used first. */
-export async function listLiveSessions(db: Db, userId: number, lifetime: Lifetime): Promise<Session[]> {
-  const rows = await db
+/** Which page of a list to read. */
+export interface SessionPage {
+  /** The place of the last session on the page before; null for the first page. */
+  after: SessionPlace | null;
+  /** A session that is left out; null for none. */
+  exceptId: string | null;
+  limit: number;
+}
+
+/** A place in the list of a user's sessions: the last used first, those of one millisecond by falling id. */
+export interface SessionPlace {
+  lastSeenAt: Instant;
+  /** An id, or so much of its beginning that no other session has it. */
+  id: string;
+}
+
+const FIRST_SESSIONS: SessionPage = { after: null, exceptId: null, limit: 100 };
+
+/**
+ * A page of a user's live sessions, the last used first. A session that is used while its user reads page after page
+ * moves to the beginning, and so may be on no page that was read.
+ */
+export async function listLiveSessions(
+  db: Db,
+  userId: number,
+  lifetime: Lifetime,
+  { after, exceptId, limit } = FIRST_SESSIONS,
+): Promise<Session[]> {
+  let rows = db
     .selectFrom("sessions")
     .selectAll()
     .where("user_id", "=", userId)
-    .where(isLive(boundsOf(lifetime)))
-    .orderBy("last_seen_at", "desc")
-    .execute();
-  return rows.map(toSession);
+    .where(isLive(boundsOf(lifetime)));
+  if (after !== null) {
+    rows = rows.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple("last_seen_at", "id"), "<", tuple(after.lastSeenAt, after.id)),
+    );
+  }
+  if (exceptId !== null) rows = rows.where("id", "!=", exceptId);
+  const page = await rows.orderBy("last_seen_at", "desc").orderBy("id", "desc").limit(limit).execute();
+  return page.map(toSession);
+}
+
+/**
+ * A live session of a user, found by the beginning of its id. Reads one row.
+ *
+ * @param prefix hex digits, so many that no two sessions have them
+ */
+export async function findLiveSessionByPrefix(
+  db: Db,
+  userId: number,
+  prefix: string,
+  lifetime: Lifetime,
+): Promise<Session | null> {
+  // No other condition: SQLite might choose another index for it, and read all sessions of the user.
+  const rows = db.selectFrom("sessions").selectAll().where("id", ">=", prefix).where("id", "<", `${prefix}g`);
+  const row = await rows.limit(1).executeTakeFirst();
+  if (row === undefined) return null;
+  const session = toSession(row);
+  return session.userId === userId && isStillLive(session, lifetime) ? session : null;
 }
 
 /**
@@ -194,10 +245,10 @@ export async function deleteSession(db: Db, id: string): Promise<boolean> {
 
 const deleteOne = prepare((db, { id }: { id: string }) => db.deleteFrom("sessions").where("id", "=", id));
 
-/** @returns how many there were */
-export async function deleteSessionsOfUser(db: Db, userId: number, keepId: string | null): Promise<number> {
+/** Deletes every session of a user but one. @returns how many there were */
+export async function deleteSessionsOfUser(db: Db, userId: number, exceptId: string | null): Promise<number> {
   let statement = db.deleteFrom("sessions").where("user_id", "=", userId);
-  if (keepId !== null) statement = statement.where("id", "!=", keepId);
+  if (exceptId !== null) statement = statement.where("id", "!=", exceptId);
   return Number((await statement.executeTakeFirst()).numDeletedRows);
 }
 

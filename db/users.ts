@@ -1,5 +1,5 @@
 import type { Insertable, Selectable } from "kysely";
-import type { Db } from "./open.ts";
+import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Instant, UsersTable } from "./schema.ts";
 import { touching } from "./session-cache.ts";
@@ -107,9 +107,30 @@ export async function hasUsers(db: Db): Promise<boolean> {
   return (await db.selectFrom("users").select("id").limit(1).executeTakeFirst()) !== undefined;
 }
 
-/** Every user, by name. */
-export async function listUsers(db: Db): Promise<User[]> {
-  return (await db.selectFrom("users").selectAll().orderBy("username").execute()).map(toUser);
+/** Which page of a list to read, and how long it may be. */
+export interface UserPage {
+  /** The username behind which the page begins; null for the first page. */
+  after: string | null;
+  limit: number;
+}
+
+const FIRST_USERS: UserPage = { after: null, limit: 100 };
+
+/** A page of all users, by name. */
+export async function listUsers(db: Db, { after, limit } = FIRST_USERS): Promise<User[]> {
+  let rows = db.selectFrom("users").selectAll();
+  if (after !== null) rows = rows.where("username", ">", after);
+  return (await rows.orderBy("username").limit(limit).execute()).map(toUser);
+}
+
+/** Makes every other transaction that locks or changes the user wait until this one ends. */
+export async function lockUser(db: TransactionDb, userId: number): Promise<void> {
+  // An update: SQLite has no `for update`.
+  await db
+    .updateTable("users")
+    .set((row) => ({ is_active: row.ref("is_active") }))
+    .where("id", "=", userId)
+    .execute();
 }
 
 /**

@@ -100,7 +100,14 @@ describe("several nodes on one Postgres", () => {
     await db.destroy();
     assert.deepEqual(
       rows.map(({ name }) => name),
-      ["0001_users_and_sessions", "0002_setup_tokens", "0003_throttles", "0004_events", "0008_password_costs"],
+      [
+        "0001_users_and_sessions",
+        "0002_setup_tokens",
+        "0003_throttles",
+        "0004_events",
+        "0007_sessions_by_use",
+        "0008_password_costs",
+      ],
     );
   });
 

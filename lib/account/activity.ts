@@ -3,9 +3,8 @@ import { json } from "../answer.ts";
 import { COMMAND_LINE, NOBODY, userSubject } from "../audit.ts";
 import type { MemberContext } from "../context.ts";
 import { type Device, describeDevice } from "../device-words.ts";
-import { queryValue } from "../http/address.ts";
 import { type ActivityProps, activityPage } from "../pages/activity.ts";
-import { Problem } from "../problem.ts";
+import { linkNext, readCursor } from "../paging.ts";
 import { page, wantsPage } from "../view.ts";
 
 const PAGE_EVENTS = 50;
@@ -19,30 +18,28 @@ const PAGE_EVENTS = 50;
 export async function activity(context: MemberContext): Promise<Response> {
   const { services, current } = context;
   const subject = userSubject(current.user);
-  const before = readCursor(queryValue(context.target, "cursor"));
+  const before = readCursor(context, (text) => (/^\d{1,15}$/.test(text) ? Number(text) : null));
   const found = await listEventsOf(services.db, subject, { before, limit: PAGE_EVENTS + 1 });
   const events = found.slice(0, PAGE_EVENTS);
   const next = found.length > PAGE_EVENTS ? String(events.at(-1)?.number) : null;
   const props = events.map((event) => describe(event, subject));
   if (wantsPage(context)) return page(context, (frame) => activityPage(frame, props, next));
-  return json(context, { next, results: props.map(toJson) });
-}
-
-/** @returns null for the first page */
-function readCursor(cursor: string | null): number | null {
-  if (!cursor) return null;
-  if (!/^\d{1,15}$/.test(cursor)) throw new Problem("invalid", { fields: { cursor: ["Invalid cursor."] } });
-  return Number(cursor);
+  return linkNext(context, json(context, { next, results: props.map(toJson) }), "/activity/", next);
 }
 
 function describe({ at, kind, address, browser, system, actor }: RecordedEvent, subject: string): ActivityProps {
   return { at, event: kind, address, browser: browser || null, system: system || null, by: byWhom(actor, subject) };
 }
 
+const BY: ReadonlyMap<string, ActivityProps["by"]> = new Map([
+  [COMMAND_LINE, "operator"],
+  [NOBODY, "nobody"],
+]);
+
 /** Another user is not named: an account of theirs is their business. */
 function byWhom(actor: string, subject: string): ActivityProps["by"] {
   if (actor === subject) return "you";
-  return actor === COMMAND_LINE ? "operator" : actor === NOBODY ? "nobody" : "other";
+  return BY.get(actor) ?? "other";
 }
 
 function toJson({ at, event, address, by, ...device }: ActivityProps & Device): Record<string, unknown> {

@@ -1,28 +1,76 @@
-import type { TransactionDb } from "../../db/open.ts";
-import { deleteSession, deleteSessionsOfUser, listLiveSessions, type Session } from "../../db/sessions.ts";
+import type { Db, TransactionDb } from "../../db/open.ts";
+import {
+  deleteSession,
+  deleteSessionsOfUser,
+  findLiveSessionByPrefix,
+  listLiveSessions,
+  type Session,
+  type SessionPlace,
+} from "../../db/sessions.ts";
 import { empty, json } from "../answer.ts";
 import { recordEvents, userSubject } from "../audit.ts";
 import type { MemberContext } from "../context.ts";
 import { type Device, readDevice } from "../device-words.ts";
 import { type SessionProps, sessionsPage } from "../pages/sessions.ts";
+import { linkNext, readCursor } from "../paging.ts";
 import { Problem } from "../problem.ts";
 import { authorizedTransaction, end, lifetime } from "../session.ts";
-import { sessionName } from "../session-name.ts";
+import { readSessionName, sessionName } from "../session-name.ts";
 import { page, redirectDone, wantsPage } from "../view.ts";
 
-/** `GET /sessions/`: where the user is logged in, the last used first, this session marked. */
+/** As many as the limit's default, so that a program gets all of them at once. */
+const PAGE_SESSIONS = 100;
+
+/**
+ * `GET /sessions/`: a page of where the user is logged in. This session is marked and comes first, then the last used
+ * one. If there are more, the header `Link` has the address of the next page.
+ *
+ * @throws Problem invalid if the cursor is not one of ours
+ */
 export async function sessions(context: MemberContext): Promise<Response> {
-  const all = await listOwn(context);
-  const props = all.map((session) => describe(session, session.id === context.current.session.id));
-  if (wantsPage(context)) return page(context, (frame) => sessionsPage(frame, props));
-  return json(context, props.map(toJson));
+  const { shown, next } = await listPage(context);
+  const props = shown.map((session) => describe(session, session.id === context.current.session.id));
+  if (wantsPage(context)) return page(context, (frame) => sessionsPage(frame, props, next));
+  return linkNext(context, json(context, props.map(toJson)), "/sessions/", next);
+}
+
+async function listPage(context: MemberContext): Promise<{ shown: Session[]; next: string | null }> {
+  const { services, current } = context;
+  const after = readCursor(context, parsePlace);
+  // Read anew: it was touched since it was found.
+  const own = after === null ? await findOwn(services.db, context, sessionName(current.session)) : null;
+  const limit = PAGE_SESSIONS - (own === null ? 0 : 1);
+  const wanted = { after, exceptId: current.session.id, limit: limit + 1 };
+  const found = await listLiveSessions(services.db, current.user.id, lifetime(services), wanted);
+  const others = found.slice(0, limit);
+  const last = found.length > limit ? others.at(-1) : undefined;
+  return { shown: own === null ? others : [own, ...others], next: last === undefined ? null : cursorOf(last) };
+}
+
+/** The place behind a session. Its name stands for its id. */
+function cursorOf(session: Session): string {
+  return `${session.lastSeenAt}.${sessionName(session)}`;
+}
+
+function parsePlace(cursor: string): SessionPlace | null {
+  const [, instant, name = ""] = /^(\d{1,15})\.(\w+)$/.exec(cursor) ?? [];
+  const id = readSessionName(name);
+  return id === null ? null : { lastSeenAt: Number(instant), id };
+}
+
+/** One of the user's live sessions, by its name. */
+async function findOwn(db: Db, { services, current }: MemberContext, name: string): Promise<Session | null> {
+  const prefix = readSessionName(name);
+  if (prefix === null) return null;
+  return findLiveSessionByPrefix(db, current.user.id, prefix, lifetime(services));
 }
 
 /** `DELETE /sessions/`: 204, and every other session of the user is ended. */
 export async function endOtherSessions(context: MemberContext): Promise<Response> {
   const { current } = context;
+  const { id } = current.session;
   await authorizedTransaction(context, async (db) => {
-    const count = await deleteSessionsOfUser(db, current.user.id, current.session.id);
+    const count = await deleteSessionsOfUser(db, current.user.id, id);
     await recordEnded(db, context, count);
   });
   return wantsPage(context) ? redirectDone("/sessions/", "sessions") : empty(204);
@@ -40,9 +88,8 @@ export async function endSession(context: MemberContext): Promise<Response> {
     return wantsPage(context) ? redirectDone("/login/", "logout") : empty(204);
   }
   await authorizedTransaction(context, async (db) => {
-    const own = await listLiveSessions(db, current.user.id, lifetime(context.services));
-    const session = own.find((session) => sessionName(session) === parameters["id"]);
-    if (session === undefined) throw new Problem("not_found");
+    const session = await findOwn(db, context, parameters["id"] ?? "");
+    if (session === null) throw new Problem("not_found");
     await recordEnded(db, context, (await deleteSession(db, session.id)) ? 1 : 0);
   });
   return wantsPage(context) ? redirectDone("/sessions/", "session") : empty(204);
@@ -52,10 +99,6 @@ async function recordEnded(db: TransactionDb, context: MemberContext, count: num
   const subject = userSubject(context.current.user);
   if (count === 0) return;
   await recordEvents(db, context, { kind: "sessions_ended", subject, actor: subject, detail: String(count) });
-}
-
-function listOwn({ services, current }: MemberContext): Promise<Session[]> {
-  return listLiveSessions(services.db, current.user.id, lifetime(services));
 }
 
 function describe(session: Session, isCurrent: boolean): SessionProps {

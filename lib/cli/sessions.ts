@@ -1,9 +1,10 @@
-import { listLiveSessions } from "../../db/sessions.ts";
+import { listLiveSessions, type Session } from "../../db/sessions.ts";
 import { endSessions } from "../account/credentials.ts";
 import { clearSessions, lifetime } from "../session.ts";
 import { clearThrottles } from "../throttle.ts";
-import type { Command } from "./command.ts";
-import { formatJson, formatTable } from "./terminal.ts";
+import type { Cli, Command, Input } from "./command.ts";
+import { printJson, printTable, readPages } from "./listing.ts";
+import { plural } from "./progress.ts";
 import { formatInstant, requireUser } from "./users.ts";
 
 export const SESSION_COMMANDS: Command[] = [
@@ -12,26 +13,7 @@ export const SESSION_COMMANDS: Command[] = [
     operand: "USER",
     options: { json: { type: "boolean", about: "Print JSON." } },
     about: "List a user's live sessions.",
-    run: async (cli, input) => {
-      const services = await cli.open();
-      const user = await requireUser(services, input);
-      const sessions = await listLiveSessions(services.db, user.id, lifetime(services));
-      const rows = sessions.map(({ createdAt, lastSeenAt, expiresAt, ip, userAgent }) => ({
-        created_at: formatInstant(createdAt),
-        last_seen_at: formatInstant(lastSeenAt),
-        expires_at: formatInstant(expiresAt),
-        ip,
-        user_agent: userAgent,
-      }));
-      if (input.flags.has("json")) return cli.terminal.print(formatJson(rows));
-      const headings = ["STARTED", "LAST SEEN", "EXPIRES", "ADDRESS", "USER AGENT"];
-      cli.terminal.print(
-        formatTable(
-          headings,
-          rows.map((row) => Object.values(row)),
-        ),
-      );
-    },
+    run: list,
   },
   {
     name: "logoutuser",
@@ -54,7 +36,30 @@ export const SESSION_COMMANDS: Command[] = [
       const services = await cli.open();
       const count = await clearSessions(services);
       await clearThrottles(services);
-      cli.terminal.print(`${count} ${count === 1 ? "session" : "sessions"} cleared.`);
+      cli.terminal.print(`${plural(count, "session")} cleared.`);
     },
   },
 ];
+
+const HEADINGS = ["STARTED", "LAST SEEN", "EXPIRES", "ADDRESS", "USER AGENT"];
+
+async function list(cli: Cli, input: Input): Promise<void> {
+  const services = await cli.open();
+  const user = await requireUser(services, input);
+  const span = lifetime(services);
+  const pages = readPages<Session>((after, limit) =>
+    listLiveSessions(services.db, user.id, span, { after, exceptId: null, limit }),
+  );
+  if (input.flags.has("json")) return printJson(cli.terminal, pages, toJson);
+  await printTable(cli.terminal, HEADINGS, pages, (session) => Object.values(toJson(session)));
+}
+
+function toJson({ createdAt, lastSeenAt, expiresAt, ip, userAgent }: Session): Record<string, string> {
+  return {
+    created_at: formatInstant(createdAt),
+    last_seen_at: formatInstant(lastSeenAt),
+    expires_at: formatInstant(expiresAt),
+    ip,
+    user_agent: userAgent,
+  };
+}

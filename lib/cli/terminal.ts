@@ -96,9 +96,14 @@ function createPrompt() {
 
 /** Rows under their headings, in columns as wide as they need to be. */
 export function formatTable(headings: string[], rows: string[][]): string {
-  const table = [headings, ...rows].map((row) => row.map(printable));
-  const widths = headings.map((_, column) => Math.max(...table.map((row) => (row[column] ?? "").length)));
-  return table.map((row) => formatRow(row, widths)).join("\n");
+  const widths = columnWidths(headings, rows);
+  return [headings, ...rows].map((row) => formatRow(row, widths)).join("\n");
+}
+
+/** How wide each column of a table needs to be. */
+export function columnWidths(headings: string[], rows: string[][]): number[] {
+  const table = [headings, ...rows];
+  return headings.map((_, column) => Math.max(...table.map((row) => printable(row[column] ?? "").length)));
 }
 
 /** A row of a table whose other rows are not known yet: what is too wide for its column moves the others. */

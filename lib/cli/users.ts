@@ -3,8 +3,8 @@ import { createUser, type UserInput, userMistake } from "../account/create-user.
 import { activate, changePassword, deactivate, remove } from "../account/credentials.ts";
 import { findTypedUser, normalizeUsername } from "../account/username.ts";
 import { type Cli, type Command, CommandError, type CommandOption, type Input, UsageError } from "./command.ts";
+import { printJson, printTable, readPages } from "./listing.ts";
 import { PASSWORD_OPTIONS, requirePassword } from "./password.ts";
-import { formatJson, formatTable } from "./terminal.ts";
 
 const NAME_OPTIONS = {
   username: { type: "string", value: "USER", about: "The username, as Django's createsuperuser takes it." },
@@ -123,10 +123,17 @@ async function deleteNamed(cli: Cli, input: Input): Promise<void> {
   cli.terminal.print(`${user.username} deleted, every session ended.`);
 }
 
+const HEADINGS = ["USERNAME", "EMAIL", "NAME", "ACTIVE", "ROLE", "JOINED", "LAST LOGIN"];
+
 async function list(cli: Cli, input: Input): Promise<void> {
-  const users = await listUsers((await cli.open()).db);
-  if (input.flags.has("json")) return cli.terminal.print(formatJson(users.map(toJson)));
-  const rows = users.map((user) => [
+  const { db } = await cli.open();
+  const pages = readPages<User>((last, limit) => listUsers(db, { after: last?.username ?? null, limit }));
+  if (input.flags.has("json")) return printJson(cli.terminal, pages, toJson);
+  await printTable(cli.terminal, HEADINGS, pages, toRow);
+}
+
+function toRow(user: User): string[] {
+  return [
     user.username,
     user.email,
     `${user.firstName} ${user.lastName}`.trim(),
@@ -134,8 +141,7 @@ async function list(cli: Cli, input: Input): Promise<void> {
     user.isSuperuser ? "superuser" : user.isStaff ? "staff" : "",
     formatInstant(user.dateJoined),
     user.lastLogin === null ? "never" : formatInstant(user.lastLogin),
-  ]);
-  cli.terminal.print(formatTable(["USERNAME", "EMAIL", "NAME", "ACTIVE", "ROLE", "JOINED", "LAST LOGIN"], rows));
+  ];
 }
 
 function toJson(user: User): Record<string, unknown> {

@@ -14,14 +14,17 @@ export interface SessionProps extends DeviceProps {
   isCurrent: boolean;
 }
 
-export function sessionsPage(frame: Frame, sessions: readonly SessionProps[]): Html {
+/** @param next the cursor of the next page, null if there is none */
+export function sessionsPage(frame: Frame, sessions: readonly SessionProps[], next: string | null): Html {
   const { words, member } = frame;
+  const hasOthers = next !== null || sessions.some(({ isCurrent }) => !isCurrent);
   const body = html`<p>${words.sessionsAbout}</p>
 <ul class="sessions">
 ${sessions.map((session) => item(frame, session))}
 </ul>
+${next !== null && html`<p><a class="button quiet" href="/sessions/?cursor=${next}">${words.older}</a></p>`}
 ${
-  sessions.length > 1 &&
+  hasOthers &&
   html`<form method="post" action="/sessions/">${csrfField(member)}<button class="quiet danger">${words.endOthers}</button></form>`
 }`;
   return layout(frame, words.sessions, body);
