@@ -1,4 +1,5 @@
 import type { Insertable, Selectable } from "kysely";
+import { isPostgres } from "./columns.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Instant, UsersTable } from "./schema.ts";
@@ -125,12 +126,9 @@ export async function listUsers(db: Db, { after, limit } = FIRST_USERS): Promise
 
 /** Makes every other transaction that locks or changes the user wait until this one ends. */
 export async function lockUser(db: TransactionDb, userId: number): Promise<void> {
-  // An update: SQLite has no `for update`.
-  await db
-    .updateTable("users")
-    .set((row) => ({ is_active: row.ref("is_active") }))
-    .where("id", "=", userId)
-    .execute();
+  // SQLite has no row locks: its transactions hold the write lock from their beginning.
+  if (!isPostgres(db)) return;
+  await db.selectFrom("users").select("id").where("id", "=", userId).forNoKeyUpdate().execute();
 }
 
 /**

@@ -23,6 +23,9 @@ export const NOBODY = "nobody";
 /** Whoever may run our commands. */
 export const COMMAND_LINE = "command line";
 
+/** The server by itself, without a request: it ends sessions that exceed the limit. */
+export const SYSTEM = "system";
+
 /** By id, since a deleted user's name may be given to another. */
 export function userSubject({ id }: Pick<User, "id">): string {
   return `user:${id}`;
@@ -60,10 +63,23 @@ export function recordEvents(db: TransactionDb, context: Context, ...deeds: Deed
 /** The same for a command. */
 export function recordCommand(
   db: TransactionDb,
-  { now }: Pick<Services, "now">,
+  services: Pick<Services, "now">,
   deed: Omit<Deed, "actor">,
 ): Promise<void> {
-  const origin = { actor: COMMAND_LINE, address: "", browser: "", system: "", requestId: "" };
+  return recordWithoutRequest(db, services, { ...deed, actor: COMMAND_LINE });
+}
+
+/** The same for what the server does by itself. */
+export function recordSystem(
+  db: TransactionDb,
+  services: Pick<Services, "now">,
+  deed: Omit<Deed, "actor">,
+): Promise<void> {
+  return recordWithoutRequest(db, services, { ...deed, actor: SYSTEM });
+}
+
+function recordWithoutRequest(db: TransactionDb, { now }: Pick<Services, "now">, deed: Deed): Promise<void> {
+  const origin = { address: "", browser: "", system: "", requestId: "" };
   return appendEvents(db, [{ detail: "", ...deed, ...origin, at: now() }]);
 }
 

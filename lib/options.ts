@@ -100,6 +100,13 @@ export const OPTIONS = {
     expected: "a whole number from 300 to 34560000",
     about: "How long a session lasts unused. 7 days; kept to within a minute.",
   } satisfies Option<number>,
+  sessionsPerUser: {
+    name: "POSTERN_SESSIONS_PER_USER",
+    default: "100",
+    parse: (text) => parseInteger(text, 1, 1000),
+    expected: "a whole number from 1 to 1000",
+    about: "How many live sessions a user may have. A login that exceeds this ends the least recently used ones.",
+  } satisfies Option<number>,
   sessionCookieName: {
     name: "POSTERN_SESSION_COOKIE_NAME",
     default: null,

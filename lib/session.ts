@@ -21,6 +21,7 @@ import type { Data } from "./http/body.ts";
 import { serializeCookie, serializeDeletion } from "./http/cookie.ts";
 import { describeError } from "./log.ts";
 import { Problem } from "./problem.ts";
+import { endMostSessions, makeRoom } from "./session-limit.ts";
 import { andThen, type Soon } from "./soon.ts";
 
 export const CSRF_COOKIE = "csrftoken";
@@ -109,9 +110,11 @@ export async function start(context: Context, credentials: Credentials, replacem
   const isLoggedIn = await transaction(services.db, async (db) => {
     if (!(await confirmLogin(db, credentials, replacement, session.createdAt))) return false;
     const isOtherEnded = current !== null && (await deleteSession(db, current.session.id));
+    const excess = await makeRoom(db, services, credentials.user, lifetime(services));
     await insertSession(db, session);
     const actor = userSubject(credentials.user);
     const deeds: Deed[] = [{ kind: "login", subject: actor, actor }];
+    if (excess !== null) deeds.push(excess);
     if (isOtherEnded) deeds.push({ kind: "sessions_ended", subject: userSubject(current.user), actor, detail: "1" });
     await recordEvents(db, context, ...deeds);
     return true;
@@ -135,18 +138,39 @@ export async function regenerateSession(
   credentials: Credentials,
   replacement: string,
 ): Promise<boolean> {
+  const { user } = credentials;
   const token = generateToken();
-  const session = newSession(context, credentials.user, token);
+  const session = newSession(context, user, token);
+  const subject = userSubject(user);
+  await endMostOtherSessions(context);
   const isDone = await authorizedTransaction(context, async (db) => {
     if (!(await replacePassword(db, credentials, replacement))) return false;
-    await deleteSessionsOfUser(db, credentials.user.id, null);
+    await deleteSessionsOfUser(db, user.id, null);
     await insertSession(db, session);
-    const subject = userSubject(credentials.user);
     await recordEvents(db, context, { kind: "password_changed", subject, actor: subject });
     return true;
   });
   if (isDone) setCookies(context, token);
   return isDone;
+}
+
+/**
+ * Ends other sessions of the user, until so few are left that one statement may end them all. Each batch is a transaction
+ * in the name of the request's session.
+ *
+ * @throws Problem not_authenticated if the session has ended: the batches before have been ended then
+ */
+export async function endMostOtherSessions(context: MemberContext): Promise<void> {
+  const { services, current } = context;
+  const subject = userSubject(current.user);
+  await endMostSessions(services.db, current.user, current.session.id, (endSome) =>
+    authorizedTransaction(context, async (db) => {
+      const count = await endSome(db);
+      const deed = { kind: "sessions_ended", subject, actor: subject, detail: String(count) } as const;
+      if (count > 0) await recordEvents(db, context, deed);
+      return count;
+    }),
+  );
 }
 
 /** Deletes what is left of sessions that are over. @returns how many there were */

@@ -11,11 +11,11 @@ test("the README's tables are those of the code", () => {
   assert(readme === fillReadme(readme), "bun run readme makes them anew");
 });
 
-test("the README has a row for each of the nineteen deviations", () => {
+test("the README numbers its deviations from 1 without a gap", () => {
   const numbers = [...readme.matchAll(/^\| (\d+) \|/gm)].map(([, number]) => Number(number));
   assert.deepEqual(
     numbers,
-    Array.from({ length: 19 }, (_, index) => index + 1),
+    numbers.map((_, index) => index + 1),
   );
 });
 

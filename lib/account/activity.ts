@@ -1,6 +1,6 @@
 import { listEventsOf, type RecordedEvent } from "../../db/events.ts";
 import { json } from "../answer.ts";
-import { COMMAND_LINE, NOBODY, userSubject } from "../audit.ts";
+import { COMMAND_LINE, NOBODY, SYSTEM, userSubject } from "../audit.ts";
 import type { MemberContext } from "../context.ts";
 import { type Device, describeDevice } from "../device-words.ts";
 import { type ActivityProps, activityPage } from "../pages/activity.ts";
@@ -34,6 +34,7 @@ function describe({ at, kind, address, browser, system, actor }: RecordedEvent, 
 const BY: ReadonlyMap<string, ActivityProps["by"]> = new Map([
   [COMMAND_LINE, "operator"],
   [NOBODY, "nobody"],
+  [SYSTEM, "system"],
 ]);
 
 /** Another user is not named: an account of theirs is their business. */

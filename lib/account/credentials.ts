@@ -1,8 +1,9 @@
-import { transaction } from "../../db/open.ts";
+import { type TransactionDb, transaction } from "../../db/open.ts";
 import { deleteSessionsOfUser } from "../../db/sessions.ts";
-import { deleteUser, setActive, setPassword, type User } from "../../db/users.ts";
+import { deleteUser, lockUser, setActive, setPassword, type User } from "../../db/users.ts";
 import { recordCommand, userSubject } from "../audit.ts";
 import type { Services } from "../context.ts";
+import { endMostSessions } from "../session-limit.ts";
 import { forgetFailures } from "../throttle.ts";
 import type { AcceptedPassword } from "./password-rules.ts";
 
@@ -25,6 +26,7 @@ export async function changePassword(
   keepSessionId: string | null,
 ): Promise<boolean> {
   const encoded = await services.passwords.hash(password);
+  await thinOut(services, user, keepSessionId);
   return transaction(services.db, async (db) => {
     if (!(await setPassword(db, user.id, encoded))) return false;
     await deleteSessionsOfUser(db, user.id, keepSessionId);
@@ -44,6 +46,7 @@ export async function activate(services: Pick<Services, "db" | "now">, user: Use
 
 /** Shuts a user out: no login, and every session ended for good (ASVS 5.0 V7.4.2). */
 export async function deactivate(services: Pick<Services, "db" | "now">, user: User): Promise<void> {
+  await thinOut(services, user, null);
   await transaction(services.db, async (db) => {
     const isThere = await setActive(db, user.id, false);
     await deleteSessionsOfUser(db, user.id, null);
@@ -53,6 +56,7 @@ export async function deactivate(services: Pick<Services, "db" | "now">, user: U
 
 /** Deletes a user and every session of theirs. What the audit trail holds of them stays. */
 export async function remove(services: Pick<Services, "db" | "now">, user: User): Promise<void> {
+  await thinOut(services, user, null);
   await transaction(services.db, async (db) => {
     const wasThere = await deleteUser(db, user.id);
     if (wasThere) await recordCommand(db, services, { kind: "user_deleted", subject: userSubject(user) });
@@ -60,11 +64,28 @@ export async function remove(services: Pick<Services, "db" | "now">, user: User)
 }
 
 /** Ends every session of a user. @returns how many there were */
-export function endSessions(services: Pick<Services, "db" | "now">, user: User): Promise<number> {
-  return transaction(services.db, async (db) => {
+export async function endSessions(services: Pick<Services, "db" | "now">, user: User): Promise<number> {
+  const most = await thinOut(services, user, null);
+  const rest = await transaction(services.db, async (db) => {
     const count = await deleteSessionsOfUser(db, user.id, null);
-    const detail = String(count);
-    if (count > 0) await recordCommand(db, services, { kind: "sessions_ended", subject: userSubject(user), detail });
+    if (count > 0) await recordEnded(db, services, user, count);
     return count;
   });
+  return most + rest;
+}
+
+/** See `endMostSessions`. */
+function thinOut(services: Pick<Services, "db" | "now">, user: User, exceptId: string | null): Promise<number> {
+  return endMostSessions(services.db, user, exceptId, (endSome) =>
+    transaction(services.db, async (db) => {
+      await lockUser(db, user.id);
+      const count = await endSome(db);
+      if (count > 0) await recordEnded(db, services, user, count);
+      return count;
+    }),
+  );
+}
+
+function recordEnded(db: TransactionDb, services: Pick<Services, "now">, user: User, count: number): Promise<void> {
+  return recordCommand(db, services, { kind: "sessions_ended", subject: userSubject(user), detail: String(count) });
 }

@@ -14,7 +14,7 @@ import { type Device, readDevice } from "../device-words.ts";
 import { type SessionProps, sessionsPage } from "../pages/sessions.ts";
 import { linkNext, readCursor } from "../paging.ts";
 import { Problem } from "../problem.ts";
-import { authorizedTransaction, end, lifetime } from "../session.ts";
+import { authorizedTransaction, end, endMostOtherSessions, lifetime } from "../session.ts";
 import { readSessionName, sessionName } from "../session-name.ts";
 import { page, redirectDone, wantsPage } from "../view.ts";
 
@@ -69,6 +69,7 @@ async function findOwn(db: Db, { services, current }: MemberContext, name: strin
 export async function endOtherSessions(context: MemberContext): Promise<Response> {
   const { current } = context;
   const { id } = current.session;
+  await endMostOtherSessions(context);
   await authorizedTransaction(context, async (db) => {
     const count = await deleteSessionsOfUser(db, current.user.id, id);
     await recordEnded(db, context, count);

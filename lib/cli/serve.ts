@@ -4,7 +4,8 @@ import { cutTrail } from "../audit.ts";
 import type { Config } from "../config.ts";
 import type { Services } from "../context.ts";
 import { describeError } from "../log.ts";
-import { clearSessions } from "../session.ts";
+import { clearSessions, lifetime } from "../session.ts";
+import { endExcessSessions } from "../session-limit.ts";
 import { clearThrottles } from "../throttle.ts";
 import type { Cli, Command } from "./command.ts";
 import { openDoors, urlOf } from "./door.ts";
@@ -72,6 +73,8 @@ async function clear(services: Services): Promise<void> {
   try {
     const count = await clearSessions(services);
     if (count > 0) services.log("info", "sessions_cleared", { count });
+    const excess = await endExcessSessions(services, lifetime(services));
+    if (excess > 0) services.log("info", "sessions_over_limit_ended", { count: excess });
     await clearThrottles(services);
     const cut = await cutTrail(services);
     if (cut > 0) services.log("info", "events_cut", { count: cut });

@@ -1,6 +1,7 @@
 import { listLiveSessions, type Session } from "../../db/sessions.ts";
 import { endSessions } from "../account/credentials.ts";
 import { clearSessions, lifetime } from "../session.ts";
+import { endExcessSessions } from "../session-limit.ts";
 import { clearThrottles } from "../throttle.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { printJson, printTable, readPages } from "./listing.ts";
@@ -35,8 +36,10 @@ export const SESSION_COMMANDS: Command[] = [
     run: async (cli) => {
       const services = await cli.open();
       const count = await clearSessions(services);
+      const excess = await endExcessSessions(services, lifetime(services));
       await clearThrottles(services);
       cli.terminal.print(`${plural(count, "session")} cleared.`);
+      if (excess > 0) cli.terminal.print(`${plural(excess, "session")} over the limit ended.`);
     },
   },
 ];

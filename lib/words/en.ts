@@ -62,6 +62,7 @@ export const en = {
     you: "by you",
     operator: "by an operator",
     nobody: "by nobody known",
+    system: "by the server",
     other: "by somebody else",
   },
 

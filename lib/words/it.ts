@@ -64,6 +64,7 @@ export const it: Words = {
     you: "da te",
     operator: "da un amministratore",
     nobody: "da uno sconosciuto",
+    system: "dal server",
     other: "da qualcun altro",
   },
 

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Db } from "../db/open.ts";
+import { changePassword, deactivate, endSessions, remove } from "../lib/account/credentials.ts";
+import { hashToken } from "../lib/crypto/token.ts";
+import { clearSessions, lifetime } from "../lib/session.ts";
+import { endExcessSessions } from "../lib/session-limit.ts";
+import { type Client, createClient } from "./support/client.ts";
+import { addSessions, watchRows } from "./support/many-sessions.ts";
+import { anyPassword, createTestApp } from "./support/test-app.ts";
+
+const PASSWORD = "right horse";
+const OWN = { "Sec-Fetch-Site": "same-origin" };
+
+/** The most rows that a statement may read or delete here. */
+const MOST_ROWS = 110;
+
+async function setUp(environment: Record<string, string> = {}) {
+  const test = await createTestApp({ POSTERN_THROTTLE: "off", ...environment });
+  const user = await test.addUser({ username: "alice", password: PASSWORD });
+  const logIn = async (name = "alice") => {
+    const client = createClient(test.app);
+    assert.equal((await client.login(name, PASSWORD)).status, 202);
+    return client;
+  };
+  return { ...test, user, logIn };
+}
+
+const status = async (client: Client) => (await client.get("/profile/")).status;
+
+const countOf = async (db: Db, userId: number) => {
+  const rows = db.selectFrom("sessions").select(({ fn }) => fn.countAll<number>().as("count"));
+  return Number((await rows.where("user_id", "=", userId).executeTakeFirstOrThrow()).count);
+};
+
+/** What the audit trail has of ended sessions, in order. */
+const endings = async (db: Db) => {
+  const rows = db.selectFrom("events").select(["actor", "detail"]).where("kind", "=", "sessions_ended");
+  return rows.orderBy("id").execute();
+};
+
+describe("a login that exceeds POSTERN_SESSIONS_PER_USER", () => {
+  test("ends the least recently used session, and records why", async () => {
+    const { logIn, clock, services, user } = await setUp({ POSTERN_SESSIONS_PER_USER: "3" });
+    const clients: Client[] = [];
+    for (let count = 0; count < 3; count++) {
+      clients.push(await logIn());
+      clock.advance(100);
+    }
+    assert.equal(await status(clients[0] ?? assert.fail()), 200); // Used last from here on.
+    clock.advance(100);
+    clients.push(await logIn());
+    const statuses = [];
+    for (const client of clients) statuses.push(await status(client));
+    assert.deepEqual(statuses, [200, 403, 200, 200]);
+    const actor = `user:${user.id}`;
+    assert.deepEqual(await endings(services.db), [{ actor, detail: "1, over the limit of 3" }]);
+  });
+
+  test("leaves the sessions of other users alone", async () => {
+    const { addUser, logIn } = await setUp({ POSTERN_SESSIONS_PER_USER: "1" });
+    await addUser({ username: "bob", password: PASSWORD });
+    const bob = await logIn("bob");
+    const clients = [await logIn(), await logIn()];
+    assert.deepEqual([await status(bob), ...(await Promise.all(clients.map(status)))], [200, 403, 200]);
+  });
+
+  test("keeps the new session by a clock that was set back, where every other one seems younger", async () => {
+    const { logIn, clock } = await setUp({ POSTERN_SESSIONS_PER_USER: "1" });
+    const before = await logIn();
+    clock.advance(-3600);
+    const after = await logIn();
+    assert.deepEqual([await status(before), await status(after)], [403, 200]);
+  });
+
+  test("does not count a session that is over", async () => {
+    const { logIn, clock, services } = await setUp({ POSTERN_SESSIONS_PER_USER: "2" });
+    const old = await logIn();
+    clock.advance(13 * 86_400);
+    assert.equal(await status(old), 403);
+    const clients = [await logIn(), await logIn()];
+    assert.deepEqual(await Promise.all(clients.map(status)), [200, 200]);
+    assert.deepEqual(await endings(services.db), []);
+  });
+
+  test("counts the presented session as ended already", async () => {
+    const { logIn } = await setUp({ POSTERN_SESSIONS_PER_USER: "2" });
+    const [other, own] = [await logIn(), await logIn()];
+    await own.login("alice", PASSWORD);
+    assert.deepEqual([await status(other), await status(own)], [200, 200]);
+  });
+
+  test("holds for logins at the same time", async () => {
+    const { logIn, services, user } = await setUp({ POSTERN_SESSIONS_PER_USER: "5" });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => logIn()));
+    assert.equal(await countOf(services.db, user.id), 5);
+    const statuses = await Promise.all(clients.map(status));
+    assert.equal(statuses.filter((code) => code === 200).length, 5);
+  });
+
+  test("is 100 live sessions without the setting", async () => {
+    const { services, user, logIn, clock } = await setUp();
+    await addSessions(services.db, user.id, 150, clock.now);
+    await logIn();
+    assert.equal(await countOf(services.db, user.id), 100);
+  });
+});
+
+describe("sessions of an older version, without a limit", () => {
+  const MANY = 1234;
+
+  async function withMany() {
+    const rows = watchRows();
+    const test = await setUp();
+    const client = await test.logIn();
+    await addSessions(test.services.db, test.user.id, MANY, test.clock.now);
+    test.services.db = test.services.db.withPlugin(rows);
+    return { ...test, client, rows };
+  }
+
+  test("are ended some at each login", async () => {
+    const { logIn, rows, services, user } = await withMany();
+    await logIn();
+    const left = await countOf(services.db, user.id);
+    assert(left < MANY && left > 100);
+    assert(rows.most <= MOST_ROWS, String(rows.most));
+  });
+
+  test("are ended by the hourly clearing, which is in the audit trail", async () => {
+    const { rows, services, user, addUser } = await withMany();
+    await addUser({ username: "bob", password: PASSWORD });
+    assert.equal(await clearSessions(services), 0);
+    assert.equal(await endExcessSessions(services, lifetime(services)), MANY + 1 - 100);
+    assert.equal(await countOf(services.db, user.id), 100);
+    assert(rows.most <= MOST_ROWS, String(rows.most));
+    const events = await endings(services.db);
+    const count = events.reduce((sum, { detail }) => sum + Number.parseInt(detail, 10), 0);
+    assert.deepEqual([new Set(events.map(({ actor }) => actor)), count], [new Set(["system"]), MANY + 1 - 100]);
+    assert.equal(await endExcessSessions(services, lifetime(services)), 0);
+  });
+
+  test("are all ended but one by DELETE /sessions/, in batches that let other requests in between", async () => {
+    const { client, rows, services, user, addUser, logIn } = await withMany();
+    await addUser({ username: "bob", password: PASSWORD });
+    const bob = await logIn("bob");
+    let isEnded = false;
+    const ending = client.send("DELETE", "/sessions/", { headers: OWN }).then((response) => {
+      isEnded = true;
+      return response;
+    });
+    assert.deepEqual([await status(bob), isEnded], [200, false]);
+    assert.equal((await ending).status, 204);
+    assert.equal(await countOf(services.db, user.id), 1);
+    assert.deepEqual([await status(client), await status(bob)], [200, 200]);
+    assert(rows.most <= MOST_ROWS, String(rows.most));
+    const events = await endings(services.db);
+    assert.equal(events.reduce((sum, { detail }) => sum + Number(detail), 0) >= MANY, true);
+  });
+
+  test("are all ended by a change of the password, and by every command that ends sessions", async () => {
+    const password = anyPassword("k7#qz!pv-9");
+    const ways: [string, (test: Awaited<ReturnType<typeof withMany>>) => Promise<unknown>, number][] = [
+      ["deactivate", ({ services, user }) => deactivate(services, user), 0],
+      ["deleteuser", ({ services, user }) => remove(services, user), 0],
+      ["changepassword", ({ services, user }) => changePassword(services, user, password, null), 0],
+      [
+        "changepassword with a session that stays",
+        ({ services, user, client }) =>
+          changePassword(services, user, password, hashToken(client.cookies.get("sessionid") ?? "")),
+        1,
+      ],
+      ["logoutuser", async ({ services, user }) => assert.equal(await endSessions(services, user), MANY + 1), 0],
+      [
+        "POST /password/change/",
+        async ({ client }) => {
+          const json = { current_password: PASSWORD, new_password: "k7#qz!pv-9" };
+          assert.equal((await client.send("POST", "/password/change/", { json, headers: OWN })).status, 204);
+        },
+        1,
+      ],
+    ];
+    for (const [name, end, left] of ways) {
+      const test = await withMany();
+      await end(test);
+      assert.equal(await countOf(test.services.db, test.user.id), left, name);
+      assert(test.rows.most <= MOST_ROWS, `${name}: ${test.rows.most}`);
+    }
+  });
+});
