@@ -12,6 +12,9 @@ import { anyPassword, createTestApp } from "./support/test-app.ts";
 const PASSWORD = "right horse";
 const OWN = { "Sec-Fetch-Site": "same-origin" };
 
+/** On a busy machine, with a database in another process. */
+const LONG = { timeout: 60_000 };
+
 /** The most rows that a statement may read or delete here. */
 const MOST_ROWS = 110;
 
@@ -98,7 +101,7 @@ describe("a login that exceeds POSTERN_SESSIONS_PER_USER", () => {
     assert.equal(statuses.filter((code) => code === 200).length, 5);
   });
 
-  test("is 100 live sessions without the setting", async () => {
+  test("is 100 live sessions without the setting", LONG, async () => {
     const { services, user, logIn, clock } = await setUp();
     await addSessions(services.db, user.id, 150, clock.now);
     await logIn();
@@ -118,28 +121,28 @@ describe("sessions of an older version, without a limit", () => {
     return { ...test, client, rows };
   }
 
-  test("are ended some at each login", async () => {
+  test("are ended some at each login", LONG, async () => {
     const { logIn, rows, services, user } = await withMany();
     await logIn();
     const left = await countOf(services.db, user.id);
     assert(left < MANY && left > 100);
-    assert(rows.most <= MOST_ROWS, String(rows.most));
+    assert(rows.most > 0 && rows.most <= MOST_ROWS, String(rows.most));
   });
 
-  test("are ended by the hourly clearing, which is in the audit trail", async () => {
+  test("are ended by the hourly clearing, which is in the audit trail", LONG, async () => {
     const { rows, services, user, addUser } = await withMany();
     await addUser({ username: "bob", password: PASSWORD });
     assert.equal(await clearSessions(services), 0);
     assert.equal(await endExcessSessions(services, lifetime(services)), MANY + 1 - 100);
     assert.equal(await countOf(services.db, user.id), 100);
-    assert(rows.most <= MOST_ROWS, String(rows.most));
+    assert(rows.most > 0 && rows.most <= MOST_ROWS, String(rows.most));
     const events = await endings(services.db);
     const count = events.reduce((sum, { detail }) => sum + Number.parseInt(detail, 10), 0);
     assert.deepEqual([new Set(events.map(({ actor }) => actor)), count], [new Set(["system"]), MANY + 1 - 100]);
     assert.equal(await endExcessSessions(services, lifetime(services)), 0);
   });
 
-  test("are all ended but one by DELETE /sessions/, in batches that let other requests in between", async () => {
+  test("are all ended but one by DELETE /sessions/, in batches that let other requests in between", LONG, async () => {
     const { client, rows, services, user, addUser, logIn } = await withMany();
     await addUser({ username: "bob", password: PASSWORD });
     const bob = await logIn("bob");
@@ -152,38 +155,50 @@ describe("sessions of an older version, without a limit", () => {
     assert.equal((await ending).status, 204);
     assert.equal(await countOf(services.db, user.id), 1);
     assert.deepEqual([await status(client), await status(bob)], [200, 200]);
-    assert(rows.most <= MOST_ROWS, String(rows.most));
+    assert(rows.most > 0 && rows.most <= MOST_ROWS, String(rows.most));
     const events = await endings(services.db);
     assert.equal(events.reduce((sum, { detail }) => sum + Number(detail), 0) >= MANY, true);
   });
 
-  test("are all ended by a change of the password, and by every command that ends sessions", async () => {
-    const password = anyPassword("k7#qz!pv-9");
-    const ways: [string, (test: Awaited<ReturnType<typeof withMany>>) => Promise<unknown>, number][] = [
-      ["deactivate", ({ services, user }) => deactivate(services, user), 0],
-      ["deleteuser", ({ services, user }) => remove(services, user), 0],
-      ["changepassword", ({ services, user }) => changePassword(services, user, password, null), 0],
-      [
-        "changepassword with a session that stays",
-        ({ services, user, client }) =>
-          changePassword(services, user, password, hashToken(client.cookies.get("sessionid") ?? "")),
-        1,
-      ],
-      ["logoutuser", async ({ services, user }) => assert.equal(await endSessions(services, user), MANY + 1), 0],
-      [
-        "POST /password/change/",
-        async ({ client }) => {
-          const json = { current_password: PASSWORD, new_password: "k7#qz!pv-9" };
-          assert.equal((await client.send("POST", "/password/change/", { json, headers: OWN })).status, 204);
-        },
-        1,
-      ],
-    ];
-    for (const [name, end, left] of ways) {
+  test("live on if the session that asks for their end is ended between two batches", LONG, async () => {
+    const { client, services, user } = await withMany();
+    const ending = client.send("DELETE", "/sessions/", { headers: OWN });
+    const logout = client.send("POST", "/logout/", { headers: OWN });
+    const { status } = await ending;
+    assert.equal((await logout).status, 204);
+    const left = await countOf(services.db, user.id);
+    assert(status === 403 ? left > 0 : status === 204 && left === 0, `${status}, ${left} left`);
+    const events = await endings(services.db);
+    assert.equal(events.reduce((sum, { detail }) => sum + Number(detail), 0) + left, MANY);
+  });
+
+  const password = anyPassword("k7#qz!pv-9");
+  const ways: [string, (test: Awaited<ReturnType<typeof withMany>>) => Promise<unknown>, number][] = [
+    ["deactivate", ({ services, user }) => deactivate(services, user), 0],
+    ["deleteuser", ({ services, user }) => remove(services, user), 0],
+    ["changepassword", ({ services, user }) => changePassword(services, user, password, null), 0],
+    [
+      "changepassword, but for a session that stays",
+      ({ services, user, client }) =>
+        changePassword(services, user, password, hashToken(client.cookies.get("sessionid") ?? "")),
+      1,
+    ],
+    ["logoutuser", async ({ services, user }) => assert.equal(await endSessions(services, user), MANY + 1), 0],
+    [
+      "POST /password/change/, but for the new one",
+      async ({ client }) => {
+        const json = { current_password: PASSWORD, new_password: "k7#qz!pv-9" };
+        assert.equal((await client.send("POST", "/password/change/", { json, headers: OWN })).status, 204);
+      },
+      1,
+    ],
+  ];
+  for (const [name, end, left] of ways) {
+    test(`are all ended by ${name}`, LONG, async () => {
       const test = await withMany();
       await end(test);
-      assert.equal(await countOf(test.services.db, test.user.id), left, name);
-      assert(test.rows.most <= MOST_ROWS, `${name}: ${test.rows.most}`);
-    }
-  });
+      assert.equal(await countOf(test.services.db, test.user.id), left);
+      assert(test.rows.most > 0 && test.rows.most <= MOST_ROWS, String(test.rows.most));
+    });
+  }
 });
