@@ -187,16 +187,14 @@ function problemOf(error: unknown, { requestId, services: { log, metrics } }: Co
 /** A year, for this host alone: its siblings are not ours to bind (RFC 6797). */
 const HSTS = "max-age=31536000";
 
-/** Never "cookies", which would be those of the whole registered domain (W3C, Clear Site Data). */
-const CLEAR_SITE_DATA = '"cache", "storage"';
-
 function finish(context: Context, { headers }: Response): void {
   const { endpoint, sessionRead } = context;
   addSafetyHeaders(headers);
   headers.set("X-Request-Id", context.requestId);
   if (isHttps(context)) {
     headers.set("Strict-Transport-Security", HSTS);
-    if (context.isLoggedOut) headers.set("Clear-Site-Data", CLEAR_SITE_DATA);
+    const { clearSiteData } = context.services.config;
+    if (clearSiteData !== null && context.isLoggedOut) headers.set("Clear-Site-Data", clearSiteData);
   }
   // Files and probes know no session. A file with a cookie would not be kept by a shared cache (RFC 9111 §3.5).
   if (endpoint?.kind !== "file" && endpoint?.kind !== "operations") dropDeadCookie(context, sessionRead);

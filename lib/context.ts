@@ -82,7 +82,7 @@ export interface Context {
   setCookies: string[];
   /** Who has just logged in. */
   loggedInUserId: number | null;
-  /** Whether the session was ended at its own request. */
+  /** Whether this request has ended a live session that it presented. */
   isLoggedOut: boolean;
   /** The request's data, parsed at the first call. @throws Problem as `readData` does */
   data: () => Promise<Data>;

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { type Networks, parseNetworks } from "./client.ts";
 import {
   parseAddressAndPort,
+  parseClearing,
   parseImageAddress,
   parseInteger,
   parseOrigin,
@@ -205,6 +206,15 @@ export const OPTIONS = {
     parse: parseImageAddress,
     expected: "an https address, or a path on this origin such as /logo.svg",
     about: "A square picture that the pages show beside the site's name, 28 pixels wide.",
+  } satisfies Option<string>,
+  clearSiteData: {
+    name: "POSTERN_CLEAR_SITE_DATA",
+    default: null,
+    parse: parseClearing,
+    expected: "cache, storage or both, with a comma between them",
+    about:
+      "What a browser on https is told to forget at a logout (`Clear-Site-Data`): `cache`, `storage`, or `cache,storage`. " +
+      "It forgets that of the whole origin, so `storage` empties the front end's localStorage and IndexedDB too.",
   } satisfies Option<string>,
   securityContact: {
     name: "POSTERN_SECURITY_CONTACT",

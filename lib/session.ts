@@ -182,15 +182,15 @@ export function clearSessions(services: Services): Promise<number> {
 export async function end(context: Context): Promise<void> {
   const { services, cookies, current, setCookies } = context;
   if (current !== null) {
-    await transaction(services.db, async (db) => {
+    context.isLoggedOut = await transaction(services.db, async (db) => {
       const subject = userSubject(current.user);
       const isEnded = await deleteSession(db, current.session.id);
       if (isEnded) await recordEvents(db, context, { kind: "logout", subject, actor: subject });
+      return isEnded;
     });
   } else if (cookies.has(services.config.sessionCookieName)) {
     await ping(services.db); // Another request may have ended it just now: that it is over is said when that is kept.
   }
-  context.isLoggedOut = true;
   setCookies.push(...[CSRF_COOKIE, services.config.sessionCookieName].map((name) => deletion(context, name)));
 }
 

@@ -48,3 +48,18 @@ export function parseSwitch(text: string): boolean | null {
   if (text === "on") return true;
   return text === "off" ? false : null;
 }
+
+/**
+ * What `Clear-Site-Data` may name here (W3C, Clear Site Data §3.1). Not "cookies", which are those of the whole registered
+ * domain; nor "executionContexts", which would reload the front end's other tabs; nor "*", which is both.
+ */
+const CLEARABLE = ["cache", "storage"];
+
+/** Names with commas between them, as the value of the header. */
+export function parseClearing(text: string): string | null {
+  const names = text.split(",").map((part) => part.trim());
+  if (!names.every((name) => CLEARABLE.includes(name))) return null;
+  return CLEARABLE.filter((name) => names.includes(name))
+    .map((name) => `"${name}"`)
+    .join(", ");
+}

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { parseConfig } from "../lib/config.ts";
 import { ROUTES } from "../lib/routes.ts";
-import { createClient } from "./support/client.ts";
+import { type Client, createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
 
 const FIXED = {
@@ -71,21 +72,72 @@ describe("the headers of safety (ASVS 5.0 V3.4)", () => {
 });
 
 describe("Clear-Site-Data", () => {
-  test("empties cache and storage at logout on https, and never the cookies of the whole domain", async () => {
+  const CLEARING = { ...PUBLIC, POSTERN_CLEAR_SITE_DATA: "cache,storage" };
+  const OWN = { "Sec-Fetch-Site": "same-origin" };
+  const logOut = async (client: Client) => (await client.post("/logout/", {}, OWN)).headers.get("clear-site-data");
+
+  test("is not sent unless a setting asks for it, so that a logout leaves the front end's storage alone", async () => {
     const { client } = await setUp();
     await client.login("alice", "right horse");
-    const out = await client.post("/logout/", {}, { "Sec-Fetch-Site": "same-origin" });
-    assert.equal(out.headers.get("clear-site-data"), '"cache", "storage"');
+    assert.equal(await logOut(client), null);
   });
 
-  test("is sent by who ends their own session from the list, and not by who ends another", async () => {
-    const { app, client } = await setUp();
+  test("names at a logout on https what the setting names", async () => {
+    for (const [setting, header] of [
+      ["cache,storage", '"cache", "storage"'],
+      [" storage , cache ", '"cache", "storage"'],
+      ["storage,storage", '"storage"'],
+      ["cache", '"cache"'],
+    ]) {
+      const { client } = await setUp({ ...PUBLIC, POSTERN_CLEAR_SITE_DATA: setting ?? "" });
+      await client.login("alice", "right horse");
+      assert.equal(await logOut(client), header);
+    }
+  });
+
+  test("cannot name the cookies of the whole domain, nor have other tabs reload", () => {
+    for (const setting of [
+      "cookies",
+      "cache,cookies",
+      "*",
+      '"cache"',
+      "executionContexts",
+      "cache storage",
+      "Cache",
+      ",",
+    ]) {
+      assert.throws(() => parseConfig({ POSTERN_CLEAR_SITE_DATA: setting }), /POSTERN_CLEAR_SITE_DATA is/, setting);
+    }
+    assert.equal(parseConfig({ POSTERN_CLEAR_SITE_DATA: "" }).clearSiteData, null);
+  });
+
+  test("is sent only if this request has ended a session", async () => {
+    const { app, client, services, clock } = await setUp(CLEARING);
+    assert.equal(await logOut(client), null, "no cookie");
+    client.cookies.set("__Host-sessionid", "x".repeat(32));
+    assert.equal(await logOut(client), null, "a cookie that opens nothing");
+    await client.login("alice", "right horse");
+    const copy = createClient(app);
+    for (const [name, value] of client.cookies) copy.cookies.set(name, value);
+    const answers = await Promise.all([logOut(client), logOut(copy)]);
+    assert.deepEqual(answers.toSorted(), ['"cache", "storage"', null], "one of two has ended it");
+    await client.login("alice", "right horse");
+    clock.advance(services.config.sessionMaxAgeSeconds);
+    assert.equal(await logOut(client), null, "it had expired");
+    await client.login("alice", "right horse");
+    const { headers, status } = await client.post("/logout/", {}, { "Sec-Fetch-Site": "cross-site" });
+    assert.deepEqual([status, headers.get("clear-site-data")], [403, null]);
+  });
+
+  test("is sent by the end of one's own session from the list, and by the end of no other", async () => {
+    const { app, client } = await setUp(CLEARING);
     const other = createClient(app);
     for (const one of [other, client]) await one.login("alice", "right horse");
+    assert.equal((await client.login("alice", "right horse")).headers.get("clear-site-data"), null, "nor by a login");
     const list: { id: string; is_current: boolean }[] = await (await client.get("/sessions/")).json();
     const clears: (string | null)[] = [];
     for (const { id } of list.sort((one, two) => Number(one.is_current) - Number(two.is_current))) {
-      const ended = await client.send("DELETE", `/sessions/${id}/`, { headers: { "Sec-Fetch-Site": "same-origin" } });
+      const ended = await client.send("DELETE", `/sessions/${id}/`, { headers: OWN });
       assert.equal(ended.status, 204);
       clears.push(ended.headers.get("clear-site-data"));
     }
@@ -93,8 +145,8 @@ describe("Clear-Site-Data", () => {
   });
 
   test("is not sent over http, where browsers ignore it", async () => {
-    const { client } = await setUp({});
-    const out = await client.post("/logout/", {}, { "Sec-Fetch-Site": "same-origin" });
-    assert.equal(out.headers.get("clear-site-data"), null);
+    const { client } = await setUp({ POSTERN_CLEAR_SITE_DATA: "cache,storage" });
+    await client.login("alice", "right horse");
+    assert.equal(await logOut(client), null);
   });
 });
