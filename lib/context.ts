@@ -3,6 +3,7 @@ import type { Session } from "../db/sessions.ts";
 import type { User } from "../db/users.ts";
 import type { Client } from "./client.ts";
 import type { Config } from "./config.ts";
+import type { Keys } from "./crypto/keys.ts";
 import type { Passwords } from "./crypto/password.ts";
 import type { Target } from "./http/address.ts";
 import { type Data, readData } from "./http/body.ts";
@@ -18,6 +19,7 @@ export interface Services {
   config: Config;
   db: Db;
   passwords: Passwords;
+  keys: Keys;
   log: Log;
   metrics: Metrics;
   /** Log lines that could not be written. */

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { type Networks, parseNetworks } from "./client.ts";
+import { parseSecretKeys, type SecretKeys } from "./crypto/keys.ts";
 import {
   parseAddressAndPort,
   parseClearing,
@@ -69,6 +70,17 @@ export const OPTIONS = {
     expected: "a whole number from 1 to 1000",
     about: "How many connections to a Postgres this process opens at the most.",
   } satisfies Option<number>,
+  secretKey: {
+    name: "POSTERN_SECRET_KEY",
+    default: null,
+    parse: parseSecretKeys,
+    expected: "keys as generate-key prints them, with commas between them",
+    isSecret: true,
+    about:
+      "The secret that the database does not hold: it signs the audit trail. `generate-key` prints one. To rotate it, put " +
+      "the new key in front of the old ones, with commas: the first one signs, all of them verify. Every node has the " +
+      "same. If it is unset, SQLite keeps one in `postern.key` beside the database; Postgres needs it.",
+  } satisfies Option<SecretKeys>,
   sessionCacheBytes: {
     name: "POSTERN_SESSION_CACHE_BYTES",
     default: "33554432",

@@ -5,10 +5,12 @@ import { listPasswordCosts } from "../db/password-costs.ts";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import type { Services } from "./context.ts";
+import { deriveKeys, type Keys } from "./crypto/keys.ts";
 import { createPasswords } from "./crypto/password.ts";
 import { createLog, formatJson, formatReadable } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import type { Output } from "./output.ts";
+import { findSecretKeys } from "./secret-keys.ts";
 
 /**
  * Everything the application stands on, for real: the database opened and migrated, the clock of this machine.
@@ -24,7 +26,9 @@ export async function openServices(
 ): Promise<Services> {
   const { databaseUrl, databasePoolSize: poolSize, sessionCacheBytes } = config;
   const db = await openDatabase(databaseUrl, { mayCreate, poolSize, sessionCacheBytes });
+  let keys: Keys;
   try {
+    keys = deriveKeys(await findSecretKeys(config));
     if (worker === null) await migrate(db);
   } catch (error) {
     await db.destroy();
@@ -45,6 +49,7 @@ export async function openServices(
       watch: metrics.watchHashes,
       costs: () => listPasswordCosts(db),
     }),
+    keys,
     log,
     metrics,
     droppedLines: output.dropped,

@@ -112,7 +112,7 @@ describe("restore", () => {
     const { code, stdout, stderr } = await sandbox.run(["restore", "backup.db", "--yes"]);
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
     const kept = /is kept as .*\/(postern\.db\.replaced-\d{4}-\d\d-\d\dT\d{6}\.\d{3}Z)\.\n$/.exec(stdout)?.[1] ?? "";
-    assert.deepEqual((await readdir(sandbox.folder)).sort(), ["backup.db", "postern.db", kept]);
+    assert.deepEqual((await readdir(sandbox.folder)).sort(), ["backup.db", "postern.db", kept, "postern.key"]);
     assert.deepEqual(await usernames(sandbox), ["alice"]);
     assert.equal((await stat(join(sandbox.folder, "postern.db"))).mode & 0o777, 0o600);
     const server = await sandbox.serve();
@@ -229,7 +229,7 @@ describe("restore", () => {
     const refused = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "y\r"]]);
     assert.equal(refused.code, 1);
     assert(refused.stdout.includes("Not confirmed: nothing was changed."));
-    assert.deepEqual((await readdir(sandbox.folder)).sort(), ["backup.db", "postern.db"]);
+    assert.deepEqual((await readdir(sandbox.folder)).sort(), ["backup.db", "postern.db", "postern.key"]);
     const confirmed = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "yes\r"]]);
     assert.equal(confirmed.code, 0);
     assert.deepEqual(await usernames(sandbox), ["alice"]);

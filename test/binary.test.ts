@@ -84,6 +84,6 @@ describe("the one-file program", onlyOnBun("the one-file program is made by Bun 
     assert.equal((await login(two, "alice", input)).status, 202);
     assert.equal((await two.stop()).code, 0);
     // Nothing is unpacked beside it.
-    assert((await readdir(sandbox.folder)).every((name) => name.startsWith("postern.db")));
+    assert((await readdir(sandbox.folder)).every((name) => /^postern\.(db|key)/.test(name)));
   });
 });

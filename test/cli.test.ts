@@ -254,7 +254,7 @@ describe("the database", () => {
     await assertRefuses(sandbox, 1, ["migrate"], sentence);
     const { code } = await sandbox.run(["migrate"], { environment: { PUBLIC_URL: "https://example.com" } });
     assert.equal(code, 0);
-    assert.deepEqual((await readdir(sandbox.folder)).sort(), [".env", "from-dot-env.db"]);
+    assert.deepEqual((await readdir(sandbox.folder)).sort(), [".env", "from-dot-env.db", "postern.key"]);
   });
 
   test("serve is what happens without a command, and runserver is serve", PROCESSES, async () => {

@@ -15,8 +15,8 @@ const permissions = (port: number) => [
   "--allow-env",
   `--allow-net=127.0.0.1:${port}`,
   `--allow-ffi=${join(ROOT, "node_modules")}`,
-  "--allow-read=postern.db,postern.db-wal,.env,/usr/bin/ldd",
-  "--allow-write=postern.db,postern.db-wal",
+  "--allow-read=postern.db,postern.db-wal,postern.key,.env,/usr/bin/ldd",
+  "--allow-write=postern.db,postern.db-wal,postern.key",
 ];
 
 describe("Deno's permissions", onlyOnDeno("Bun has no permissions"), () => {

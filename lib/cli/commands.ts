@@ -1,5 +1,6 @@
 import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
+import { generateSecretKey } from "../crypto/keys.ts";
 import { OPTIONS } from "../options.ts";
 import { AUDIT_COMMAND } from "./audit.ts";
 import { BACKUP_COMMANDS } from "./backup.ts";
@@ -37,6 +38,14 @@ export const COMMANDS: readonly Command[] = [
   COPY_COMMAND,
   ...BACKUP_COMMANDS,
   CHECK_COMMAND,
+  {
+    name: "generate-key",
+    operand: "",
+    options: {},
+    about: "Print a new key for POSTERN_SECRET_KEY.",
+    more: "The key is random, and kept nowhere. To write it where only you can read: (umask 077; postern generate-key > key)",
+    run: async ({ terminal }) => terminal.print(generateSecretKey()),
+  },
   {
     name: "help",
     operand: "[COMMAND]",

@@ -5,6 +5,7 @@ import { openDatabase } from "../../db/open.ts";
 import { insertSession } from "../../db/sessions.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { ROOT } from "../support/process.ts";
+import { TEST_SECRET_KEY } from "../support/secret-key.ts";
 import { type Program, type Stage, Unavailable } from "./stage.ts";
 
 export const USER = { username: "alice", email: "alice@example.com", password: "right horse" };
@@ -83,7 +84,7 @@ export async function preparePostern(
   settings: Record<string, string> = {},
 ): Promise<Recipe> {
   const folder = await stage.folder("postern");
-  const environment = { ...UNTHROTTLED, ...settings };
+  const environment = { ...UNTHROTTLED, POSTERN_SECRET_KEY: TEST_SECRET_KEY, ...settings };
   const createUser = ["createuser", USER.username, "--email", USER.email, "--password-stdin"];
   await stage.run({ command: [...program, ...createUser], folder, environment }, USER.password);
   return {

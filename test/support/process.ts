@@ -4,9 +4,10 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Db, openDatabase } from "../../db/open.ts";
+import { type Db, isPostgresUrl, openDatabase } from "../../db/open.ts";
 import { environment } from "../../lib/config.ts";
 import { IS_DENO } from "./runtime.ts";
+import { TEST_SECRET_KEY } from "./secret-key.ts";
 
 /** The repository. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -118,7 +119,7 @@ export function start(
   const { PATH = "", HOME = "" } = environment;
   const child = spawn(command, args, {
     cwd: folder,
-    env: { PATH, HOME, ...options.environment },
+    env: { PATH, HOME, ...secretKeyFor(options.environment), ...options.environment },
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   const output = { stdout: "", stderr: "" };
@@ -133,6 +134,11 @@ export function start(
     ([code]): Result => ({ code: typeof code === "number" ? code : null, ...output }),
   );
   return { child, output, ended };
+}
+
+/** On Postgres it must be set. */
+function secretKeyFor({ DATABASE_URL = "" }: Record<string, string> = {}): Record<string, string> {
+  return isPostgresUrl(DATABASE_URL) ? { POSTERN_SECRET_KEY: TEST_SECRET_KEY } : {};
 }
 
 /** As `child.kill` does; where that is called, Deno says that the signal ended the program, however it ended. */

@@ -9,6 +9,7 @@ import { createPasswords } from "../../lib/crypto/password.ts";
 import { createLog } from "../../lib/log.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { openTestDatabase } from "./database.ts";
+import { TEST_KEYS } from "./secret-key.ts";
 
 /** The real hasher with the least argon2 allows: right and wrong as in production, in no time. */
 export const QUICK_ARGON2 = { memoryCost: 8, timeCost: 1, parallelism: 1 };
@@ -52,6 +53,7 @@ export async function createTestApp(
     config: parseConfig(environment),
     db,
     passwords: createPasswords({ atOnce: 2, waiting: 1000, argon2: QUICK_ARGON2, watch: metrics.watchHashes }),
+    keys: TEST_KEYS,
     log: createLog((line) => logged.push(line), now),
     metrics,
     droppedLines: () => 0,

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { chmod, chown, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { deriveKeys, generateSecretKey, parseSecretKeys } from "../lib/crypto/keys.ts";
+import { createSandbox, type Sandbox } from "./support/process.ts";
+
+const PROCESSES = { timeout: 60_000 };
+const PASSWORD = { input: "right horse battery" };
+const KEY = /^[A-Za-z0-9_-]{43}\n$/;
+
+const createUser = (sandbox: Sandbox, name: string, environment: Record<string, string> = {}) =>
+  sandbox.run(["createuser", name, "--password-stdin"], { ...PASSWORD, environment });
+
+const keysOf = (...texts: string[]) => deriveKeys(parseSecretKeys(texts.join(",")) ?? []).audit;
+
+describe("a secret key", () => {
+  test("is 32 bytes in base64url, one or more with commas between them, and nothing else", () => {
+    const [one, other] = [generateSecretKey(), generateSecretKey()];
+    assert.notEqual(one, other);
+    assert.equal(parseSecretKeys(one)?.[0]?.length, 32);
+    assert.equal(parseSecretKeys(`${one}, ${other}`)?.length, 2);
+    const malformed = [
+      "",
+      ",",
+      `${one},`,
+      one.slice(1),
+      `${one}=`,
+      `${one}a`,
+      `${one.slice(1)}!`,
+      `${"a".repeat(42)}b`,
+    ];
+    for (const text of malformed) assert.equal(parseSecretKeys(text), null, text);
+  });
+
+  test("verifies what it signed, and after a rotation so does every key behind the new one", () => {
+    const [old, fresh] = [generateSecretKey(), generateSecretKey()];
+    const mac = keysOf(old).sign(["a", 1]);
+    assert(keysOf(old).verify(["a", 1], mac));
+    assert(keysOf(fresh, old).verify(["a", 1], mac));
+    assert(!keysOf(fresh).verify(["a", 1], mac));
+    assert(!keysOf(fresh).knows(mac));
+    assert(keysOf(fresh).verify(["a", 1], keysOf(fresh, old).sign(["a", 1])));
+  });
+
+  test("does not verify other values, however they run into each other", () => {
+    const key = keysOf(generateSecretKey());
+    const mac = key.sign(["a", "bc", 1]);
+    for (const fields of [
+      ["ab", "c", 1],
+      ["a", "bc", "1"],
+      ["a", "bc"],
+      ["a", "bc", 1, ""],
+      ["a,bc", 1],
+    ]) {
+      assert(!key.verify(fields, mac), JSON.stringify(fields));
+    }
+    for (const text of ["", ".", mac.slice(0, -2), `${mac}00`, mac.toUpperCase(), mac.slice(9)]) {
+      assert(!key.verify(["a", "bc", 1], text), text);
+    }
+  });
+});
+
+describe("the key file", () => {
+  test("is created beside the database, readable by its owner alone, and used from then on", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    assert.equal((await createUser(sandbox, "alice")).code, 0);
+    const path = join(sandbox.folder, "postern.key");
+    const text = await readFile(path, "utf8");
+    assert.match(text, KEY);
+    assert.equal((await stat(path)).mode & 0o777, 0o600);
+    assert.equal((await createUser(sandbox, "bob")).code, 0);
+    assert.equal(await readFile(path, "utf8"), text);
+  });
+
+  test("is one, however many processes start at once in a fresh folder", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const names = ["alice", "bob", "carol", "dave"];
+    const results = await Promise.all(names.map((name) => createUser(sandbox, name)));
+    for (const { code, stderr } of results) assert.equal(code, 0, stderr);
+    assert.equal((await sandbox.run(["audit", "--verify"])).code, 0);
+  });
+
+  test("is not needed where the setting holds the key", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const { stdout } = await sandbox.run(["generate-key"]);
+    assert.match(stdout, KEY);
+    assert.equal((await createUser(sandbox, "alice", { POSTERN_SECRET_KEY: stdout.trim() })).code, 0);
+    await assert.rejects(stat(join(sandbox.folder, "postern.key")), { code: "ENOENT" });
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  const FAULTS: Record<string, [(path: string) => Promise<unknown>, RegExp]> = {
+    "can be read by others": [(path) => chmod(path, 0o640), /can be read by other users\. Run: chmod 600 /],
+    "is a symbolic link": [
+      async (path) => {
+        await rename(path, `${path}.elsewhere`);
+        await symlink(`${path}.elsewhere`, path);
+      },
+      /is a symbolic link\. Put the file itself there\./,
+    ],
+    "is a link that leads nowhere": [
+      async (path) => {
+        await rm(path);
+        await symlink("/nonexistent/postern.key", path);
+      },
+      /is a symbolic link/,
+    ],
+    "holds something else": [(path) => writeFile(path, "secret\n"), /holds no key of Postern\. Put the key back\./],
+    "is empty": [(path) => writeFile(path, ""), /holds no key of Postern/],
+    ...(isRoot
+      ? { "belongs to another user": [(path) => chown(path, 4242, 4242), /belongs to another user \(4242\)/] }
+      : {}),
+  };
+  for (const [what, [spoil, sentence]] of Object.entries(FAULTS)) {
+    test(`stops every command with a sentence if it ${what}`, PROCESSES, async () => {
+      await using sandbox = await createSandbox();
+      await createUser(sandbox, "alice");
+      const path = join(sandbox.folder, "postern.key");
+      const key = (await readFile(path, "utf8")).trim();
+      await spoil(path);
+      for (const command of [["serve"], ["users"]]) {
+        const { code, stdout, stderr } = await sandbox.run(command, { environment: { PORT: "0" } });
+        assert.equal(code, 1);
+        assert.match(stderr, sentence);
+        assert(!(stdout + stderr).includes(key) && stderr.split("\n").length === 2, stderr);
+      }
+    });
+  }
+});
+
+describe("the setting", () => {
+  test("must be given for Postgres, and the sentence says how", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const environment = { DATABASE_URL: "postgres://me:hush@127.0.0.1:1/x", POSTERN_SECRET_KEY: "" };
+    const { code, stderr } = await sandbox.run(["users"], { environment });
+    assert.equal(code, 1);
+    assert.match(stderr, /^POSTERN_SECRET_KEY is not set, and Postgres needs it\. The command generate-key prints one/);
+  });
+
+  test("is never repeated, right or wrong", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const key = generateSecretKey();
+    for (const text of [`${key}x`, `${key},`, key]) {
+      const environment = { POSTERN_SECRET_KEY: text, PORT: "x" };
+      const { stdout, stderr } = await sandbox.run(["serve"], { environment });
+      assert(!(stdout + stderr).includes(key), stderr);
+    }
+  });
+});
