@@ -3,7 +3,7 @@ import { listDamage } from "./integrity.ts";
 import { findSchemaState, type SchemaState } from "./migrate.ts";
 import { type Db, openDatabase, sqliteFile } from "./open.ts";
 import { countEndedSessions, type Lifetime } from "./sessions.ts";
-import { countForeignHashes, hasActiveSuperuser } from "./users.ts";
+import { hasActiveSuperuser, readPasswords } from "./users.ts";
 
 /** What is worth knowing about a database before people depend on it. */
 export interface Inspection {
@@ -13,19 +13,25 @@ export interface Inspection {
   /** What SQLite finds wrong with the file, in its words. */
   damage: string[];
   /** Null where the schema is not this version's, or the answers of a damaged file would be worth nothing. */
-  content: { hasSuperuser: boolean; foreignHashes: number; endedSessions: number } | null;
+  content: { hasSuperuser: boolean; endedSessions: number } | null;
 }
 
 /** To count the rows of a large table takes longer than any request may. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
+export interface InspectionOptions {
+  /** Of the sessions that should be gone by now. */
+  lifetime: Lifetime;
+  /** Called with every stored password, if the content is worth something. */
+  onPassword: (encoded: string) => void;
+}
+
 /**
  * Looks at a database: nothing is made, migrated or written.
  *
- * @param lifetime of the sessions that should be gone by now
  * @throws DatabaseError or a driver's error where it cannot be opened
  */
-export async function inspectDatabase(url: string, lifetime: Lifetime): Promise<Inspection> {
+export async function inspectDatabase(url: string, options: InspectionOptions): Promise<Inspection> {
   const file = sqliteFile(url);
   // Before it is opened: the log that opening makes is of the file's mode.
   const exposedFiles = file === null || !existsSync(file) ? [] : [file, `${realpathSync(file)}-wal`].filter(isExposed);
@@ -34,16 +40,16 @@ export async function inspectDatabase(url: string, lifetime: Lifetime): Promise<
     const schema = await findSchemaState(db);
     const damage = file === null ? [] : await listDamage(db, "quick_check");
     const isAskable = schema.kind === "current" && damage.length === 0;
-    return { schema, exposedFiles, damage, content: isAskable ? await inspectContent(db, lifetime) : null };
+    return { schema, exposedFiles, damage, content: isAskable ? await inspectContent(db, options) : null };
   } finally {
     await db.destroy();
   }
 }
 
-async function inspectContent(db: Db, lifetime: Lifetime): Promise<Inspection["content"]> {
+async function inspectContent(db: Db, { lifetime, onPassword }: InspectionOptions): Promise<Inspection["content"]> {
+  for await (const passwords of readPasswords(db)) for (const password of passwords) onPassword(password);
   return {
     hasSuperuser: await hasActiveSuperuser(db),
-    foreignHashes: await countForeignHashes(db),
     endedSessions: await countEndedSessions(db, lifetime),
   };
 }

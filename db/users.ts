@@ -229,13 +229,18 @@ export async function hasActiveSuperuser(db: Db): Promise<boolean> {
   return (await found.limit(1).executeTakeFirst()) !== undefined;
 }
 
-/** How many users have a password that was hashed elsewhere, and not with argon2id: their next login replaces it. */
-export async function countForeignHashes(db: Db): Promise<number> {
-  const { count } = await db
-    .selectFrom("users")
-    .select(({ fn }) => fn.countAll().as("count"))
-    .where("password", "not like", "argon2$argon2id$%")
-    .where("password", "not like", "!%")
-    .executeTakeFirstOrThrow();
-  return Number(count);
+const PASSWORDS_AT_ONCE = 5000;
+
+/** Hands out the password of every user, whatever it is, some thousand at a time: there may be millions. */
+export async function* readPasswords(db: Db): AsyncGenerator<readonly string[]> {
+  let afterId: number | null = null;
+  for (;;) {
+    let query = db.selectFrom("users").select(["id", "password"]);
+    if (afterId !== null) query = query.where("id", ">", afterId);
+    const rows: { id: number; password: string }[] = await query.orderBy("id").limit(PASSWORDS_AT_ONCE).execute();
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield rows.map(({ password }) => password);
+    afterId = last.id;
+  }
 }

@@ -118,12 +118,8 @@ describe("check", () => {
     assert.match(found[0] ?? "", /^error (damaged restore|database DATABASE_URL)$/);
   });
 
-  test("finds no active superuser, sessions that nobody cleared, and counts imported hashes", PROCESSES, async () => {
+  test("finds no active superuser, and sessions that nobody cleared", PROCESSES, async () => {
     await using sandbox = await createSound();
-    await sandbox.withDatabase(async (db) => {
-      await db.updateTable("users").set({ password: "pbkdf2_sha256$260000$salt$aGFzaA==" }).execute();
-    });
-    assert.deepEqual(await check(sandbox), { exit: 0, found: ["info foreign_hashes null"] });
     await sandbox.withDatabase(async (db) => {
       const { id } = await db.selectFrom("users").select("id").executeTakeFirstOrThrow();
       const times = { created_at: 0, last_seen_at: 0, expires_at: 1 };
@@ -131,7 +127,7 @@ describe("check", () => {
         .insertInto("sessions")
         .values({ id: "00", user_id: id, ip: "", user_agent: "", ...times })
         .execute();
-      await db.updateTable("users").set({ is_active: 0, password: "!" }).execute();
+      await db.updateTable("users").set({ is_active: 0 }).execute();
     });
     const mistakes = ["error no_superuser createsuperuser", "error sessions_not_cleared clearsessions"];
     assert.deepEqual(await check(sandbox), { exit: 1, found: mistakes });

@@ -2,9 +2,11 @@ import { DatabaseError } from "../../db/error.ts";
 import { inspectDatabase } from "../../db/inspect.ts";
 import { isOutage } from "../../db/outage.ts";
 import { type Config, ConfigError } from "../config.ts";
+import { createTally, tallyPassword } from "../crypto/stored-password.ts";
 import { STANDARDS } from "../requirements/standards.ts";
 import { type Cli, type Command, CommandError, type Input } from "./command.ts";
 import { configFindings, configMistakes, databaseFindings, type Finding, MEMORY_FINDING } from "./findings.ts";
+import { passwordFindings } from "./password-findings.ts";
 import { formatJson } from "./terminal.ts";
 
 /** A running server clears every hour; what is older than two has been left. */
@@ -71,7 +73,10 @@ async function inspect({ now }: Cli, { databaseUrl, sessionIdleSeconds }: Config
   if (databaseUrl === "sqlite::memory:") return [MEMORY_FINDING];
   try {
     const lifetime = { now: now() - UNCLEARED_AFTER_MS, idleMs: sessionIdleSeconds * 1000 };
-    return databaseFindings(await inspectDatabase(databaseUrl, lifetime));
+    const tally = createTally();
+    const onPassword = (encoded: string) => tallyPassword(tally, encoded);
+    const inspection = await inspectDatabase(databaseUrl, { lifetime, onPassword });
+    return [...databaseFindings(inspection), ...passwordFindings(tally)];
   } catch (error) {
     if (!(error instanceof Error) || !(error instanceof DatabaseError || isOutage(error) || "code" in error))
       throw error;

@@ -113,7 +113,7 @@ function schemaFindings(schema: Inspection["schema"]): Finding[] {
 
 function contentFindings(content: NonNullable<Inspection["content"]>): Finding[] {
   const findings: Finding[] = [];
-  const { hasSuperuser, foreignHashes, endedSessions } = content;
+  const { hasSuperuser, endedSessions } = content;
   if (!hasSuperuser) {
     const message = "There is no superuser who may log in.";
     findings.push({ level: "error", code: "no_superuser", message, mend: "createsuperuser" });
@@ -121,10 +121,6 @@ function contentFindings(content: NonNullable<Inspection["content"]>): Finding[]
   if (endedSessions > 0) {
     const message = `Still stored, though over for hours: ${plural(endedSessions, "session")}. No server has cleared them.`;
     findings.push({ level: "error", code: "sessions_not_cleared", message, mend: "clearsessions" });
-  }
-  if (foreignHashes > 0) {
-    const message = `With imported password hashes, not argon2id: ${plural(foreignHashes, "user")}. The next login replaces each.`;
-    findings.push({ level: "info", code: "foreign_hashes", message, mend: null });
   }
   return findings;
 }

@@ -45,6 +45,13 @@ interface Argon2Parameters {
 /** argon2id: 19 MiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet). */
 const ARGON2: Argon2Parameters = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 };
 
+function costOf({ memoryCost, timeCost, parallelism }: Argon2Parameters): string {
+  return `argon2$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}`;
+}
+
+/** What every password begins with that is hashed now. */
+export const CURRENT_COST = costOf(ARGON2);
+
 /** The most a password may measure in UTF-8, where one is set. At login any length that fits a body is merely wrong. */
 export const MAX_PASSWORD_BYTES = 4096;
 
@@ -55,8 +62,7 @@ export const MAX_PASSWORD_BYTES = 4096;
 export function createPasswords(options: PasswordOptions): Passwords {
   const { atOnce, waiting, watch, costs = async () => [], read = readHash, argon2 = ARGON2 } = options;
   const enter = createLine(atOnce, waiting, watch);
-  const { memoryCost, timeCost, parallelism } = argon2;
-  const ourCost = `argon2$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}`;
+  const ourCost = costOf(argon2);
   // Argon2id is the library's default algorithm; its own enum cannot be imported by a bundler.
   const hash = async (password: string) => `argon2${await hashArgon2(password, argon2)}`;
   return {

@@ -1,0 +1,47 @@
+import type { PasswordTally } from "../crypto/stored-password.ts";
+import type { Finding } from "./findings.ts";
+import { formatCount, plural } from "./progress.ts";
+
+/** What of the stored passwords an operator should know: nothing, if Postern has hashed them all. */
+export function passwordFindings({ ours, readable, unusable, empty, unreadable }: PasswordTally): Finding[] {
+  const findings: Finding[] = [];
+  const add = (level: Finding["level"], code: string, message: string, mend: string | null) =>
+    findings.push({ level, code, message, mend });
+  if (unreadable.size > 0) {
+    const message = `With a password hash that cannot be read: ${countKinds(unreadable)}. No login succeeds. Set a new password for each.`;
+    add("error", "unreadable_hashes", message, "changepassword");
+  }
+  if (empty > 0) {
+    const message = `Without any password: ${plural(empty, "user")}. No login succeeds. Set a password for each.`;
+    add("error", "empty_passwords", message, "changepassword");
+  }
+  if (readable.size > 0) {
+    const message = `With an imported password hash: ${countKinds(readable)}. The next login replaces each.${digestRemark(readable)}`;
+    add("info", "foreign_hashes", message, null);
+  }
+  if (unusable > 0) {
+    const message = `With an unusable password (!): ${plural(unusable, "user")}. To let one log in, set a password.`;
+    add("info", "unusable_passwords", message, "changepassword");
+  }
+  if (ours > 0 && findings.length > 0) {
+    add("info", "own_hashes", `With a password hash of Postern's own, argon2id: ${plural(ours, "user")}.`, null);
+  }
+  return findings;
+}
+
+const MAX_KINDS = 10;
+
+/** `3 users (2 md5, 1 scrypt)`, the most frequent ones first. */
+function countKinds(counts: ReadonlyMap<string, number>): string {
+  const sorted = [...counts].sort(([one, many], [other, few]) => few - many || (one < other ? -1 : 1));
+  const total = sorted.reduce((sum, [, count]) => sum + count, 0);
+  const kinds = sorted.slice(0, MAX_KINDS).map(([name, count]) => `${formatCount(count)} ${name}`);
+  const rest = sorted.slice(MAX_KINDS).reduce((sum, [, count]) => sum + count, 0);
+  if (rest > 0) kinds.push(`${formatCount(rest)} of other kinds`);
+  return `${plural(total, "user")} (${kinds.join(", ")})`;
+}
+
+function digestRemark(readable: ReadonlyMap<string, number>): string {
+  if (![...readable.keys()].some((name) => /(md5|sha1)$/.test(name) && !name.startsWith("pbkdf2"))) return "";
+  return " MD5 and SHA-1 protect no password if the database is stolen: set a new one for users who no longer log in.";
+}
