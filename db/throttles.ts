@@ -1,218 +1,157 @@
-import { type Expression, type RawBuilder, sql } from "kysely";
-import type { Db } from "./open.ts";
+import { isPostgres } from "./columns.ts";
+import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Instant } from "./schema.ts";
 
-// Every decision is taken by the statement that counts, so that requests at the same moment, on whatever node, cannot
-// all find the last place free. lib/throttle-rules.ts says the same in plain functions, and a property test holds both
-// together.
+// Stores what lib/throttle-rules.ts decides, and knows no rule itself. A decision is one transaction: lockCounters, the
+// rules, saveCounters. Requests at the same moment, on whatever node, decide one after another.
 
-/** What is stored about one key. */
-export interface Held {
+/** What is stored about one account, device or network. */
+export interface Counter {
+  key: string;
   failures: number;
-  heldUntil: Instant;
+  blockedUntil: Instant;
+  /** 0 for a counter that is empty: it is not stored. */
   expiresAt: Instant;
 }
 
-/**
- * How far apart two requests may be in what they take for now: the clocks of nodes differ, and the clock is read before
- * the database has time. An instant further in the future was reckoned by a clock that was put back since.
- */
-export const MAX_SKEW_MS = 10_000;
-
-/** How failures in a row hold off the next attempt. */
-export interface AttemptRule {
-  /** What the first failure brings about, the second, and so on; the last stands for all that follow. */
-  steps: readonly { waitMs: number; keepMs: number }[];
-  /** The most failures in a row; whatever follows is refused. */
-  limit: number;
+export function emptyCounter(key: string): Counter {
+  return { key, failures: 0, blockedUntil: 0, expiresAt: 0 };
 }
 
-/** A bucket that each attempt fills by a share, and time drains: `limit` at once, and in the long run so many a period. */
-export interface RateRule {
-  limit: number;
-  periodMs: number;
+const COLUMNS = ["key", "failures", "held_until as blockedUntil", "expires_at as expiresAt"] as const;
+
+/** Reads counters without a lock. @returns those that are stored, by their keys */
+export async function findCounters(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, Counter>> {
+  const { rows } = await db.executeQuery(find(keys.length)(db, keyParameters(keys)));
+  return new Map(rows.map((row) => [row.key, row]));
 }
 
-const COLUMNS = ["failures", "held_until as heldUntil", "expires_at as expiresAt"] as const;
+const find = perCount((indexes) =>
+  prepare((db, parameters: KeyParameters) =>
+    db
+      .selectFrom("throttles")
+      .select(COLUMNS)
+      .where(
+        "key",
+        "in",
+        indexes.map((index) => parameters[`key${index}`] ?? ""),
+      ),
+  ),
+);
 
-/** What a bigint parameter must be told to be where nothing beside it has a type. */
-const instant = (value: Instant): RawBuilder<Instant> => sql<Instant>`cast(${value} as bigint)`;
+interface KeyParameters {
+  [key: `key${number}`]: string;
+}
+
+function keyParameters(keys: readonly string[]): KeyParameters {
+  return Object.fromEntries(keys.map((key, index) => [`key${index}`, key]));
+}
 
 /**
- * Counts an attempt as a failure, before it is known to be one.
+ * Locks the counters of these keys until the transaction ends; of a key that has none, an empty one. The rows are locked
+ * in the order of their keys, so that two transactions never wait for each other.
  *
- * @returns what is stored now; null where the attempt is refused, and nothing was written
+ * @returns every key's counter
  */
-export async function reserveAttempt(db: Db, key: string, rule: AttemptRule, now: Instant): Promise<Held | null> {
-  const [first] = rule.steps;
-  const longestMs = Math.max(...rule.steps.map(({ waitMs }) => waitMs));
-  const reserve = attempts(rule)(db, {
-    key,
-    now,
-    heldUntil: first?.waitMs ? now + first.waitMs : 0,
-    expiresAt: now + (first?.keepMs ?? 0),
-    unbelievable: now + longestMs + MAX_SKEW_MS,
-  });
-  return (await db.executeQuery(reserve)).rows[0] ?? null;
+export async function lockCounters(db: TransactionDb, keys: readonly string[]): Promise<ReadonlyMap<string, Counter>> {
+  const sorted = [...new Set(keys)].sort();
+  if (sorted.length === 0) return new Map();
+  const { rows } = await db.executeQuery(lock(sorted.length)(db, keyParameters(sorted)));
+  return new Map(rows.map((row) => [row.key, { ...row }])); // The rows of node:sqlite have no prototype.
 }
 
-/** The row of a first failure, and from when on a wait is longer than any failure brings about. */
-interface Attempt {
-  key: string;
-  now: Instant;
-  heldUntil: Instant;
-  expiresAt: Instant;
-  unbelievable: Instant;
-}
-
-const attempts = perRule((rule: AttemptRule) =>
-  prepare((db, { key, now, heldUntil, expiresAt, unbelievable }: Attempt) => {
-    const count = sql<number>`case when throttles.expires_at <= ${now} then 1 else throttles.failures + 1 end`;
-    const waitMs = stepOf(count, rule, "waitMs");
-    return db
+/** A row is made if there is none: only a row can be locked. `failures` is set to itself, which keeps no index busy. */
+const lock = perCount((indexes) =>
+  prepare((db, parameters: KeyParameters) =>
+    db
       .insertInto("throttles")
-      .values({ key, failures: 1, held_until: heldUntil, expires_at: expiresAt })
-      .onConflict((conflict) =>
-        conflict
-          .column("key")
-          .doUpdateSet({
-            failures: count,
-            // Without a wait nobody is held at all: a node whose clock is behind would else take now for a moment to come.
-            held_until: sql<Instant>`case ${waitMs} when 0 then 0 else ${instant(now)} + ${waitMs} end`,
-            expires_at: sql<Instant>`${instant(now)} + ${stepOf(count, rule, "keepMs")}`,
-          })
-          .where(({ and, or, eb }) =>
-            or([
-              eb("throttles.expires_at", "<=", now),
-              and([
-                eb("throttles.failures", "<", rule.limit),
-                // Held for longer than any failure brings about, too: the clock was put back since.
-                or([eb("throttles.held_until", "<=", now), eb("throttles.held_until", ">", unbelievable)]),
-              ]),
-            ]),
-          ),
+      .values(
+        indexes.map((index) => ({ key: parameters[`key${index}`] ?? "", failures: 0, held_until: 0, expires_at: 0 })),
       )
-      .returning(COLUMNS);
-  }),
-);
-
-/** What the failure of that number brings about. */
-function stepOf(count: Expression<number>, { steps }: AttemptRule, what: "waitMs" | "keepMs"): RawBuilder<number> {
-  const cases = steps.slice(0, -1).map((step, index) => sql`when ${sql.lit(index + 1)} then ${sql.lit(step[what])}`);
-  const last = sql.lit(steps.at(-1)?.[what] ?? 0);
-  return sql`case ${count} ${sql.join([...cases, sql`else ${last} end`], sql` `)}`;
-}
-
-/**
- * Takes back an attempt that was counted and told nothing about a password: one failure less, and no wait on its account.
- *
- * @param held as the attempt was given it
- */
-export async function giveAttemptBack(db: Db, key: string, { heldUntil }: Held, now: Instant): Promise<void> {
-  await db.executeQuery(takeBack(db, { key, heldUntil, over: Math.min(heldUntil, now) }));
-}
-
-const takeBack = prepare((db, { key, heldUntil, over }: { key: string; heldUntil: Instant; over: Instant }) =>
-  db
-    .updateTable("throttles")
-    .set(({ eb, ref }) => ({
-      failures: eb("failures", "-", 1),
-      held_until: eb.case().when("held_until", "=", heldUntil).then(instant(over)).else(ref("held_until")).end(),
-    }))
-    .where("key", "=", key)
-    .where("failures", ">", 0),
+      .onConflict((conflict) =>
+        conflict.column("key").doUpdateSet(({ ref }) => ({ failures: ref("throttles.failures") })),
+      )
+      .returning(COLUMNS),
+  ),
 );
 
 /**
- * Puts an attempt's share into a bucket.
- *
- * @returns what is stored now; null where it does not fit, and nothing was written
+ * Writes what has changed of locked counters, and deletes the empty ones: those that end, and those that only the lock
+ * has made.
  */
-export async function reserveRate(db: Db, key: string, rule: RateRule, now: Instant): Promise<Held | null> {
-  const shareMs = shareOf(rule);
-  const reserve = shares(rule)(db, {
-    key,
-    now,
-    heldUntil: now + shareMs,
-    full: now + rule.periodMs - shareMs,
-    unbelievable: now + rule.periodMs + MAX_SKEW_MS,
-  });
-  return (await db.executeQuery(reserve)).rows[0] ?? null;
+export async function saveCounters(
+  db: TransactionDb,
+  locked: ReadonlyMap<string, Counter>,
+  changed: readonly Counter[],
+): Promise<void> {
+  const written = changed.filter(({ expiresAt }) => expiresAt !== 0);
+  if (written.length > 0) await db.executeQuery(save(written.length)(db, numbered(written)));
+  const all = new Map([...locked, ...changed.map((counter) => [counter.key, counter] as const)]);
+  const empty = [...all.values()].filter(({ expiresAt }) => expiresAt === 0).map(({ key }) => key);
+  if (empty.length > 0) await db.deleteFrom("throttles").where("key", "in", empty).execute();
 }
 
-/** A first share, until when a bucket may be filled for one more to fit, and from when on it is fuller than it can be. */
-interface Share {
-  key: string;
-  now: Instant;
-  heldUntil: Instant;
-  full: Instant;
-  unbelievable: Instant;
-}
-
-const shares = perRule((rule: RateRule) =>
-  prepare((db, { key, now, heldUntil, full, unbelievable }: Share) => {
-    // Empty, or fuller than it can be: the clock was put back since.
-    const filled = sql<Instant>`case when throttles.held_until > ${now} and throttles.held_until <= ${unbelievable}
-      then throttles.held_until else ${instant(now)} end + ${sql.lit(shareOf(rule))}`;
-    return db
+const save = perCount((indexes) =>
+  prepare((db, parameters: Numbered) =>
+    db
       .insertInto("throttles")
-      .values({ key, failures: 0, held_until: heldUntil, expires_at: heldUntil })
-      .onConflict((conflict) =>
-        conflict
-          .column("key")
-          .doUpdateSet({ held_until: filled, expires_at: filled })
-          .where(({ or, eb }) =>
-            or([eb("throttles.held_until", "<=", full), eb("throttles.held_until", ">", unbelievable)]),
-          ),
+      .values(
+        indexes.map((index) => ({
+          key: parameters[`key${index}`] ?? "",
+          failures: parameters[`failures${index}`] ?? 0,
+          held_until: parameters[`blockedUntil${index}`] ?? 0,
+          expires_at: parameters[`expiresAt${index}`] ?? 0,
+        })),
       )
-      .returning(COLUMNS);
-  }),
+      .onConflict((conflict) =>
+        conflict.column("key").doUpdateSet(({ ref }) => ({
+          failures: ref("excluded.failures"),
+          held_until: ref("excluded.held_until"),
+          expires_at: ref("excluded.expires_at"),
+        })),
+      ),
+  ),
 );
 
-/** Takes an attempt's share out of a bucket again. */
-export async function giveRateBack(db: Db, key: string, rule: RateRule): Promise<void> {
-  await db.executeQuery(giveBack(db, { key, shareMs: shareOf(rule) }));
+/** Counters as the parameters of one statement. */
+interface Numbered extends KeyParameters {
+  [value: `${"failures" | "blockedUntil" | "expiresAt"}${number}`]: number;
 }
 
-const giveBack = prepare((db, { key, shareMs }: { key: string; shareMs: number }) =>
-  db
-    .updateTable("throttles")
-    .set(({ eb }) => ({ held_until: eb("held_until", "-", shareMs), expires_at: eb("expires_at", "-", shareMs) }))
-    .where("key", "=", key),
-);
-
-function shareOf({ limit, periodMs }: RateRule): number {
-  return periodMs / limit;
+function numbered(counters: readonly Counter[]): Numbered {
+  const parameters: Numbered = {};
+  for (const [index, { key, failures, blockedUntil, expiresAt }] of counters.entries()) {
+    parameters[`key${index}`] = key;
+    parameters[`failures${index}`] = failures;
+    parameters[`blockedUntil${index}`] = blockedUntil;
+    parameters[`expiresAt${index}`] = expiresAt;
+  }
+  return parameters;
 }
 
-/** What is made of a rule is made once: the few that there are stay the same. */
-function perRule<R extends object, Q>(make: (rule: R) => Q): (rule: R) => Q {
-  const made = new WeakMap<R, Q>();
-  return (rule) => {
-    const one = made.get(rule) ?? make(rule);
-    made.set(rule, one);
+/** A statement about so many rows is made once: an attempt has less than ten counters. */
+function perCount<Q>(make: (indexes: readonly number[]) => Q): (count: number) => Q {
+  const made = new Map<number, Q>();
+  return (count) => {
+    const one = made.get(count) ?? make([...Array(count).keys()]);
+    made.set(count, one);
     return one;
   };
 }
 
-export async function findHeld(db: Db, key: string): Promise<Held | null> {
-  return (await db.executeQuery(find(db, { key }))).rows[0] ?? null;
+/** Deletes counters, and locks them in the order of their keys first, as `lockCounters` does. */
+export async function deleteCounters(db: TransactionDb, keys: readonly string[]): Promise<void> {
+  const named = db.selectFrom("throttles").select("key").where("key", "in", keys).orderBy("key");
+  const locked = isPostgres(db) ? named.forUpdate() : named;
+  await db.deleteFrom("throttles").where("key", "in", locked).execute();
 }
 
-const find = prepare((db, { key }: { key: string }) =>
-  db.selectFrom("throttles").select(COLUMNS).where("key", "=", key),
-);
-
-export async function deleteHeld(db: Db, keys: string[]): Promise<void> {
-  await db.deleteFrom("throttles").where("key", "in", keys).execute();
-}
-
-/** Deletes at most `batch` rows that hold nobody any more. @returns how many there were */
-export async function deleteExpiredHeld(db: Db, now: Instant, batch: number): Promise<number> {
+/** Deletes at most `batch` counters that have expired. @returns how many there were */
+export async function deleteExpiredCounters(db: Db, now: Instant, batch: number): Promise<number> {
   const expired = db.selectFrom("throttles").select("key").where("expires_at", "<=", now).limit(batch);
-  // Looked at once more: one that was counted on meanwhile has not expired any more.
-  const rows = db.deleteFrom("throttles").where("key", "in", expired).where("expires_at", "<=", now);
-  const result = await rows.executeTakeFirst();
+  // A counter that an attempt has locked is about to be written. To wait for it could be to wait for each other.
+  const free = isPostgres(db) ? expired.forUpdate().skipLocked() : expired;
+  const result = await db.deleteFrom("throttles").where("key", "in", free).executeTakeFirst();
   return Number(result.numDeletedRows);
 }

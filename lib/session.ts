@@ -101,9 +101,15 @@ export async function authorizedData({ services, current, data }: MemberContext)
  * since the check, nothing.
  *
  * @param replacement the password's new encoding, null where the stored one stays
+ * @param alongside what else the right password does, in the same transaction
  * @returns whether the user is logged in
  */
-export async function start(context: Context, credentials: Credentials, replacement: string | null): Promise<boolean> {
+export async function start(
+  context: Context,
+  credentials: Credentials,
+  replacement: string | null,
+  alongside: (db: TransactionDb) => Promise<void>,
+): Promise<boolean> {
   const { services, current } = context;
   const token = generateToken();
   const session = newSession(context, credentials.user, token);
@@ -112,6 +118,7 @@ export async function start(context: Context, credentials: Credentials, replacem
     const isOtherEnded = current !== null && (await deleteSession(db, current.session.id));
     const excess = await makeRoom(db, services, credentials.user, lifetime(services));
     await insertSession(db, session);
+    await alongside(db);
     const actor = userSubject(credentials.user);
     const deeds: Deed[] = [{ kind: "login", subject: actor, actor }];
     if (excess !== null) deeds.push(excess);
@@ -130,6 +137,7 @@ export async function start(context: Context, credentials: Credentials, replacem
  * goes on under a new token (ASVS 5.0 V7.2.4). If the password was changed since the check, nothing changes.
  *
  * @param replacement the new password, encoded
+ * @param alongside what else the right password does, in the same transaction
  * @returns whether it was done
  * @throws Problem not_authenticated if the session that asked has ended
  */
@@ -137,6 +145,7 @@ export async function regenerateSession(
   context: MemberContext,
   credentials: Credentials,
   replacement: string,
+  alongside: (db: TransactionDb) => Promise<void>,
 ): Promise<boolean> {
   const { user } = credentials;
   const token = generateToken();
@@ -147,6 +156,7 @@ export async function regenerateSession(
     if (!(await replacePassword(db, credentials, replacement))) return false;
     await deleteSessionsOfUser(db, user.id, null);
     await insertSession(db, session);
+    await alongside(db);
     await recordEvents(db, context, { kind: "password_changed", subject, actor: subject });
     return true;
   });

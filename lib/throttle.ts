@@ -1,15 +1,14 @@
 import { deleteExpiredDevices, listDeviceIds } from "../db/devices.ts";
-import { type Db, transaction } from "../db/open.ts";
+import { type TransactionDb, transaction } from "../db/open.ts";
 import { isOutage } from "../db/outage.ts";
 import {
-  deleteExpiredHeld,
-  deleteHeld,
-  findHeld,
-  giveAttemptBack,
-  giveRateBack,
-  type Held,
-  reserveAttempt,
-  reserveRate,
+  type Counter,
+  deleteCounters,
+  deleteExpiredCounters,
+  emptyCounter,
+  findCounters,
+  lockCounters,
+  saveCounters,
 } from "../db/throttles.ts";
 import type { User } from "../db/users.ts";
 import { recordThrottledLogin } from "./audit.ts";
@@ -23,21 +22,29 @@ import { Problem } from "./problem.ts";
 import {
   ATTEMPTS,
   type Decision,
-  decideAttempt,
-  decideRate,
+  decide,
+  isSpent,
+  type Limits,
   NETWORK_FAILURES,
   NETWORK_REQUESTS,
+  takeBack,
 } from "./throttle-rules.ts";
+import { createTurns } from "./turns.ts";
 
 /** An attempt that was counted as a failure before its password is looked at, so that no two can share a last place. */
 interface Attempt {
-  /** Null where the client has no network of its own. */
-  network: string | null;
-  /** What the request's cookie makes known, null for a stranger. */
+  username: string;
+  /** The device that the request's cookie makes known; null for a stranger. */
   device: string | null;
-  /** Where it is counted: the device's key, or else the account's. */
-  key: string;
-  held: Held;
+  limits: Limits;
+  /** The counters, by key, as the attempt has left them. */
+  counted: ReadonlyMap<string, Counter>;
+}
+
+/** An attempt that may be made. */
+export interface GrantedAttempt {
+  /** To be called if the password was right, in the transaction of what it was for. */
+  succeed: (db: TransactionDb, user: User) => Promise<void>;
 }
 
 /**
@@ -54,84 +61,147 @@ interface Attempt {
 export async function guardAttempt(
   context: Context,
   username: string,
-  check: () => Promise<User | null>,
+  check: (granted: GrantedAttempt) => Promise<User | null>,
 ): Promise<User | null> {
-  if (!context.services.config.throttle) return check();
+  const { services } = context;
+  if (!services.config.throttle) return check({ succeed: async () => {} });
   const attempt = await reserve(context, username);
+  let cookie: string | null = null;
+  const succeed = async (db: TransactionDb, user: User) => {
+    await settleAttempt(db, attempt, { isSuccess: true, now: services.now() });
+    cookie = await rememberDevice(db, context, user, attempt.device);
+  };
   let user: User | null;
   try {
-    user = await check();
+    user = await check({ succeed });
   } catch (error) {
-    await afterwards(context.services, (db) => giveBack(db, attempt, context.services.now()));
+    await giveBack(services, attempt);
     throw error;
   }
-  if (user !== null) await succeed(context, attempt, user);
-  // This failure is where a wait begins: what is refused until its end is written down once.
-  else if (attempt.held.heldUntil > context.services.now()) await recordThrottledLogin(context, username);
+  // Not before: the transaction that stores the device could still have failed.
+  if (user !== null && cookie !== null) context.setCookies.push(cookie);
+  // This failure begins a wait. The event is written once, and not at each attempt that the wait denies.
+  if (user === null && isBlocked(attempt, services.now())) await recordThrottledLogin(context, username);
   return user;
 }
 
-/** In the order of cost to whoever floods: a name is written down only for a network that may still try one. */
+/** Attempts of strangers at one account, or of one device, come one after another: a flood needs one connection. */
+const turns = createTurns();
+
+/** @throws Problem throttled */
 async function reserve(context: Context, username: string): Promise<Attempt> {
-  const { client, services } = context;
+  const known = await findDevice(context, username);
+  const { attempt, decision } = await turns(known ?? username, () => countAttempt(context, username, known));
+  if (decision.waitMs === null) return attempt;
+  // A denied attempt is still a request, unless the requests denied it.
+  const { requests } = attempt.limits;
+  if (decision.changed.length > 0) await count(context.services, { requests, failures: [] });
+  throw throttled(decision.waitMs);
+}
+
+async function countAttempt(
+  context: Context,
+  username: string,
+  known: string | null,
+): Promise<{ attempt: Attempt; decision: Decision }> {
+  const { services } = context;
+  const limitsAs = (device: string | null) => limitsOf(context, username, device);
+  const keys = [known, null].flatMap((device) => keysOf(limitsAs(device)));
+  // Without a lock: what is denied in any case neither waits for another attempt nor makes one wait.
+  const stored = await findCounters(services.db, [...new Set(keys)]);
+  const now = services.now();
+  // A device that has failed too often may be a thief's. It is a stranger then, so that its owner can still log in.
+  const isKnown = known !== null && !isSpent(counterOf(stored, deviceKey(known)), ATTEMPTS, now);
+  const device = isKnown ? known : null;
+  const limits = limitsAs(device);
+  const expected = decide(limits, stored, now);
+  const decision = expected.waitMs === null ? await count(services, limits) : expected;
+  const counted = new Map(decision.changed.map((counter) => [counter.key, counter]));
+  return { attempt: { username, device, limits, counted }, decision };
+}
+
+/** Decides under lock, and stores the counters if the attempt is granted. */
+async function count({ db, now }: Services, limits: Limits): Promise<Decision> {
+  try {
+    return await transaction(db, async (db) => {
+      const stored = await lockCounters(db, keysOf(limits));
+      const decision = decide(limits, stored, now());
+      if (decision.waitMs !== null) throw new Denied(decision);
+      await saveCounters(db, stored, decision.changed);
+      return decision;
+    });
+  } catch (error) {
+    if (error instanceof Denied) return error.decision;
+    throw error;
+  }
+}
+
+/** Rolls the transaction of a denied attempt back: a commit takes time, in which others would wait for its locks. */
+class Denied extends Error {
+  readonly decision: Decision;
+
+  constructor(decision: Decision) {
+    super("The attempt is denied.");
+    this.decision = decision;
+  }
+}
+
+function limitsOf({ client, services }: Context, username: string, device: string | null): Limits {
   const network = networkOf(client.address, services.config.trustedProxies);
-  if (network !== null) await takeRate(services.db, requestsKey(network), NETWORK_REQUESTS, services.now());
-  const device = await findUsableDevice(context, username);
-  const key = device === null ? accountKey(username) : deviceKey(device);
-  // One transaction: whom the account refuses has not used up what the network grants others.
-  return transaction(services.db, async (db) => {
-    const now = services.now();
-    if (network !== null) await takeRate(db, failuresKey(network), NETWORK_FAILURES, now);
-    const held = await reserveAttempt(db, key, ATTEMPTS, now);
-    if (held === null) throw throttled(decideAttempt(await findHeld(db, key), ATTEMPTS, now));
-    return { network, device, key, held };
-  });
+  const own = { key: device === null ? accountKey(username) : deviceKey(device), rule: ATTEMPTS };
+  if (network === null) return { requests: [], failures: [own] };
+  return {
+    requests: [{ key: requestsKey(network), rule: NETWORK_REQUESTS }],
+    failures: [{ key: failuresKey(network), rule: NETWORK_FAILURES }, own],
+  };
 }
 
-async function takeRate(db: Db, key: string, rule: typeof NETWORK_FAILURES, now: number): Promise<void> {
-  if ((await reserveRate(db, key, rule, now)) !== null) return;
-  throw throttled(decideRate(await findHeld(db, key), rule, now));
+function keysOf({ requests, failures }: Limits): string[] {
+  return [...requests, ...failures].map(({ key }) => key);
 }
 
-/** A device that has failed as often as may be is a stranger again: it may be a thief's, and must not stop its owner. */
-async function findUsableDevice(context: Context, username: string): Promise<string | null> {
-  const device = await findDevice(context, username);
-  if (device === null) return null;
-  const held = await findHeld(context.services.db, deviceKey(device));
-  return held !== null && held.failures >= ATTEMPTS.limit ? null : device;
+function counterOf(counters: ReadonlyMap<string, Counter>, key: string): Counter {
+  return counters.get(key) ?? emptyCounter(key);
 }
 
-/** The words of Django REST Framework. */
-function throttled(decision: Decision): Problem {
-  // Room may have been made since the statement that found none.
-  const waitMs = "waitMs" in decision ? decision.waitMs : 0;
+/** In the words of Django REST Framework. */
+function throttled(waitMs: number): Problem {
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
   return new Problem("throttled", { values: { seconds }, retryAfterSeconds: seconds });
 }
 
-async function giveBack(db: Db, { network, key, held }: Attempt, now: number): Promise<void> {
-  if (network !== null) await giveRateBack(db, failuresKey(network), NETWORK_FAILURES);
-  await giveAttemptBack(db, key, held, now);
+/** Whether the attempt, as a failure, makes the next one wait. */
+function isBlocked({ limits, counted }: Attempt, now: number): boolean {
+  return limits.failures.some(
+    ({ key, rule }) => rule.kind === "failures" && counterOf(counted, key).blockedUntil > now,
+  );
 }
 
 /**
- * A success ends the count of failures in a row (NIST SP 800-63B-4 §3.2.2) at the account and at the device. The network
- * gets back this one attempt and no more: somebody with an account of their own could else guess at others' for ever.
+ * A success ends the count of failures in a row (NIST SP 800-63B-4 §3.2.2). The network gets back this one attempt and no
+ * more: otherwise an attacker with one account could guess at others without end.
+ *
+ * @param isSuccess false if the attempt told nothing about the password
  */
-async function succeed(context: Context, { network, device, key }: Attempt, user: User): Promise<void> {
-  let cookie: string | null = null;
-  await afterwards(context.services, async (db) => {
-    if (network !== null) await giveRateBack(db, failuresKey(network), NETWORK_FAILURES);
-    await deleteHeld(db, [accountKey(user.username), key]);
-    cookie = await rememberDevice(db, context, user, device);
-  });
-  if (cookie !== null) context.setCookies.push(cookie);
+async function settleAttempt(
+  db: TransactionDb,
+  { username, limits: { failures }, counted }: Attempt,
+  { isSuccess, now }: { isSuccess: boolean; now: number },
+): Promise<void> {
+  const keys = failures.map(({ key }) => key);
+  const stored = await lockCounters(db, isSuccess ? [accountKey(username), ...keys] : keys);
+  const changed = failures.map(({ key, rule }) =>
+    isSuccess && rule.kind === "failures"
+      ? emptyCounter(key)
+      : takeBack(counterOf(stored, key), rule, counterOf(counted, key), now),
+  );
+  await saveCounters(db, stored, isSuccess ? [...changed, emptyCounter(accountKey(username))] : changed);
 }
 
-/** What was decided stays so where this cannot be written any more: a login is done, a failure is counted once too often. */
-async function afterwards({ db, log, metrics }: Services, work: (db: Db) => Promise<void>): Promise<void> {
+/** If the database is gone, the failure stays counted: the answer is what went wrong before. */
+async function giveBack({ db, log, metrics, now }: Services, attempt: Attempt): Promise<void> {
   try {
-    await transaction(db, work);
+    await transaction(db, (db) => settleAttempt(db, attempt, { isSuccess: false, now: now() }));
   } catch (error) {
     if (!isOutage(error)) throw error;
     metrics.databaseFailed();
@@ -140,14 +210,14 @@ async function afterwards({ db, log, metrics }: Services, work: (db: Db) => Prom
 }
 
 /** Lets strangers and devices try a user's password from the beginning, since it is another one now. */
-export async function forgetFailures(db: Db, { id, username }: User): Promise<void> {
-  await deleteHeld(db, [accountKey(username), ...(await listDeviceIds(db, id)).map(deviceKey)]);
+export async function forgetFailures(db: TransactionDb, { id, username }: User): Promise<void> {
+  await deleteCounters(db, [accountKey(username), ...(await listDeviceIds(db, id)).map(deviceKey)]);
 }
 
-/** Deletes what holds nobody any more, and devices whose time is over. @returns how many rows there were */
+/** Deletes counters and devices that have expired. @returns how many rows there were */
 export async function clearThrottles({ db, now }: Pick<Services, "db" | "now">): Promise<number> {
-  const held = await deleteInBatches((limit) => deleteExpiredHeld(db, now(), limit));
-  return held + (await deleteInBatches((limit) => deleteExpiredDevices(db, now(), limit)));
+  const counters = await deleteInBatches((limit) => deleteExpiredCounters(db, now(), limit));
+  return counters + (await deleteInBatches((limit) => deleteExpiredDevices(db, now(), limit)));
 }
 
 /** Of one length whatever was typed; and now and then a password is typed where the name belongs. */

@@ -1,26 +1,26 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import type { Db } from "../db/open.ts";
+import { transaction } from "../db/open.ts";
+import { type Counter, deleteCounters, emptyCounter, lockCounters, saveCounters } from "../db/throttles.ts";
 import {
-  type AttemptRule,
-  deleteHeld,
-  findHeld,
-  giveAttemptBack,
-  type Held,
+  ATTEMPTS,
+  decide,
+  type FailureRule,
+  type Limit,
+  type Limits,
+  NETWORK_FAILURES,
   type RateRule,
-  reserveAttempt,
-  reserveRate,
-} from "../db/throttles.ts";
-import { ATTEMPTS, type Decision, decideAttempt, decideRate, NETWORK_FAILURES } from "../lib/throttle-rules.ts";
+  takeBack,
+} from "../lib/throttle-rules.ts";
 import { openTestDatabase, TEST_DATABASE_URL } from "./support/database.ts";
 
 const LONG = { timeout: 240_000 };
 const NUM_RUNS = TEST_DATABASE_URL === undefined ? 400 : 60;
-const KEY = "account:test";
 
 /** Small enough that random steps meet every case. */
-const SMALL: AttemptRule = {
+const SMALL: FailureRule = {
+  kind: "failures",
   steps: [
     { waitMs: 0, keepMs: 40_000 },
     { waitMs: 0, keepMs: 40_000 },
@@ -29,118 +29,156 @@ const SMALL: AttemptRule = {
   ],
   limit: 7,
 };
-const SMALL_RATE: RateRule = { limit: 4, periodMs: 20_000 };
+const SMALL_RATE: RateRule = { kind: "rate", limit: 4, periodMs: 20_000 };
+const LARGE_RATE: RateRule = { kind: "rate", limit: 10, periodMs: 20_000 };
 
-type Step = { kind: "try" | "give back" | "succeed" } | { kind: "wait"; ms: number };
+const KEYS = ["a", "b", "c", "d", "e", "f"];
 
-const steps = (longestMs: number): fc.Arbitrary<Step[]> =>
-  fc.array(
-    fc.oneof(
-      { weight: 6, arbitrary: fc.constantFrom<Step>({ kind: "try" }) },
-      { weight: 1, arbitrary: fc.constantFrom<Step>({ kind: "give back" }, { kind: "succeed" }) },
-      // Both ways: a clock is put back as well.
-      {
-        weight: 3,
-        arbitrary: fc.integer({ min: -longestMs, max: longestMs }).map((ms): Step => ({ kind: "wait", ms })),
-      },
-    ),
-    { maxLength: 40 },
-  );
+/** An attempt under any of the limits, each of which is always of the same rule. */
+const someLimits: fc.Arbitrary<Limits> = fc
+  .record({ requests: fc.subarray(KEYS.slice(0, 3)), failures: fc.subarray(KEYS.slice(3)) })
+  .map(({ requests, failures }) => ({
+    requests: requests.map((key) => ({ key, rule: key === "a" ? SMALL_RATE : LARGE_RATE })),
+    failures: failures.map((key): Limit => ({ key, rule: key === "f" ? SMALL : SMALL_RATE })),
+  }));
 
-/** Takes the steps in the database and in the plain function, side by side. */
-async function compare(
-  db: Db,
-  taken: Step[],
-  decide: (held: Held | null, now: number) => Decision,
-  reserve: (now: number) => Promise<Held | null>,
-): Promise<void> {
-  let now = Date.UTC(2026, 0, 1);
-  let expected: Held | null = null;
-  let last: Held | null = null;
-  await deleteHeld(db, [KEY]);
-  for (const step of taken) {
-    if (step.kind === "wait") now += step.ms;
-    else if (step.kind === "succeed") {
-      await deleteHeld(db, [KEY]);
-      expected = null;
-    } else if (step.kind === "try") {
-      const decision = decide(expected, now);
-      const stored = await reserve(now);
-      last = stored && { ...stored }; // The rows of node:sqlite have no prototype.
-      assert.deepEqual(last, "held" in decision ? decision.held : null);
-      if ("held" in decision) expected = decision.held;
-    } else if (last !== null) {
-      await giveAttemptBack(db, KEY, last, now);
-      if (expected !== null) expected = without(expected, last, now);
+type Step = { kind: "try"; limits: Limits } | { kind: "take back" } | { kind: "wait"; ms: number };
+
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: someLimits.map((limits): Step => ({ kind: "try", limits })) },
+    { weight: 1, arbitrary: fc.constant<Step>({ kind: "take back" }) },
+    // Both ways: a clock is put back as well.
+    { weight: 3, arbitrary: fc.integer({ min: -15_000, max: 15_000 }).map((ms): Step => ({ kind: "wait", ms })) },
+  ),
+  { maxLength: 40 },
+);
+
+const ofAll = (counters: ReadonlyMap<string, Counter>) =>
+  new Map(KEYS.map((key) => [key, counters.get(key) ?? emptyCounter(key)]));
+
+describe("an attempt under several limits", () => {
+  test("counts under all of them, or only among the requests, or nowhere", LONG, () => {
+    fc.assert(
+      fc.property(steps, (taken) => {
+        let counters = ofAll(new Map());
+        let now = Date.UTC(2026, 0, 1);
+        for (const step of taken) {
+          if (step.kind === "wait") now += step.ms;
+          if (step.kind !== "try") continue;
+          const { requests, failures } = step.limits;
+          const alone = (limits: readonly Limit[]) =>
+            limits.map((limit) => decide({ requests: [limit], failures: [] }, counters, now).waitMs);
+          const decision = decide(step.limits, counters, now);
+          const changed = decision.changed.map(({ key }) => key);
+          const asked = alone(requests);
+          const waits = [...asked, ...alone(failures)].filter((waitMs) => waitMs !== null);
+          assert.equal(decision.waitMs === null, waits.length === 0, "granted if each limit grants it by itself");
+          const isRequestDenied = asked.some((waitMs) => waitMs !== null);
+          const counted = isRequestDenied ? [] : decision.waitMs === null ? [...requests, ...failures] : requests;
+          assert.deepEqual(
+            changed,
+            counted.map(({ key }) => key),
+          );
+          if (decision.waitMs !== null) assert(waits.includes(decision.waitMs));
+          counters = new Map([...counters, ...decision.changed.map((counter) => [counter.key, counter] as const)]);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("is stored as it was decided, and what is empty is not stored at all", LONG, async () => {
+    const { db, close } = await openTestDatabase();
+    await fc.assert(
+      fc.asyncProperty(steps, async (taken) => {
+        await transaction(db, (db) => deleteCounters(db, KEYS));
+        let expected = ofAll(new Map());
+        let now = Date.UTC(2026, 0, 1);
+        let last: { limits: Limits; counted: Counter[] } | null = null;
+        const change = async (limits: readonly Limit[], work: (stored: ReadonlyMap<string, Counter>) => Counter[]) => {
+          const keys = limits.map(({ key }) => key);
+          const changed = await transaction(db, async (db) => {
+            const stored = await lockCounters(db, keys);
+            assert.deepEqual(stored, new Map([...keys].sort().map((key) => [key, expected.get(key)])));
+            const changed = work(stored);
+            await saveCounters(db, stored, changed);
+            return changed;
+          });
+          expected = new Map([...expected, ...changed.map((counter) => [counter.key, counter] as const)]);
+          return changed;
+        };
+        for (const step of taken) {
+          if (step.kind === "wait") now += step.ms;
+          else if (step.kind === "try") {
+            const { limits } = step;
+            const all = [...limits.requests, ...limits.failures];
+            const counted = await change(all, (stored) => decide(limits, stored, now).changed);
+            last = counted.length === all.length ? { limits, counted } : null;
+          } else if (last !== null) {
+            const { limits, counted } = last;
+            const of = (key: string) => counted.find((counter) => counter.key === key) ?? emptyCounter(key);
+            await change(limits.failures, (stored) =>
+              limits.failures.map(({ key, rule }) =>
+                takeBack(stored.get(key) ?? emptyCounter(key), rule, of(key), now),
+              ),
+            );
+            last = null;
+          }
+        }
+        const rows = await db.selectFrom("throttles").select("key").where("key", "in", KEYS).orderBy("key").execute();
+        const full = [...expected.values()].filter(({ expiresAt }) => expiresAt !== 0);
+        assert.deepEqual(
+          rows.map(({ key }) => key),
+          full.map(({ key }) => key),
+        );
+      }),
+      { numRuns: NUM_RUNS },
+    );
+    await close();
+  });
+
+  test("waits for no other attempt in a circle, whatever the order in which they name their limits", LONG, async () => {
+    const { db, close } = await openTestDatabase();
+    const attempt = (keys: string[]) =>
+      transaction(db, async (db) => {
+        const stored = await lockCounters(db, keys);
+        const limits = { requests: keys.map((key) => ({ key, rule: NETWORK_FAILURES })), failures: [] };
+        const { waitMs, changed } = decide(limits, stored, 0);
+        await saveCounters(db, stored, changed);
+        return waitMs;
+      });
+    const orders = [KEYS, [...KEYS].reverse(), ["c", "a", "f"], ["f", "b", "a"], ["d", "c", "b", "a"]];
+    for (let round = 0; round < 8; round++) {
+      await transaction(db, (db) => deleteCounters(db, KEYS));
+      // Each key is in at least three of the five orders, and the fullest of them, a, in all.
+      const waits = await Promise.all(Array.from({ length: 50 }, (_, number) => attempt(orders[number % 5] ?? [])));
+      assert.equal(waits.filter((waitMs) => waitMs === null).length, 30, "a's limit, and not one more");
     }
-  }
-  const left = await findHeld(db, KEY);
-  assert.deepEqual(left && { ...left }, expected);
-}
-
-/** One failure less, and no wait on its account. */
-function without(held: Held, given: Held, now: number): Held {
-  if (held.failures === 0) return held;
-  const heldUntil = held.heldUntil === given.heldUntil ? Math.min(given.heldUntil, now) : held.heldUntil;
-  return { ...held, failures: held.failures - 1, heldUntil };
-}
-
-for (const [what, rule, longestMs] of [
-  ["a small rule", SMALL, 30_000],
-  ["the real one", ATTEMPTS, 4_000_000],
-] as const) {
-  test(`what the database decides about attempts is what the plain function does: ${what}`, LONG, async () => {
-    const { db, close } = await openTestDatabase();
-    await fc.assert(
-      fc.asyncProperty(steps(longestMs), (taken) =>
-        compare(
-          db,
-          taken,
-          (held, now) => decideAttempt(held, rule, now),
-          (now) => reserveAttempt(db, KEY, rule, now),
-        ),
-      ),
-      { numRuns: NUM_RUNS },
-    );
     await close();
   });
-}
+});
 
-for (const [what, rule, longestMs] of [
-  ["a small rule", SMALL_RATE, 15_000],
-  ["a network's failures", NETWORK_FAILURES, 200_000],
-] as const) {
-  test(`what the database decides about rates is what the plain function does: ${what}`, LONG, async () => {
-    const { db, close } = await openTestDatabase();
-    await fc.assert(
-      fc.asyncProperty(steps(longestMs), (taken) =>
-        compare(
-          db,
-          taken.filter(({ kind }) => kind !== "give back"),
-          (held, now) => decideRate(held, rule, now),
-          (now) => reserveRate(db, KEY, rule, now),
-        ),
-      ),
-      { numRuns: NUM_RUNS },
-    );
-    await close();
-  });
+/** What one limit says: the counter as it is then, null if it denies the attempt. */
+function countOnce(stored: Counter | null, rule: FailureRule | RateRule, now: number): Counter | null {
+  const counters = new Map(stored === null ? [] : [[stored.key, stored]]);
+  const key = stored?.key ?? "account:test";
+  return decide({ requests: [{ key, rule }], failures: [] }, counters, now).changed[0] ?? null;
 }
 
 test("ten attempts are let in, one more after each wait as it doubles, and none after a hundred", LONG, () => {
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 5_000_000 }), { maxLength: 200 }), (pauses) => {
-      let held: Held | null = null;
+      let stored: Counter | null = null;
       let now = 0;
       let failures = 0;
       let openAt = 0;
       for (const pause of pauses) {
         now += pause;
-        const decision = decideAttempt(held, ATTEMPTS, now);
-        const isLetIn = "held" in decision;
-        assert.equal(isLetIn, now >= openAt && failures < 100);
-        if (!("held" in decision)) continue;
-        held = decision.held;
+        const counter = countOnce(stored, ATTEMPTS, now);
+        assert.equal(counter !== null, now >= openAt && failures < 100);
+        if (counter === null) continue;
+        stored = counter;
         failures++;
         openAt = failures < 10 ? 0 : now + Math.min(30_000 * 2 ** (failures - 10), 3_600_000);
       }
@@ -148,14 +186,14 @@ test("ten attempts are let in, one more after each wait as it doubles, and none 
   );
 });
 
-test("a node whose clock is a little behind holds nobody off, nor takes a full bucket for an empty one", async () => {
-  const { db, close } = await openTestDatabase();
-  await deleteHeld(db, [KEY, "failures:test"]);
+test("a node whose clock is a little behind blocks no attempt, nor takes a full bucket for an empty one", () => {
   const ahead = Date.UTC(2026, 0, 1);
-  assert.notEqual(await reserveAttempt(db, KEY, ATTEMPTS, ahead), null);
-  assert.notEqual(await reserveAttempt(db, KEY, ATTEMPTS, ahead - 2000), null);
-  const full = Array.from({ length: 30 }, () => reserveRate(db, "failures:test", NETWORK_FAILURES, ahead));
-  assert((await Promise.all(full)).every((held) => held !== null));
-  assert.equal(await reserveRate(db, "failures:test", NETWORK_FAILURES, ahead - 2000), null);
-  await close();
+  const first = countOnce(null, ATTEMPTS, ahead);
+  assert.notEqual(countOnce(first, ATTEMPTS, ahead - 2000), null);
+  let bucket: Counter | null = null;
+  for (let time = 0; time < 30; time++) {
+    bucket = countOnce(bucket, NETWORK_FAILURES, ahead);
+    assert.notEqual(bucket, null);
+  }
+  assert.equal(countOnce(bucket, NETWORK_FAILURES, ahead - 2000), null);
 });

@@ -5,7 +5,7 @@ import { NO_MISTAKES } from "../pages/form.ts";
 import { passwordPage } from "../pages/password.ts";
 import { Problem } from "../problem.ts";
 import { authorizedData, regenerateSession } from "../session.ts";
-import { guardAttempt } from "../throttle.ts";
+import { type GrantedAttempt, guardAttempt } from "../throttle.ts";
 import { page, redirectDone, wantsPage } from "../view.ts";
 import { readFields } from "./fields.ts";
 import { type AcceptedPassword, judgePassword } from "./password-rules.ts";
@@ -24,19 +24,26 @@ export async function changePassword(context: MemberContext): Promise<Response> 
   const judged = await judgePassword(services, sent.new_password, current.user);
   if (typeof judged !== "string") throw new Problem("invalid", { fields: { new_password: judged } });
   const { username } = current.user;
-  const user = await guardAttempt(context, username, () => replace(context, sent.current_password, judged));
+  const user = await guardAttempt(context, username, (granted) =>
+    replace(context, { password: sent.current_password, next: judged }, granted),
+  );
   if (user === null) throw wrongPassword();
   return wantsPage(context) ? redirectDone("/profile/", "password") : empty(204);
 }
 
 /** Null where the current password is wrong, or has been changed since it was checked. */
-async function replace(context: MemberContext, password: string, next: AcceptedPassword): Promise<User | null> {
+async function replace(
+  context: MemberContext,
+  { password, next }: { password: string; next: AcceptedPassword },
+  { succeed }: GrantedAttempt,
+): Promise<User | null> {
   const { services, current, peer } = context;
   const credentials = await findCredentials(services.db, current.user.username);
   const check = await services.passwords.check(password, credentials?.password ?? null, peer.gone?.());
   if (credentials === null || !check.right) return null;
   const replacement = await services.passwords.hash(next);
-  return (await regenerateSession(context, credentials, replacement)) ? credentials.user : null;
+  const { user } = credentials;
+  return (await regenerateSession(context, credentials, replacement, (db) => succeed(db, user))) ? user : null;
 }
 
 /** `GET /password/change/`: the form. */

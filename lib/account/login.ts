@@ -7,7 +7,7 @@ import { NO_MISTAKES } from "../pages/form.ts";
 import { loginPage } from "../pages/login.ts";
 import { Problem } from "../problem.ts";
 import { start } from "../session.ts";
-import { guardAttempt } from "../throttle.ts";
+import { type GrantedAttempt, guardAttempt } from "../throttle.ts";
 import { page, sentValues, wantsPage } from "../view.ts";
 import { nextPath } from "../ways-back.ts";
 import { readFields } from "./fields.ts";
@@ -29,7 +29,7 @@ export async function login(context: Context): Promise<Response> {
   const { password } = sent;
   // A program names a user exactly, as in Django. The throttle counts under the name of the account itself.
   const username = wantsPage(context) ? await resolveUsername(context.services.db, sent.username) : sent.username;
-  const user = await guardAttempt(context, username, () => enter(context, username, password));
+  const user = await guardAttempt(context, username, (granted) => enter(context, { username, password }, granted));
   if (user === null) throw new Problem("wrong_credentials");
   if (!wantsPage(context)) return empty(202);
   const { next } = await sentValues(context, "next");
@@ -50,13 +50,19 @@ export async function showLoginAgain(context: Context, { mistakes, status }: Pro
   return page(context, (frame) => loginPage(frame, props), status);
 }
 
-async function enter(context: Context, username: string, password: string): Promise<User | null> {
+async function enter(
+  context: Context,
+  { username, password }: { username: string; password: string },
+  { succeed }: GrantedAttempt,
+): Promise<User | null> {
   const { peer, services } = context;
   const credentials = await findCredentials(services.db, username);
   const encoded = credentials?.user.isActive ? credentials.password : null;
   const check = await services.passwords.check(password, encoded, peer.gone?.());
-  if (credentials !== null && check.right && (await start(context, credentials, check.replacement))) {
-    return credentials.user;
+  if (credentials !== null && check.right) {
+    const { user } = credentials;
+    const isLoggedIn = await start(context, credentials, check.replacement, (db) => succeed(db, user));
+    if (isLoggedIn) return user;
   }
   await recordFailedLogin(context, credentials?.user ?? null);
   return null;

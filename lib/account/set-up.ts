@@ -50,7 +50,7 @@ export async function setUp(context: NewcomerContext): Promise<Response> {
   const input = { ...names, isStaff: true, isSuperuser: true, password: judged };
   const newUser = await prepareUser(services, input);
   const user = await insertFirstUser(context, hashToken(setupToken), newUser);
-  await start(context, { user, password: newUser.password }, null);
+  await start(context, { user, password: newUser.password }, null, async () => {});
   return redirect("/profile/");
 }
 
