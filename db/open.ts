@@ -3,8 +3,7 @@ import { type Dialect, Kysely, sql, type Transaction } from "kysely";
 import { DatabaseError } from "./error.ts";
 import { createPostgresDialect } from "./postgres.ts";
 import type { Schema } from "./schema.ts";
-import { touching } from "./session-cache.ts";
-import { createSqliteDialect, type SqliteOptions } from "./sqlite.ts";
+import { createSqliteDialect } from "./sqlite.ts";
 
 /** The database, or a transaction on it: store functions take either and do not ask which. */
 export type Db = Kysely<Schema>;
@@ -17,8 +16,6 @@ export interface DatabaseOptions {
   mayCreate: boolean;
   /** How many connections to a Postgres at the most; SQLite has one. */
   poolSize: number;
-  /** How much memory sessions that were read may take, on SQLite; 0 for none. */
-  sessionCacheBytes?: number;
   /** How long a statement may take on Postgres, where it may take longer than a request's. */
   statementTimeoutMs?: number;
 }
@@ -29,17 +26,17 @@ export interface DatabaseOptions {
  */
 export async function openDatabase(
   url: string,
-  { mayCreate, poolSize, sessionCacheBytes = 0, statementTimeoutMs }: DatabaseOptions,
+  { mayCreate, poolSize, statementTimeoutMs }: DatabaseOptions,
 ): Promise<Db> {
   const dialect = isPostgresUrl(url)
     ? createPostgresDialect(url, poolSize, statementTimeoutMs)
-    : await openSqliteFile(url.replace(/^sqlite:/, ""), { mayCreate, sessionCacheBytes });
+    : await openSqliteFile(url.replace(/^sqlite:/, ""), mayCreate);
   return new Kysely<Schema>({ dialect: reportingFirstErrors(dialect) });
 }
 
-async function openSqliteFile(path: string, options: SqliteOptions): Promise<Dialect> {
+async function openSqliteFile(path: string, mayCreate: boolean): Promise<Dialect> {
   const before = inodeOf(path);
-  const dialect = await createSqliteDialect(path, options);
+  const dialect = await createSqliteDialect(path, mayCreate);
   // A restore may have come between opening the file and its lock: what was opened has another name by now.
   if (before === null || before === inodeOf(path)) return dialect;
   throw new DatabaseError(`The database ${path} was replaced while it was being opened: try again.`);
@@ -92,5 +89,5 @@ export function transaction<T>(db: Db, work: (db: TransactionDb) => Promise<T>):
  * @throws Error where it does not answer, or keeps nothing
  */
 export async function ping(db: Db): Promise<void> {
-  await db.executeQuery(touching(sql`select 1`.compile(db), null));
+  await sql`select 1`.execute(db);
 }

@@ -2,9 +2,9 @@ import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import { isPostgres } from "./columns.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
+import { readNow } from "./read-now.ts";
 import type { Instant, Schema, SessionsTable } from "./schema.ts";
-import { type LiveSession, type SessionCache, sessionCacheOf, touching } from "./session-cache.ts";
-import { toUser } from "./users.ts";
+import { toUser, type User, type UserRow } from "./users.ts";
 
 export interface Session {
   /** Hex SHA-256 of the token. Worth nothing as a credential, yet never shown. */
@@ -76,43 +76,51 @@ const insert = prepare((db, session: Session) =>
   }),
 );
 
-/** A live session and its user; null where it is unknown, over, or its user may not log in. At most one read. */
+/** A session that is alive, and its active user. */
+export interface LiveSession {
+  session: Session;
+  user: User;
+}
+
+/**
+ * Reads a session and its user. Nothing is remembered: a session that ended anywhere is found ended at the next call.
+ *
+ * @returns null if the session is unknown or over, or its user inactive; at once on an SQLite file
+ */
 export function findLiveSession(
   db: Db,
   id: string,
   lifetime: Lifetime,
 ): LiveSession | null | Promise<LiveSession | null> {
-  const cache = sessionCacheOf(db);
-  const kept = cache?.get(id);
-  if (kept !== undefined) return isStillLive(kept.session, lifetime) ? kept : null;
-  return readLiveSession(db, id, lifetime, cache);
+  const rows = readNow(db, lookUp(db, { id, ...boundsOf(lifetime) }));
+  return rows instanceof Promise ? rows.then(toLiveSession) : toLiveSession(rows);
 }
 
-async function readLiveSession(
-  db: Db,
-  id: string,
-  lifetime: Lifetime,
-  cache: SessionCache | null,
-): Promise<LiveSession | null> {
-  const epoch = cache?.epoch ?? 0;
-  const { rows } = await db.executeQuery(lookUp(db, { id, ...boundsOf(lifetime) }));
-  const [row] = rows;
-  if (row === undefined) return null;
-  const live = { session: toSession({ ...row, id: row.session_id }), user: toUser(row) };
-  cache?.keep(live, epoch);
-  return live;
+type SessionOfUser = Omit<Selectable<SessionsTable>, "id"> & UserRow & { session_id: string };
+
+function toLiveSession([row]: SessionOfUser[]): LiveSession | null {
+  return row === undefined ? null : { session: toSession({ ...row, id: row.session_id }), user: toUser(row) };
+}
+
+/** The one condition for a session to be of use: neither expired nor idle, and its user active. */
+function liveSession(db: Db, wanted: Bounds & { id: string }) {
+  return (
+    db
+      .selectFrom("sessions")
+      .innerJoin("users", "users.id", "sessions.user_id")
+      // The cast and the literal change nothing but the time: SQLite plans this join anew at each bind if it compares
+      // these two columns with bare parameters (measured on Bun: 5.8 µs, and 1.2 µs as it stands here).
+      .where("sessions.id", "=", sql<string>`cast(${wanted.id} as text)`)
+      .where(isLive(wanted))
+      .where("is_active", "=", sql.lit(1))
+  );
 }
 
 const lookUp = prepare((db, wanted: Bounds & { id: string }) =>
-  db
-    .selectFrom("sessions")
-    .innerJoin("users", "users.id", "sessions.user_id")
+  liveSession(db, wanted)
     .select(["sessions.id as session_id", "user_id", "created_at", "last_seen_at", "expires_at", "ip", "user_agent"])
     .select(["users.id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"])
-    .select(["date_joined", "last_login"])
-    .where("sessions.id", "=", wanted.id)
-    .where(isLive(wanted))
-    .where("is_active", "=", 1),
+    .select(["date_joined", "last_login"]),
 );
 
 /**
@@ -124,21 +132,10 @@ export async function lockLiveSession(db: TransactionDb, id: string, lifetime: L
 }
 
 const lock = prepare((db, wanted: Bounds & { id: string }) => {
-  const query = db
-    .selectFrom("sessions")
-    .innerJoin("users", "users.id", "sessions.user_id")
-    .select("sessions.id")
-    .where("sessions.id", "=", wanted.id)
-    .where(isLive(wanted))
-    .where("is_active", "=", 1);
+  const query = liveSession(db, wanted).select("sessions.id");
   // SQLite has no row locks: its transactions hold the write lock from their beginning.
   return isPostgres(db) ? query.forNoKeyUpdate("users").forUpdate("sessions") : query;
 });
-
-/** `isLive`, for a row that was read before. */
-function isStillLive({ expiresAt, lastSeenAt }: Session, { now, idleMs }: Lifetime): boolean {
-  return expiresAt > now && lastSeenAt > now - idleMs && lastSeenAt <= now + MAX_CLOCK_STEP_MS;
-}
 
 /** Which page of a list to read. */
 export interface SessionPage {
@@ -229,8 +226,7 @@ export async function touchSession(
   id: string,
   { now, stepMs }: { now: Instant; stepMs: number },
 ): Promise<void> {
-  const statement = touch(db, { id, now, staleAt: now - stepMs });
-  await db.executeQuery(touching(statement, { sessionId: id }));
+  await db.executeQuery(touch(db, { id, now, staleAt: now - stepMs }));
 }
 
 const touch = prepare((db, { id, now, staleAt }: { id: string; now: Instant; staleAt: Instant }) =>
@@ -239,7 +235,7 @@ const touch = prepare((db, { id, now, staleAt }: { id: string; now: Instant; sta
 
 /** @returns whether there was one */
 export async function deleteSession(db: Db, id: string): Promise<boolean> {
-  const { numAffectedRows } = await db.executeQuery(touching(deleteOne(db, { id }), { sessionId: id }));
+  const { numAffectedRows } = await db.executeQuery(deleteOne(db, { id }));
   return numAffectedRows === 1n;
 }
 

@@ -8,7 +8,8 @@ import { DatabaseError } from "./error.ts";
 import { createExclusive } from "./exclusive-file.ts";
 import { resolveLinks } from "./folder.ts";
 import { isBusy } from "./outage.ts";
-import { attachSessionCache, SessionCache } from "./session-cache.ts";
+import { attachReader } from "./read-now.ts";
+import { openSqliteReader, type SqliteReader } from "./sqlite-reader.ts";
 import { asOwnerOf, isRoot } from "./user.ts";
 import { NO_LOG, openWriteAheadLog, type WriteAheadLog } from "./write-ahead-log.ts";
 import { waitForWriteLock } from "./write-lock.ts";
@@ -23,45 +24,34 @@ const MEMORY = ":memory:";
 
 const isDeno = process.versions["deno"] !== undefined;
 
-const DATA_VERSION = "pragma data_version";
 const REAL_PATH = "select file from pragma_database_list where name = 'main'";
 
 /** How often a new file is tried anew. */
 const WAL_RETRY_MS = 50;
 
-export interface SqliteOptions {
-  /** Whether a missing file is made. */
-  mayCreate: boolean;
-  /** How much memory sessions that were read may take; 0 for none. */
-  sessionCacheBytes: number;
-}
-
 /**
  * @param path a file; `:memory:` for a database that ends with the process
+ * @param mayCreate whether a missing file is made
  * @throws DatabaseError
  */
-export async function createSqliteDialect(
-  path: string,
-  { mayCreate, sessionCacheBytes }: SqliteOptions,
-): Promise<Dialect> {
+export async function createSqliteDialect(path: string, mayCreate: boolean): Promise<Dialect> {
   if (!mayCreate && path !== MEMORY && !existsSync(path)) {
     throw new DatabaseError(`There is no database at ${resolve(path)}: serve, migrate and createsuperuser make one.`);
   }
-  const { dialect, readVersion, log } = await openFile(path);
+  const { dialect, reader, log } = await openFile(path);
   const adapter = new TransactionalSqliteAdapter();
-  const sessions = new SessionCache(readVersion, sessionCacheBytes);
-  attachSessionCache(adapter, sessions);
+  if (reader !== null) attachReader(adapter, reader.read);
   const transactional: Dialect = {
     createDriver: () => dialect.createDriver(),
     createAdapter: () => adapter,
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createIntrospector: (db) => dialect.createIntrospector(db),
   };
-  return waitForWriteLock(transactional, {
-    executed: (query) => sessions.executed(query),
-    committed: log.flushed,
-    closed: log.close,
-  });
+  const closing = () => {
+    reader?.close(); // First: the last connection to close tidies the log up, and this one cannot write.
+    log.close();
+  };
+  return waitForWriteLock(transactional, { committed: log.flushed, closing });
 }
 
 /** An open file, whichever runtime's driver has opened it. */
@@ -70,10 +60,11 @@ interface SqliteFile {
   run: (sql: string) => void;
   /** Where the file is, links resolved; empty for one in memory. */
   realPath: () => string;
-  /** What changes whenever another connection has committed: https://www.sqlite.org/pragma.html#pragma_data_version */
-  readVersion: () => number;
   close: () => void;
 }
+
+/** With what belongs to it: null and nothing for one in memory. */
+type OpenSqliteFile = SqliteFile & { reader: SqliteReader | null; log: WriteAheadLog };
 
 /** SQLite runs DDL in transactions; Kysely's adapter says it does not, which would leave a failed migration half done. */
 class TransactionalSqliteAdapter extends SqliteAdapter {
@@ -82,7 +73,7 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
   }
 }
 
-async function openFile(path: string): Promise<SqliteFile & { log: WriteAheadLog }> {
+async function openFile(path: string): Promise<OpenSqliteFile> {
   try {
     if (path === MEMORY) return await openAt(path);
     const target = isDeno && !isRoot() ? path : resolveLinks(path);
@@ -92,14 +83,15 @@ async function openFile(path: string): Promise<SqliteFile & { log: WriteAheadLog
   }
 }
 
-async function openAt(path: string): Promise<SqliteFile & { log: WriteAheadLog }> {
+async function openAt(path: string): Promise<OpenSqliteFile> {
   // A new one is made here, not by SQLite, for its mode.
   if (path !== MEMORY && !existsSync(path)) createFile(path);
   const file = await (process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path));
   try {
     await prepareFile(file);
     const realPath = file.realPath();
-    return { ...file, log: realPath === "" ? NO_LOG : openWriteAheadLog(realPath) };
+    if (realPath === "") return { ...file, reader: null, log: NO_LOG };
+    return { ...file, reader: await openSqliteReader(realPath), log: openWriteAheadLog(realPath) };
   } catch (error) {
     file.close();
     throw error;
@@ -154,9 +146,8 @@ async function openWithBun(path: string): Promise<SqliteFile> {
     close();
   };
   const dialect = new BunSqliteDialect({ database });
-  const readVersion = () => Number(statements.prepare(DATA_VERSION).values()[0]?.[0]);
   const realPath = () => String(statements.prepare(REAL_PATH).values()[0]?.[0] ?? "");
-  return { dialect, run: (sql) => database.run(sql), realPath, readVersion, close: () => database.close() };
+  return { dialect, run: (sql) => database.run(sql), realPath, close: () => database.close() };
 }
 
 /** With the SQLite of `node:` modules, which Deno has too. */
@@ -180,12 +171,10 @@ async function openWithNode(path: string): Promise<SqliteFile> {
     database.close();
   };
   const dialect = new SqliteDialect({ database: { prepare, close } });
-  const version = database.prepare(DATA_VERSION);
   return {
     dialect,
     run: (sql) => database.exec(sql),
     realPath: () => String(database.prepare(REAL_PATH).get()?.["file"] ?? ""),
-    readVersion: () => Number(version.get()?.["data_version"]),
     close,
   };
 }

@@ -3,7 +3,6 @@ import { isPostgres } from "./columns.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Instant, UsersTable } from "./schema.ts";
-import { touching } from "./session-cache.ts";
 
 /** A user as everything outside `db/` knows one: without the password. */
 export interface User {
@@ -38,7 +37,10 @@ export interface NewUser {
   dateJoined: Instant;
 }
 
-export function toUser(row: Omit<Selectable<UsersTable>, "password">): User {
+/** A user's row without its password. */
+export type UserRow = Omit<Selectable<UsersTable>, "password">;
+
+export function toUser(row: UserRow): User {
   return {
     id: row.id,
     username: row.username,
@@ -144,7 +146,7 @@ export async function confirmLogin(
   now: Instant,
 ): Promise<boolean> {
   const statement = confirm(db, { id: user.id, password, replacement: replacement ?? password, now });
-  const { numAffectedRows } = await db.executeQuery(touching(statement, { userId: user.id }));
+  const { numAffectedRows } = await db.executeQuery(statement);
   return numAffectedRows === 1n;
 }
 

@@ -19,12 +19,10 @@ const LONGEST_SLEEP_MS = 50;
 
 /** Who is told of what happens on the connection. */
 export interface Watch {
-  /** Of every statement, as soon as it has been executed. */
-  executed: (query: CompiledQuery) => void;
   /** Of every commit: who has written, or may have, waits for what this returns. */
   committed: () => Promise<void>;
-  /** When it has been closed. */
-  closed: () => void;
+  /** Before it is closed, when nothing waits any more. */
+  closing: () => void;
 }
 
 /**
@@ -102,29 +100,22 @@ class WaitingDriver implements Driver {
 
   async destroy(): Promise<void> {
     await this.#watch.committed().catch(() => {}); // Or what is still under way loses the file that it flushes.
+    this.#watch.closing();
     await this.#driver.destroy();
-    this.#watch.closed();
   }
 
   async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     const held = this.#held.get(connection);
-    if (held !== undefined) return this.#executeOn<R>(held, query);
+    if (held !== undefined) return held.executeQuery<R>(query);
     const result = await patiently(async () => {
       const taken = await this.#driver.acquireConnection();
       try {
-        return await this.#executeOn<R>(taken, query);
+        return await taken.executeQuery<R>(query);
       } finally {
         await this.#driver.releaseConnection(taken);
       }
     });
     if (!SelectQueryNode.is(query.query)) await this.#watch.committed();
-    return result;
-  }
-
-  /** Not a moment, let alone another statement, comes between the execution and its being told of: drivers are synchronous. */
-  #executeOn<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
-    const result = connection.executeQuery<R>(query);
-    this.#watch.executed(query);
     return result;
   }
 

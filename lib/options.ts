@@ -81,15 +81,6 @@ export const OPTIONS = {
       "the new key in front of the old ones, with commas: the first one signs, all of them verify. Every node has the " +
       "same. If it is unset, SQLite keeps one in `postern.key` beside the database; Postgres needs it.",
   } satisfies Option<SecretKeys>,
-  sessionCacheBytes: {
-    name: "POSTERN_SESSION_CACHE_BYTES",
-    default: "33554432",
-    parse: (text) => parseInteger(text, 0, 2 ** 34),
-    expected: "a whole number from 0 to 17179869184",
-    about:
-      "How much memory each process may keep live sessions in, a kilobyte each, so that they need not be read from " +
-      "SQLite again; 0 for none. One that has ended is refused at the next request all the same.",
-  } satisfies Option<number>,
   publicUrl: {
     name: "PUBLIC_URL",
     default: null,

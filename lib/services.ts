@@ -24,8 +24,8 @@ export async function openServices(
   output: Output,
   { mayCreate = false, worker = null }: { mayCreate?: boolean; worker?: number | null } = {},
 ): Promise<Services> {
-  const { databaseUrl, databasePoolSize: poolSize, sessionCacheBytes } = config;
-  const db = await openDatabase(databaseUrl, { mayCreate, poolSize, sessionCacheBytes });
+  const { databaseUrl, databasePoolSize: poolSize } = config;
+  const db = await openDatabase(databaseUrl, { mayCreate, poolSize });
   let keys: Keys;
   try {
     keys = deriveKeys(await findSecretKeys(config));

@@ -83,7 +83,7 @@ function setUp() {
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
   };
-  const watch = { executed: () => {}, committed: disk.flushed, closed: () => {} };
+  const watch = { committed: disk.flushed, closing: () => {} };
   return { db: new Kysely<Schema>({ dialect: waitForWriteLock(dialect, watch) }), executed, ...disk };
 }
 

@@ -3,14 +3,19 @@ import type { Db } from "../../db/open.ts";
 import { setActive } from "../../db/users.ts";
 import { deactivate } from "../../lib/account/credentials.ts";
 import { generateToken, hashToken } from "../../lib/crypto/token.ts";
+import { pipelineProfiles } from "../support/pipeline.ts";
 import { createSandbox, login, type Sandbox, type Server } from "../support/process.ts";
 import { createRandom } from "./random.ts";
 
 // `bun run test/faults/coherence.ts [STEPS] [SEED]`: two servers on one SQLite file, the command line and a hand at the
 // database begin and end sessions and change users in a random order; a model says who must be let in, and as whom.
+// Then one server is kept busy with pipelined requests while the other one ends sessions.
 
 const PASSWORD = "right horse";
 const USERS = ["alice", "bob", "carol"];
+
+/** Ten thousand steps are more logins than one address may try. */
+const ENVIRONMENT = { POSTERN_THROTTLE: "off" };
 
 interface Person {
   id: number;
@@ -46,12 +51,13 @@ const WEIGHTS: [number, (world: World) => Promise<void>][] = [
 const STEPS = WEIGHTS.flatMap(([weight, step]) => Array.from({ length: weight }, () => step));
 
 /** @returns how many answers were looked at; none was stale */
-export async function playCoherence(steps: number, seed: number, cacheBytes: number): Promise<number> {
+export async function playCoherence(steps: number, seed: number): Promise<number> {
   await using sandbox = await createSandbox();
   for (const name of USERS) await sandbox.run(["createuser", name, "--password-stdin"], { input: PASSWORD });
-  // Ten thousand steps are more logins than one address may try.
-  const environment = { POSTERN_SESSION_CACHE_BYTES: String(cacheBytes), POSTERN_THROTTLE: "off" };
-  const servers = [await sandbox.serve({ environment }), await sandbox.serve({ environment })];
+  const servers = [
+    await sandbox.serve({ environment: ENVIRONMENT }),
+    await sandbox.serve({ environment: ENVIRONMENT }),
+  ];
   return await sandbox.withDatabase(async (db) => {
     const people = USERS.map((name, index) => ({ id: index + 1, name, firstName: "", isActive: true }));
     const world = { sandbox, servers, db, people, sessions: new Map(), random: createRandom(seed), checks: 0 };
@@ -61,6 +67,45 @@ export async function playCoherence(steps: number, seed: number, cacheBytes: num
     for (const token of world.sessions.keys()) for (const server of servers) await check(world, server, token);
     return world.checks;
   });
+}
+
+/** How many requests a busy client sends at once, and how many are sent when the logout has been acknowledged. */
+const BUSY_REQUESTS = 500;
+const LATE_REQUESTS = 200;
+
+/**
+ * Ends sessions at one server while clients keep the other one busy with pipelined requests, of the same session too.
+ *
+ * @returns how many requests were sent after a logout was acknowledged; none was let in
+ */
+export async function playPipelining(rounds: number): Promise<number> {
+  await using sandbox = await createSandbox();
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+  const environment = ENVIRONMENT;
+  const [busy, other] = [await sandbox.serve({ environment }), await sandbox.serve({ environment })];
+  const tokens: string[] = [];
+  for (let round = 0; round < rounds; round++) tokens.push(await tokenOf(other));
+  const stopping = new AbortController();
+  const load = [...tokens.slice(0, 3)].map(async (token) => {
+    while (!stopping.signal.aborted) await pipelineProfiles(busy.port, token, BUSY_REQUESTS);
+  });
+  for (const token of tokens) {
+    const before = await pipelineProfiles(busy.port, token, 1);
+    assert.deepEqual(before, [200], "the session lives before its logout");
+    assert.equal((await ask(other, "POST", "/logout/", token)).status, 204);
+    const after = await pipelineProfiles(busy.port, token, LATE_REQUESTS);
+    const stale = after.filter((status) => status !== 403).length;
+    assert.equal(stale, 0, "answers to requests that were sent after the logout was acknowledged");
+  }
+  stopping.abort();
+  await Promise.all(load);
+  return rounds * LATE_REQUESTS;
+}
+
+async function tokenOf(server: Server): Promise<string> {
+  const { status, cookie } = await login(server, "alice", PASSWORD);
+  assert.equal(status, 202);
+  return cookie.slice("sessionid=".length);
 }
 
 async function check(world: World, server: Server, token: string): Promise<void> {
@@ -73,7 +118,7 @@ async function check(world: World, server: Server, token: string): Promise<void>
   world.checks++;
 }
 
-/** Mostly one that is live, and so is kept. */
+/** Mostly one that is live. */
 async function checkOne(world: World): Promise<void> {
   const token = world.random() < 0.8 ? liveToken(world) : pick(world, [...world.sessions.keys()]);
   if (token !== undefined) await check(world, pick(world, world.servers) ?? fail(), token);
@@ -221,8 +266,8 @@ const EMPTY = {
 
 if (import.meta.main) {
   const [steps = "10000", seed = String(Date.now() % 2 ** 32)] = process.argv.slice(2);
-  for (const bytes of [2 ** 25, 1300]) {
-    const checks = await playCoherence(Number(steps), Number(seed), bytes);
-    process.stdout.write(`Cache of ${bytes} bytes, seed ${seed}: ${steps} steps, ${checks} answers, 0 stale\n`);
-  }
+  const checks = await playCoherence(Number(steps), Number(seed));
+  process.stdout.write(`Seed ${seed}: ${steps} steps, ${checks} answers, 0 stale\n`);
+  const sent = await playPipelining(Math.ceil(Number(steps) / 100));
+  process.stdout.write(`Pipelining: ${sent} requests after a logout, 0 stale\n`);
 }

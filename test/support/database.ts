@@ -10,7 +10,7 @@ let shared: Promise<Db> | undefined;
 /** An empty database: one in memory for each test, or the one Postgres of this test file, emptied. */
 export async function openTestDatabase(): Promise<{ db: Db; close: () => Promise<void> }> {
   if (TEST_DATABASE_URL === undefined) {
-    const db = await openDatabase("sqlite::memory:", { mayCreate: true, poolSize: 1, sessionCacheBytes: 2 ** 20 });
+    const db = await openDatabase("sqlite::memory:", { mayCreate: true, poolSize: 1 });
     await migrate(db);
     return { db, close: () => db.destroy() };
   }

@@ -1,0 +1,46 @@
+import type { SQLQueryBindings } from "bun:sqlite";
+import type { SQLInputValue } from "node:sqlite";
+import type { Reader } from "./read-now.ts";
+
+/** A second connection to an SQLite file, for selects alone. */
+export interface SqliteReader {
+  read: Reader;
+  close: () => void;
+}
+
+/** @param path of a file that another connection has opened already, and so has its log beside it */
+export function openSqliteReader(path: string): Promise<SqliteReader> {
+  return process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path);
+}
+
+async function openWithBun(path: string): Promise<SqliteReader> {
+  const { constants, Database } = await import("bun:sqlite");
+  // The path has no links any more, as for the connection that writes.
+  const database = new Database(path, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_NOFOLLOW);
+  const prepare = remember((sql) => database.prepare<unknown, SQLQueryBindings[]>(sql));
+  return {
+    // The parameters are those of our own queries: strings, numbers and nulls.
+    read: (sql, parameters) => prepare(sql).all(...(parameters as SQLQueryBindings[])),
+    close: () => database.close(),
+  };
+}
+
+async function openWithNode(path: string): Promise<SqliteReader> {
+  const { DatabaseSync } = await import("node:sqlite");
+  const database = new DatabaseSync(path, { readOnly: true });
+  const prepare = remember((sql) => database.prepare(sql));
+  return {
+    read: (sql, parameters) => prepare(sql).all(...(parameters as SQLInputValue[])), // As above.
+    close: () => database.close(),
+  };
+}
+
+/** Compiles each SQL text once: the texts are few, since only prepared queries come here. */
+function remember<S>(compile: (sql: string) => S): (sql: string) => S {
+  const statements = new Map<string, S>();
+  return (sql) => {
+    const statement = statements.get(sql) ?? compile(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+}
