@@ -191,12 +191,15 @@ export async function findLiveSessionByPrefix(
   prefix: string,
   lifetime: Lifetime,
 ): Promise<Session | null> {
-  // No other condition: SQLite might choose another index for it, and read all sessions of the user.
-  const rows = db.selectFrom("sessions").selectAll().where("id", ">=", prefix).where("id", "<", `${prefix}g`);
-  const row = await rows.limit(1).executeTakeFirst();
-  if (row === undefined) return null;
-  const session = toSession(row);
-  return session.userId === userId && isStillLive(session, lifetime) ? session : null;
+  // A query of its own, so that SQLite chooses no other index and reads all sessions of the user.
+  const ofPrefix = db.selectFrom("sessions").selectAll().where("id", ">=", prefix).where("id", "<", `${prefix}g`);
+  const row = await db
+    .selectFrom(ofPrefix.limit(1).as("sessions"))
+    .selectAll()
+    .where("user_id", "=", userId)
+    .where(isLive(boundsOf(lifetime)))
+    .executeTakeFirst();
+  return row === undefined ? null : toSession(row);
 }
 
 /**
