@@ -50,7 +50,7 @@ export type Entrance = "public" | "operators";
 export interface Answered {
   /** The path in the table of endpoints, null where it is none of them. */
   route: string | null;
-  /** As the table has it, so GET for HEAD; `OPTIONS`; or `other`. */
+  /** A method of RFC 9110 or PATCH, and GET for HEAD; `other` for any other. */
   method: string;
   status: number;
   ms: number;

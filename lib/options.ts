@@ -181,13 +181,14 @@ export const OPTIONS = {
   } satisfies Option<number>,
   idleTimeoutSeconds: {
     name: "POSTERN_IDLE_TIMEOUT_SECONDS",
-    default: "30",
+    // nginx and AWS keep an idle connection for 60 seconds. If we close it first, a request may be on its way on it.
+    default: "75",
     // The most that Bun's idleTimeout takes.
     parse: (text) => parseInteger(text, 1, 255),
     expected: "a whole number from 1 to 255",
     about:
       "How long a connection may go without a request's end or an answer before it is closed, to within 4 seconds; " +
-      "more than a body's time. On Deno it does nothing.",
+      "more than a body's time, and more than the balancer in front keeps an idle connection. On Deno it does nothing.",
   } satisfies Option<number>,
   passwordQueue: {
     name: "POSTERN_PASSWORD_QUEUE",

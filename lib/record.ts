@@ -1,15 +1,20 @@
 import type { Answered, Context } from "./context.ts";
-import { routeFor } from "./router.ts";
+import { isHost } from "./http/address.ts";
+import type { LogFields } from "./log.ts";
+import type { ProblemCode } from "./problem.ts";
 
-/** Writes one log line and counts once, of nothing that the client sent but what was found well formed. */
-export function record(
-  { services, request, requestId, client, endpoint, current, loggedInUserId }: Context,
-  { status, ms, problem }: Pick<Answered, "status" | "ms" | "problem">,
-): void {
+/** Those that clients send in earnest. No other is named: a client can make up any number of methods. */
+const METHODS = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** An origin is a scheme, a name of at most 253 characters (RFC 1035 §2.3.4) and a port. */
+const MAX_ORIGIN_CHARACTERS = 270;
+
+/** Writes one log line and counts once. Of what the client sent, only an Origin or Host that did not match is told. */
+export function record(context: Context, { status, ms, problem }: Pick<Answered, "status" | "ms" | "problem">): void {
+  const { services, request, requestId, client, endpoint, current, loggedInUserId } = context;
   const answered: Answered = {
     route: endpoint?.path ?? null,
-    method:
-      request.method === "OPTIONS" ? "OPTIONS" : ((endpoint && routeFor(endpoint, request.method))?.method ?? "other"),
+    method: methodOf(request),
     status,
     ms: Math.max(0, ms), // The machine's clock may have been put back.
     problem,
@@ -18,5 +23,24 @@ export function record(
   // Probes that come every other second would bury everything else.
   if (status === 200 && endpoint?.kind === "operations") return;
   const userId = loggedInUserId ?? current?.user.id ?? null;
-  services.log("info", "request", { request_id: requestId, ...answered, user_id: userId, client: client.address });
+  const fields: LogFields = { request_id: requestId, ...answered, user_id: userId, client: client.address };
+  services.log("info", "request", { ...fields, ...mismatch(context, problem) });
+}
+
+function methodOf({ method }: Request): string {
+  if (method === "HEAD") return "GET";
+  return METHODS.has(method) ? method : "other";
+}
+
+/** What did not match. If every request is denied so, a proxy changes the Host: the operator sees it here. */
+function mismatch({ request, client: { host } }: Context, problem: ProblemCode | null): LogFields | null {
+  if (problem === "csrf_origin" || problem === "csrf_site") {
+    return { origin: clean(request.headers.get("origin")), host: clean(host) };
+  }
+  return problem === "bad_host" && host !== null && isHost(host) ? { host: clean(host) } : null;
+}
+
+/** Printable ASCII, which is all that an origin has; cut. */
+function clean(text: string | null): string | null {
+  return text?.slice(0, MAX_ORIGIN_CHARACTERS).replace(/[^ -~]/g, "?") ?? null;
 }

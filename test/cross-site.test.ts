@@ -48,6 +48,55 @@ describe("an unsafe request", () => {
     assert.equal(stranger.cookies.size, 0);
   });
 
+  test("that is denied tells the log its Origin and Host, and nothing else of itself", async () => {
+    const { app, logged } = await setUp({ POSTERN_TRUSTED_PROXIES: "10.0.0.1" });
+    const told = async (sent: Record<string, string>, address = "192.0.2.1") => {
+      const headers = { Host: "postern.test:8000", Cookie: "sessionid=secret", "User-Agent": "secret", ...sent };
+      const request = new Request("http://x/login/?secret", { method: "POST", headers, body: "secret" });
+      assert.equal((await app(request, { address })).status, 403);
+      assert.match(logged.at(-1) ?? "", /^\{[ -~]*\}\n$/);
+      assert.doesNotMatch(logged.at(-1) ?? "", /secret/);
+      const { origin, host, problem } = JSON.parse(logged.at(-1) ?? "");
+      return [problem, origin, host];
+    };
+    const host = "postern.test:8000";
+    assert.deepEqual(await told({ Origin: "https://evil.test" }), ["csrf_origin", "https://evil.test", host]);
+    assert.deepEqual(await told({ Origin: "null" }), ["csrf_origin", "null", host]);
+    assert.deepEqual(await told({ "Sec-Fetch-Site": "secret" }), ["csrf_site", null, host]);
+    const both = { "Sec-Fetch-Site": "cross-site", Origin: "http://postern.test" };
+    assert.deepEqual(await told(both), ["csrf_site", "http://postern.test", host]);
+    const forwarded = { Origin: "https://a.test", "X-Forwarded-Host": "b.test" };
+    assert.deepEqual(await told(forwarded, "10.0.0.1"), ["csrf_origin", "https://a.test", "b.test"]);
+    assert.deepEqual(await told(forwarded), ["csrf_origin", "https://a.test", host]);
+    const steering = "\u009b31m\u0085\u00ffx\ty";
+    assert.deepEqual(await told({ Origin: steering }), ["csrf_origin", "?31m??x?y", host]);
+    const [, cut] = await told({ Origin: `https://${"a".repeat(8000)}` });
+    assert.equal(cut, `https://${"a".repeat(262)}`);
+  });
+
+  test("for another host than the public one tells the log that Host, if it is one", async () => {
+    const { client, logged } = await setUp({ PUBLIC_URL: "https://login.example.com" });
+    for (const [host, told] of [
+      ["10.0.0.7:8000", "10.0.0.7:8000"],
+      [`${"a".repeat(8000)}`, "a".repeat(270)],
+      ["a b", undefined],
+      ["secret/", undefined],
+    ] as const) {
+      assert.equal((await client.get("/profile/", { Host: host, Origin: "https://x" })).status, 400);
+      const { problem, host: shown, origin } = JSON.parse(logged.at(-1) ?? "");
+      assert.deepEqual([problem, shown, origin], ["bad_host", told, undefined], host);
+    }
+  });
+
+  test("that passes, or is denied for another reason, tells the log neither", async () => {
+    const { client, logged } = await signedIn();
+    await client.post("/login/", RIGHT, { Origin: "http://postern.test" });
+    await client.post("/logout/", {}, { "X-CSRFToken": "wrong" });
+    await client.post("/nowhere/", {}, { Origin: "https://evil.test" });
+    await client.get("/profile/", { Origin: "https://evil.test" });
+    assert.doesNotMatch(logged.join(""), /origin"|evil|postern\.test/);
+  });
+
   test("is refused from every Origin that is not our own to the letter", async () => {
     const { client } = await signedIn();
     const token = client.cookies.get("csrftoken") ?? "";

@@ -192,10 +192,37 @@ describe("GET /metrics", () => {
     assert.equal(value("postern_database_errors_total"), "2");
   });
 
+  test("names ordinary methods, whatever path they ask for, as the log does", async () => {
+    const { client, logged, scrape } = await setUp();
+    for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT"]) {
+      for (const path of ["/nothing/", "/activity/", "/client.js"]) await client.send(method, path);
+    }
+    const value = await scrape();
+    for (const [method, count] of [
+      ["GET", "2"], // With HEAD.
+      ["POST", "1"],
+      ["PUT", "1"],
+      ["PATCH", "1"],
+      ["DELETE", "1"],
+      ["OPTIONS", "1"],
+      ["other", "2"],
+    ] as const) {
+      assert.equal(value(`postern_http_requests_total{route="none",method="${method}",status="404"}`), count, method);
+      assert.equal(
+        value(`postern_http_requests_total{route="/activity/",method="${method}",status="403"}`),
+        count,
+        method,
+      );
+    }
+    const methods = logged.map((line): unknown => JSON.parse(line).method);
+    assert.deepEqual(new Set(methods), new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"]));
+  });
+
   test("has no label value that a client made up", async () => {
     const { ask, client } = await setUp();
     const series = async () => (await (await ask("/metrics")).text()).match(/^postern_http[^ ]+/gm)?.sort();
     await client.get("/nothing");
+    await client.send("PROPFIND", "/nothing");
     await client.get("/profile/");
     await client.send("PROPFIND", "/profile/");
     await client.send("OPTIONS", "/profile/");

@@ -46,6 +46,10 @@ const WRONG: Record<string, string[]> = {
 };
 
 describe("the environment", () => {
+  test("unset, keeps an idle connection longer than nginx and AWS do: 60 seconds", () => {
+    assert(parseConfig({}).idleTimeoutSeconds > 60);
+  });
+
   test("is read, whatever it holds, or refused with every mistake a sentence", () => {
     const name = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...NAMES) }, soup("POSTERN_", "PORT", "__proto__"));
     const value = soup(

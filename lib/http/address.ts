@@ -1,5 +1,8 @@
-/** `host[:port]` as Django's ALLOWED_HOSTS check accepts it: a name, or an IPv6 address in brackets. */
-const HOST = /^([a-z0-9.-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(:\d+)?$/i;
+/**
+ * `host[:port]`: a name, or an IPv6 address in brackets. As Django's ALLOWED_HOSTS check accepts it, and with underscores,
+ * which names in container networks have (RFC 3986 §3.2.2 allows them).
+ */
+const HOST = /^([a-z0-9._-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(:\d+)?$/i;
 
 export function isHost(text: string): boolean {
   return HOST.test(text);
