@@ -111,24 +111,6 @@ export function parseAddress(text: string): string | null {
   return [high, low].flatMap((word) => [Number.parseInt(word, 16) >> 8, Number.parseInt(word, 16) & 255]).join(".");
 }
 
-/**
- * The network that an address speaks for, where logins are counted: an IPv4 address by itself; of IPv6 the first 64 bits,
- * since whoever has one address of a /64 has all of them (RFC 6177 §2).
- *
- * @param address as `parseAddress` gives it
- * @returns null where it is nobody's: there is no address, or it is a trusted proxy's own, which has not told for whom it
- *   speaks. One network of all of those would let anybody have everybody held off.
- */
-export function networkOf(address: string, trustedProxies: Networks): string | null {
-  if (address === "" || trustedProxies.has(address)) return null;
-  if (isIPv4(address)) return address;
-  const [head = "", tail = ""] = address.split("::");
-  const before = head.split(":").filter((group) => group !== "");
-  const after = tail.split(":").filter((group) => group !== "");
-  const groups = [...before, ...Array(8 - before.length - after.length).fill("0"), ...after];
-  return `${groups.slice(0, 4).join(":")}::/64`;
-}
-
 /** Addresses and CIDR networks with commas between them; null where one of them is neither. */
 export function parseNetworks(text: string): Networks | null {
   const list = new BlockList();

@@ -1,4 +1,5 @@
 import { type Counter, emptyCounter } from "../db/throttles.ts";
+import type { Network, NetworkWidth } from "./network.ts";
 
 // What the throttle decides, in pure functions: lib/throttle.ts locks the counters, asks here, and stores the answer.
 
@@ -25,7 +26,7 @@ export interface FailureRule {
 export interface RateRule {
   kind: "rate";
   limit: number;
-  /** A multiple of `limit`, so that a share is a whole number of milliseconds. */
+  /** A multiple of `limit`: a share of it is a whole number of milliseconds. */
   periodMs: number;
 }
 
@@ -65,11 +66,22 @@ export const ATTEMPTS: FailureRule = {
   limit: 100,
 };
 
-/** Failures from one network, under whatever names: one every 10 seconds when 30 came at once. */
-export const NETWORK_FAILURES: RateRule = { kind: "rate", limit: 30, periodMs: 300 * SECOND_MS };
+/**
+ * How many times the room of the narrowest network a wider one has: more, since it may be many clients; and far less than
+ * all its parts together, since it may be one. A /56 is a home with several networks. A /48 is a site of 65,536 /64s, or
+ * as many phones. A /24 is 256 addresses, and each may stand for many clients (carrier-grade NAT, RFC 6269 §13.1).
+ */
+const ROOM: Record<NetworkWidth, number> = { address: 1, "/64": 1, "/56": 4, "/48": 10, "/24": 20 };
+
+/** Failures from one network, under whatever names: one every 10 seconds when 30 came at once, if it is the narrowest. */
+export function networkFailures({ width }: Pick<Network, "width">): RateRule {
+  return { kind: "rate", limit: 30 * ROOM[width], periodMs: 300 * SECOND_MS };
+}
 
 /** Attempts from one network, right or wrong. */
-export const NETWORK_REQUESTS: RateRule = { kind: "rate", limit: 600, periodMs: 60 * SECOND_MS };
+export function networkRequests({ width }: Pick<Network, "width">): RateRule {
+  return { kind: "rate", limit: 600 * ROOM[width], periodMs: 60 * SECOND_MS };
+}
 
 /** What an attempt changes, and, if it is denied, how long to wait. */
 export interface Decision {

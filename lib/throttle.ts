@@ -13,11 +13,11 @@ import {
 import type { User } from "../db/users.ts";
 import { recordThrottledLogin } from "./audit.ts";
 import { deleteInBatches } from "./batches.ts";
-import { networkOf } from "./client.ts";
 import type { Context, Services } from "./context.ts";
 import { hashToken } from "./crypto/token.ts";
 import { findDevice, rememberDevice } from "./device.ts";
 import { describeError } from "./log.ts";
+import { type Network, networksOf } from "./network.ts";
 import { Problem } from "./problem.ts";
 import {
   ATTEMPTS,
@@ -25,8 +25,8 @@ import {
   decide,
   isSpent,
   type Limits,
-  NETWORK_FAILURES,
-  NETWORK_REQUESTS,
+  networkFailures,
+  networkRequests,
   takeBack,
 } from "./throttle-rules.ts";
 import { createTurns } from "./turns.ts";
@@ -146,14 +146,17 @@ class Denied extends Error {
   }
 }
 
+/**
+ * A stranger counts in each network that the address is in. A known device counts by itself: whatever its neighbours do,
+ * it can log in, and it guesses at one account alone. Of its requests, those of its narrowest network are counted.
+ */
 function limitsOf({ client, services }: Context, username: string, device: string | null): Limits {
-  const network = networkOf(client.address, services.config.trustedProxies);
-  const own = { key: device === null ? accountKey(username) : deviceKey(device), rule: ATTEMPTS };
-  if (network === null) return { requests: [], failures: [own] };
-  return {
-    requests: [{ key: requestsKey(network), rule: NETWORK_REQUESTS }],
-    failures: [{ key: failuresKey(network), rule: NETWORK_FAILURES }, own],
-  };
+  const networks = networksOf(client.address, services.config.trustedProxies);
+  const asking = device === null ? networks : networks.slice(0, 1);
+  const requests = asking.map((network) => ({ key: requestsKey(network), rule: networkRequests(network) }));
+  if (device !== null) return { requests, failures: [{ key: deviceKey(device), rule: ATTEMPTS }] };
+  const failures = networks.map((network) => ({ key: failuresKey(network), rule: networkFailures(network) }));
+  return { requests, failures: [...failures, { key: accountKey(username), rule: ATTEMPTS }] };
 }
 
 function keysOf({ requests, failures }: Limits): string[] {
@@ -223,5 +226,5 @@ export async function clearThrottles({ db, now }: Pick<Services, "db" | "now">):
 /** Of one length whatever was typed; and now and then a password is typed where the name belongs. */
 const accountKey = (username: string) => `account:${hashToken(username)}`;
 const deviceKey = (device: string) => `device:${device}`;
-const failuresKey = (network: string) => `failures:${network}`;
-const requestsKey = (network: string) => `requests:${network}`;
+const failuresKey = ({ name }: Network) => `failures:${name}`;
+const requestsKey = ({ name }: Network) => `requests:${name}`;

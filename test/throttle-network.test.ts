@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { networkOf, parseNetworks } from "../lib/client.ts";
+import { parseNetworks } from "../lib/client.ts";
+import { networksOf } from "../lib/network.ts";
 import { TEST_DATABASE_URL } from "./support/database.ts";
 import { createGuessedApp, RIGHT, times, told } from "./support/guesses.ts";
 
@@ -91,9 +92,73 @@ describe("a network that guesses, under whatever names,", () => {
       clock.advance(HOUR / 50_000);
     }
     const { length } = await services.db.selectFrom("throttles").select("key").execute();
-    assert(length <= 30 + (clock.now - Date.UTC(2026, 0, 1)) / 10_000 + 2, `${length} rows`);
+    assert(length <= 30 + (clock.now - Date.UTC(2026, 0, 1)) / 10_000 + 4, `${length} rows`);
     process.stdout.write(`${names} names from one network: ${length} rows\n`);
     assert.equal((await stranger().login("alice", RIGHT)).status, 202);
+  });
+});
+
+/** The address that is so many /64s further in 2001:db8:1::/48. */
+const inSite = (number: number) => `2001:db8:1:${(number & 65535).toString(16)}::1`;
+
+describe("a wider network has a limit of its own:", () => {
+  for (const [what, limit, from, outside] of [
+    ["the 256 /64s of a /56 fail 120 times together", 120, (n: number) => inSite(n & 255), inSite(256)],
+    ["the 256 /56s of a /48 fail 300 times together", 300, (n: number) => inSite(n * 256), "2001:db8:2::1"],
+    ["the 256 addresses of a /24 fail 600 times together", 600, (n: number) => `203.0.113.${n & 255}`, "203.0.112.1"],
+  ] as const) {
+    test(what, async () => {
+      const { tryName, hashed, clock } = await setUp();
+      for (let guess = 0; guess < limit; guess++) assert.equal((await tryName(from(guess))).status, 400);
+      const seconds = 300 / limit;
+      assert.equal(told(await tryName(from(limit))), `429 after ${Math.ceil(seconds)}`);
+      assert.equal(told(await tryName(outside)), "400", "its neighbour is another network");
+      clock.advance(seconds);
+      assert.equal(told(await tryName(from(limit + 1))), "400");
+      assert.equal(hashed.length, limit + 2);
+    });
+  }
+
+  test("thousands of /64s of a /48 that guess at once reach the hasher 300 times", LONG, async () => {
+    const { tryName, hashed } = await setUp();
+    const count = TEST_DATABASE_URL === undefined ? 2000 : 500;
+    const answers = await Promise.all(Array.from({ length: count }, (_, number) => tryName(inSite(number * 33))));
+    assert.equal(answers.filter(({ status }) => status === 400).length, 300);
+    assert.equal(hashed.length, 300);
+  });
+
+  test("what the wider one denies uses up nothing of the narrower ones", async () => {
+    const { tryName, clock } = await setUp();
+    for (let guess = 0; guess < 300; guess++) await tryName(inSite(guess * 256));
+    for (let guess = 0; guess < 100; guess++) assert.equal((await tryName(inSite(7))).status, 429);
+    clock.advance(300);
+    for (let guess = 0; guess < 30; guess++) assert.equal((await tryName(inSite(7))).status, 400);
+    assert.equal((await tryName(inSite(7))).status, 429);
+  });
+
+  test("the requests of a /48 are counted together, denied or not", LONG, async () => {
+    const { tryName, clock, stranger, services } = await setUp();
+    for (let guess = 0; guess < 6000; guess++) await tryName(inSite(guess * 7));
+    assert.equal(told(await stranger(inSite(1)).login("alice", RIGHT)), "429 after 1");
+    const row = await services.db
+      .selectFrom("throttles")
+      .select("held_until")
+      .where("key", "=", "requests:2001:db8:1::/48")
+      .executeTakeFirstOrThrow();
+    assert.equal(row.held_until, clock.now + 60_000, "a full bucket");
+  });
+
+  test("a device that its account knows logs in from within a network that strangers have filled", LONG, async () => {
+    const { tryName, stranger, clock } = await setUp();
+    for (const own of [inSite(0x1234), "203.0.113.250"]) {
+      const client = stranger(own);
+      assert.equal((await client.login("alice", RIGHT)).status, 202);
+      const from = (n: number) => (own.includes(":") ? inSite(n * 256) : `203.0.113.${n % 200}`);
+      for (let guess = 0; guess < 7000; guess++) await tryName(from(guess));
+      assert.equal((await tryName(own)).status, 429);
+      for (let time = 0; time < 20; time++) assert.equal((await client.login("alice", RIGHT)).status, 202);
+      clock.advance(300);
+    }
   });
 });
 
@@ -108,20 +173,24 @@ describe("the network of a client", () => {
     assert.equal((await tryName("203.0.113.8")).status, 400);
   });
 
-  test("is read from any spelling of an address", () => {
+  test("is read from any spelling, and so are the wider ones around it", () => {
     const none = parseNetworks("");
     assert(none !== null);
-    for (const [address, network] of [
-      ["::1", "0:0:0:0::/64"],
-      ["::", "0:0:0:0::/64"],
-      ["fe80::1", "fe80:0:0:0::/64"],
-      ["2001:db8::", "2001:db8:0:0::/64"],
-      ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
-      ["1:2:3::5:6:7:8", "1:2:3:0::/64"],
-      ["192.0.2.1", "192.0.2.1"],
-      ["", null],
+    for (const [address, ...networks] of [
+      ["::1", "0:0:0:0::/64", "0:0:0:0::/56", "0:0:0::/48"],
+      ["::", "0:0:0:0::/64", "0:0:0:0::/56", "0:0:0::/48"],
+      ["fe80::1", "fe80:0:0:0::/64", "fe80:0:0:0::/56", "fe80:0:0::/48"],
+      ["2001:db8::", "2001:db8:0:0::/64", "2001:db8:0:0::/56", "2001:db8:0::/48"],
+      ["2001:db8:1:2ff:3:4:5:6", "2001:db8:1:2ff::/64", "2001:db8:1:200::/56", "2001:db8:1::/48"],
+      ["1:2:3::5:6:7:8", "1:2:3:0::/64", "1:2:3:0::/56", "1:2:3::/48"],
+      ["192.0.2.1", "192.0.2.1", "192.0.2.0/24"],
+      [""],
     ] as const) {
-      assert.equal(networkOf(address, none), network, address);
+      assert.deepEqual(
+        networksOf(address, none).map(({ name }) => name),
+        networks,
+        address,
+      );
     }
   });
 

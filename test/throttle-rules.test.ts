@@ -9,12 +9,13 @@ import {
   type FailureRule,
   type Limit,
   type Limits,
-  NETWORK_FAILURES,
+  networkFailures,
   type RateRule,
   takeBack,
 } from "../lib/throttle-rules.ts";
 import { openTestDatabase, TEST_DATABASE_URL } from "./support/database.ts";
 
+const NETWORK_FAILURES = networkFailures({ width: "/64" });
 const LONG = { timeout: 240_000 };
 const NUM_RUNS = TEST_DATABASE_URL === undefined ? 400 : 60;
 
