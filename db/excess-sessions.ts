@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import type { Db } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import { type Bounds, boundsOf, isLive, type Lifetime } from "./sessions.ts";
@@ -53,34 +52,34 @@ export async function hasMoreSessions(db: Db, userId: number, count: number): Pr
   return (await byLastUse(db, userId).offset(count).limit(1).executeTakeFirst()) !== undefined;
 }
 
-/** How many sessions a user has, live or not, and no more than were counted. */
-export interface SessionCount {
-  userId: number;
-  count: number;
+/** Some users who have more sessions than they may, and where to look for the next ones. */
+export interface SessionOwners {
+  userIds: number[];
+  /** Null if all users were looked at. */
+  lastId: number | null;
 }
 
 /**
- * Counts the sessions of some users, in the order of their ids. Reads no row of a session, and of each user no more
- * entries of the index than `upTo`.
+ * Finds users with more than `count` sessions, live or not, among the next `span` ids of users. Reads an index alone.
  *
- * @param afterId of the last user that was counted, null for the first call
+ * @param afterId the last id that was looked at, null for the first call
  */
-export async function countSessionsOfUsers(
+export async function findOwnersOfMore(
   db: Db,
-  { afterId, upTo, limit }: { afterId: number | null; upTo: number; limit: number },
-): Promise<SessionCount[]> {
-  const sessions = db.selectFrom("sessions").select(sql`1`.as("one"));
-  const counted = sessions.where("sessions.user_id", "=", sql.ref<number>("users.id")).limit(upTo).as("counted");
-  let users = db
-    .selectFrom("users")
-    .select("id as userId")
-    .select((row) =>
-      row
-        .selectFrom(counted)
-        .select(({ fn }) => fn.countAll<number>().as("count"))
-        .as("count"),
-    );
-  if (afterId !== null) users = users.where("id", ">", afterId);
-  const rows = await users.orderBy("id").limit(limit).execute();
-  return rows.map(({ userId, count }) => ({ userId, count: count ?? 0 }));
+  { afterId, count, span }: { afterId: number | null; count: number; span: number },
+): Promise<SessionOwners> {
+  let owners = db.selectFrom("sessions").select("user_id").orderBy("user_id").limit(1);
+  if (afterId !== null) owners = owners.where("user_id", ">", afterId);
+  const first = await owners.executeTakeFirst();
+  if (first === undefined) return { userIds: [], lastId: null };
+  const lastId = first.user_id + span - 1;
+  const rows = await db
+    .selectFrom("sessions")
+    .select("user_id")
+    .where("user_id", ">=", first.user_id)
+    .where("user_id", "<=", lastId)
+    .groupBy("user_id")
+    .having(({ fn }) => fn.countAll(), ">", count)
+    .execute();
+  return { userIds: rows.map((row) => row.user_id), lastId };
 }

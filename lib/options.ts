@@ -107,8 +107,8 @@ export const OPTIONS = {
   sessionsPerUser: {
     name: "POSTERN_SESSIONS_PER_USER",
     default: "100",
-    parse: (text) => parseInteger(text, 1, 1000),
-    expected: "a whole number from 1 to 1000",
+    parse: (text) => parseInteger(text, 1, 10_000),
+    expected: "a whole number from 1 to 10000",
     about: "How many live sessions a user may have. A login that exceeds this ends the least recently used ones.",
   } satisfies Option<number>,
   sessionCookieName: {

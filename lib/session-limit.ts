@@ -1,9 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import {
-  countSessionsOfUsers,
   deleteExcessSessions,
   deleteSessionsBeyond,
+  findOwnersOfMore,
   hasMoreSessions,
+  type SessionOwners,
 } from "../db/excess-sessions.ts";
 import { type Db, type TransactionDb, transaction } from "../db/open.ts";
 import type { Lifetime } from "../db/sessions.ts";
@@ -14,8 +15,8 @@ import type { Services } from "./context.ts";
 /** The most sessions that one transaction deletes. */
 const SESSIONS_AT_ONCE = 100;
 
-/** How many users are counted at once. */
-const USERS_AT_ONCE = 500;
+/** The sessions of so many users are counted at once. */
+const ID_SPAN = 500;
 
 /**
  * Makes room for one more session: ends the least recently used live sessions of a user that would exceed the limit. To
@@ -44,15 +45,13 @@ export async function makeRoom(
  * @returns how many there were
  */
 export async function endExcessSessions(services: Services, lifetime: Lifetime): Promise<number> {
-  const limit = services.config.sessionsPerUser;
+  const count = services.config.sessionsPerUser;
   let total = 0;
   for (let afterId: number | null = null; ; ) {
-    const counts = await countSessionsOfUsers(services.db, { afterId, upTo: limit + 1, limit: USERS_AT_ONCE });
-    for (const { userId, count } of counts) {
-      if (count > limit) total += await endExcessSessionsOf(services, userId, lifetime);
-    }
-    afterId = counts.at(-1)?.userId ?? null;
-    if (afterId === null) return total;
+    const { userIds, lastId }: SessionOwners = await findOwnersOfMore(services.db, { afterId, count, span: ID_SPAN });
+    for (const userId of userIds) total += await endExcessSessionsOf(services, userId, lifetime);
+    if (lastId === null) return total;
+    afterId = lastId;
     await setImmediate();
   }
 }
