@@ -1,4 +1,5 @@
-import { existsSync, realpathSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { listDamage } from "./integrity.ts";
 import { findSchemaState, type SchemaState } from "./migrate.ts";
 import { type Db, openDatabase, sqliteFile } from "./open.ts";
@@ -14,6 +15,20 @@ export interface Inspection {
   damage: string[];
   /** Null where the schema is not this version's, or the answers of a damaged file would be worth nothing. */
   content: { hasSuperuser: boolean; endedSessions: number } | null;
+}
+
+/** The folder of an SQLite database if this user cannot create files in it, as SQLite must; else null. */
+export function findUnwritableFolder(url: string): string | null {
+  const file = sqliteFile(url);
+  if (file === null) return null;
+  const folder = dirname(existsSync(file) ? realpathSync(file) : resolve(file));
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return null;
+  } catch (error) {
+    const isDenied = error instanceof Error && "code" in error && /^(EACCES|EPERM|EROFS)$/.test(String(error.code));
+    return isDenied ? folder : null;
+  }
 }
 
 /** To count the rows of a large table takes longer than any request may. */

@@ -212,10 +212,11 @@ export async function setPassword(db: Db, userId: number, password: string): Pro
   return result.numUpdatedRows === 1n;
 }
 
-/** @returns whether there is such a user */
+/** @returns whether that changed the user: not if there is none, or if it was so already */
 export async function setActive(db: Db, userId: number, isActive: boolean): Promise<boolean> {
   const flag = isActive ? 1 : 0;
-  const result = await db.updateTable("users").set({ is_active: flag }).where("id", "=", userId).executeTakeFirst();
+  const update = db.updateTable("users").set({ is_active: flag }).where("id", "=", userId);
+  const result = await update.where("is_active", "!=", flag).executeTakeFirst();
   return result.numUpdatedRows === 1n;
 }
 

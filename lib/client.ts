@@ -4,6 +4,8 @@ import { isHost } from "./http/address.ts";
 
 /** Addresses that a setting names. */
 export interface Networks {
+  /** How many there are. */
+  count: number;
   /** @param address as `parseAddress` gives it */
   has: (address: string) => boolean;
 }
@@ -120,8 +122,9 @@ export function parseNetworks(text: string): Networks | null {
     if (network === null) return null;
     list.addSubnet(network.address, network.prefix, network.family);
   }
-  if (list.rules.length === 0) return { has: () => false };
-  return { has: (address) => address !== "" && list.check(address, familyOf(address)) };
+  const count = list.rules.length;
+  if (count === 0) return { count, has: () => false };
+  return { count, has: (address) => address !== "" && list.check(address, familyOf(address)) };
 }
 
 function parseNetwork(text: string): { address: string; prefix: number; family: "ipv4" | "ipv6" } | null {

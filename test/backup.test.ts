@@ -225,6 +225,7 @@ describe("restore", () => {
     await using sandbox = await createSandbox();
     await backUpBeforeBob(sandbox);
     await assertRefuses(sandbox, 2, ["restore", "backup.db"], /^Nobody is there to confirm: add --yes\.\n$/);
+    await assertRefuses(sandbox, 1, ["restore", "nope.db"], /^There is no file \/.*\/nope\.db\.\n$/);
     const question = "backup.db, which has 1 user, 0 sessions and 1 event? Type yes to go on: ";
     const refused = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "y\r"]]);
     assert.equal(refused.code, 1);

@@ -104,11 +104,11 @@ describe("an address that another Postern has stops the start with one sentence:
     await using sandbox = await createSandbox();
     const first = await sandbox.serve({ environment: { POSTERN_OPS_ADDRESS: "127.0.0.1:0" } });
     const { host, port } = new URL(String((await first.event("ops_listening"))["url"]));
-    for (const [taken, environment] of [
-      [port, { PORT: "0", POSTERN_OPS_ADDRESS: host }],
-      [first.port, { PORT: String(first.port) }],
+    for (const [taken, setting, environment] of [
+      [port, "POSTERN_OPS_ADDRESS", { PORT: "0", POSTERN_OPS_ADDRESS: host }],
+      [first.port, "PORT", { PORT: String(first.port) }],
     ] as const) {
-      const stderr = `Cannot listen on 127.0.0.1 port ${taken}: the port is in use.\n`;
+      const stderr = `Port ${taken} is in use. Stop the other server, or set ${setting}.\n`;
       assert.deepEqual(await sandbox.run(["serve"], { environment }), { code: 1, stdout: "", stderr });
     }
   });

@@ -102,7 +102,7 @@ test("a port in use stops the start with one sentence", PROCESSES, async () => {
   await once(other, "listening");
   const address = other.address();
   assert(address !== null && typeof address === "object");
-  const sentence = `Cannot listen on 127.0.0.1 port ${address.port}: the port is in use.`;
+  const sentence = `Port ${address.port} is in use. Stop the other server, or set PORT.`;
   await assertStops(sandbox, [sentence], { environment: { PORT: String(address.port) } });
   other.close();
 });

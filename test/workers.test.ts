@@ -161,7 +161,7 @@ describe("two workers (POSTERN_WORKERS)", () => {
     const environment = { PORT: String(port), POSTERN_WORKERS: "2" };
     const { code, stdout, stderr } = await sandbox.run(["serve"], { environment });
     assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-    assert.equal(stderr, `Cannot listen on 127.0.0.1 port ${port}: the port is in use.\n`);
+    assert.equal(stderr, `Port ${port} is in use. Stop the other server, or set PORT.\n`);
   });
 });
 
@@ -198,8 +198,11 @@ describe("POSTERN_WORKERS", () => {
     await once(other, "listening");
     const address = other.address();
     assert(address !== null && typeof address === "object");
-    const sentence = `Cannot listen on 127.0.0.1 port ${address.port}: the port is in use.`;
-    await assertStops({ POSTERN_WORKERS: "2", PORT: String(address.port) }, sentence);
+    const taken = String(address.port);
+    const sentence = (setting: string) => `Port ${taken} is in use. Stop the other server, or set ${setting}.`;
+    await assertStops({ POSTERN_WORKERS: "2", PORT: taken }, sentence("PORT"));
+    const operators = { POSTERN_OPS_ADDRESS: `127.0.0.1:${taken}`, PORT: String(await freePort()) };
+    await assertStops({ POSTERN_WORKERS: "2", ...operators }, sentence("POSTERN_OPS_ADDRESS"));
     other.close();
   });
 

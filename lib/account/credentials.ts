@@ -36,21 +36,27 @@ export async function changePassword(
   });
 }
 
-/** Lets a user log in again. */
-export async function activate(services: Pick<Services, "db" | "now">, user: User): Promise<void> {
-  await transaction(services.db, async (db) => {
-    const isThere = await setActive(db, user.id, true);
-    if (isThere) await recordCommand(db, services, { kind: "user_activated", subject: userSubject(user) });
+/** Lets a user log in again. @returns false if the user was active already, or is deleted */
+export async function activate(services: Pick<Services, "db" | "now">, user: User): Promise<boolean> {
+  return transaction(services.db, async (db) => {
+    const isChanged = await setActive(db, user.id, true);
+    if (isChanged) await recordCommand(db, services, { kind: "user_activated", subject: userSubject(user) });
+    return isChanged;
   });
 }
 
-/** Shuts a user out: no login, and every session ended for good (ASVS 5.0 V7.4.2). */
-export async function deactivate(services: Pick<Services, "db" | "now">, user: User): Promise<void> {
+/**
+ * Shuts a user out: no login, and every session ended for good (ASVS 5.0 V7.4.2).
+ *
+ * @returns false if the user was inactive already, or is deleted
+ */
+export async function deactivate(services: Pick<Services, "db" | "now">, user: User): Promise<boolean> {
   await thinOut(services, user, null);
-  await transaction(services.db, async (db) => {
-    const isThere = await setActive(db, user.id, false);
+  return transaction(services.db, async (db) => {
+    const isChanged = await setActive(db, user.id, false);
     await deleteSessionsOfUser(db, user.id, null);
-    if (isThere) await recordCommand(db, services, { kind: "user_deactivated", subject: userSubject(user) });
+    if (isChanged) await recordCommand(db, services, { kind: "user_deactivated", subject: userSubject(user) });
+    return isChanged;
   });
 }
 

@@ -1,6 +1,6 @@
 import { backUp } from "../../db/backup.ts";
 import { openDatabase, sqliteFile } from "../../db/open.ts";
-import { commitRestore, discardRestore, prepareRestore, type Restoration } from "../../db/restore.ts";
+import { commitRestore, discardRestore, prepareRestore, type Restoration, requireBackup } from "../../db/restore.ts";
 import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
 import { formatCounts } from "./progress.ts";
 
@@ -45,6 +45,7 @@ async function backup(cli: Cli, input: Input): Promise<void> {
 async function restore(cli: Cli, input: Input): Promise<void> {
   const { path } = requireFile(cli, "pg_restore --clean brings a backup of a Postgres back");
   const file = requireOperand(input);
+  requireBackup(file);
   const isConfirmed = input.flags.has("yes");
   if (!isConfirmed && !cli.terminal.isInteractive) throw new UsageError("Nobody is there to confirm: add --yes.");
   const restoration = await prepareRestore(file, path, { endSessions: input.flags.has("end-sessions") });

@@ -1,11 +1,18 @@
 import { DatabaseError } from "../../db/error.ts";
-import { inspectDatabase } from "../../db/inspect.ts";
+import { findUnwritableFolder, inspectDatabase } from "../../db/inspect.ts";
 import { isOutage } from "../../db/outage.ts";
 import { type Config, ConfigError } from "../config.ts";
 import { createTally, tallyPassword } from "../crypto/stored-password.ts";
 import { STANDARDS } from "../requirements/standards.ts";
 import { type Cli, type Command, CommandError, type Input } from "./command.ts";
-import { configFindings, configMistakes, databaseFindings, type Finding, MEMORY_FINDING } from "./findings.ts";
+import {
+  configFindings,
+  configMistakes,
+  databaseFindings,
+  type Finding,
+  folderFinding,
+  MEMORY_FINDING,
+} from "./findings.ts";
 import { passwordFindings } from "./password-findings.ts";
 import { formatJson } from "./terminal.ts";
 
@@ -71,6 +78,8 @@ function readConfig(cli: Cli): Config | ConfigError {
 
 async function inspect({ now }: Cli, { databaseUrl, sessionIdleSeconds }: Config): Promise<Finding[]> {
   if (databaseUrl === "sqlite::memory:") return [MEMORY_FINDING];
+  const folder = findUnwritableFolder(databaseUrl);
+  if (folder !== null) return [folderFinding(folder)];
   try {
     const lifetime = { now: now() - UNCLEARED_AFTER_MS, idleMs: sessionIdleSeconds * 1000 };
     const tally = createTally();

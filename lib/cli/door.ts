@@ -3,6 +3,9 @@ import type { Services } from "../context.ts";
 import type { Listener } from "../runtime/runtime.ts";
 import type { Cli } from "./command.ts";
 
+/** The setting of the operators' address, host and port alike. */
+export const OPS = { host: "POSTERN_OPS_ADDRESS", port: "POSTERN_OPS_ADDRESS" };
+
 /** Starts answering, operators by a door of their own where there is one. The first listener is the visitors'. @throws ListenError */
 export async function openDoors({ runtime }: Cli, services: Services): Promise<Listener[]> {
   const { config, log } = services;
@@ -14,7 +17,7 @@ export async function openDoors({ runtime }: Cli, services: Services): Promise<L
     return [main];
   }
   try {
-    const operators = runtime.listen(createApp(services, "operators"), { ...common, ...opsAddress });
+    const operators = runtime.listen(createApp(services, "operators"), { ...common, ...opsAddress, settings: OPS });
     log("info", "ops_listening", { url: `${urlOf(opsAddress.hostname, operators.port)}/` });
     log("info", "listening", { url: `${urlOf(config.host, main.port)}/` });
     return [main, operators];

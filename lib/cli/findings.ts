@@ -31,6 +31,8 @@ export function configFindings(config: Config): Finding[] {
     ...publicUrlFindings(config),
     ...cookieFindings(config),
     ...originFindings(config),
+    ...hostNameFindings(config),
+    ...proxyFindings(config),
     ...throttleFindings(config),
   ];
 }
@@ -74,6 +76,31 @@ function originFindings({ publicUrl, trustedOrigins }: Config): Finding[] {
     }));
 }
 
+/** https ends at a proxy. For the throttle, its address is that of every client whose address it does not tell. */
+function proxyFindings({ secureCookies, trustedProxies, throttle }: Config): Finding[] {
+  if (!secureCookies || trustedProxies.count > 0 || !throttle) return [];
+  const message =
+    "PUBLIC_URL is https, and no proxy is trusted. Every client seems to have the proxy's address: " +
+    "wrong passwords from anyone count for everyone, and after enough of them all logins are denied.";
+  return [{ level: "unsafe", code: "no_trusted_proxies", message, mend: "POSTERN_TRUSTED_PROXIES" }];
+}
+
+/** RFC 1123 §2.1 and RFC 5890 §2.3.1: letters, digits and hyphens. The CA/Browser Forum forbids certificates for others. */
+function hostNameFindings({ publicUrl, trustedOrigins }: Config): Finding[] {
+  const named = [
+    ...(publicUrl === null ? [] : [{ mend: "PUBLIC_URL", origin: publicUrl }]),
+    ...[...trustedOrigins].map((origin) => ({ mend: "POSTERN_TRUSTED_ORIGINS", origin })),
+  ];
+  return named
+    .filter(({ origin }) => new URL(origin).hostname.includes("_"))
+    .map(({ mend, origin }) => ({
+      level: "unsafe",
+      code: "host_name",
+      message: `${mend} names ${origin}: a host name has no underscore, and no public authority certifies it.`,
+      mend,
+    }));
+}
+
 export function databaseFindings({ schema, exposedFiles, damage, content }: Inspection): Finding[] {
   const exposed = exposedFiles.map(
     (file): Finding => ({
@@ -92,6 +119,16 @@ export function databaseFindings({ schema, exposedFiles, damage, content }: Insp
     }),
   );
   return [...schemaFindings(schema), ...damaged, ...exposed, ...(content === null ? [] : contentFindings(content))];
+}
+
+/** @param folder in which SQLite creates its log beside the database */
+export function folderFinding(folder: string): Finding {
+  return {
+    level: "error",
+    code: "folder_not_writable",
+    message: `The folder ${folder} cannot be written by this user: SQLite creates its log there, beside the database.`,
+    mend: `chown ${folder} to the user of the server`,
+  };
 }
 
 /** A database that ends with its process cannot be asked by another one. */
@@ -116,7 +153,7 @@ function contentFindings(content: NonNullable<Inspection["content"]>): Finding[]
   const { hasSuperuser, endedSessions } = content;
   if (!hasSuperuser) {
     const message = "There is no superuser who may log in.";
-    findings.push({ level: "error", code: "no_superuser", message, mend: "createsuperuser" });
+    findings.push({ level: "info", code: "no_superuser", message, mend: "createsuperuser" });
   }
   if (endedSessions > 0) {
     const message = `Still stored, though over for hours: ${plural(endedSessions, "session")}. No server has cleared them.`;

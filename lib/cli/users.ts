@@ -54,8 +54,8 @@ export const USER_COMMANDS: Command[] = [
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
-      await activate(services, user);
-      cli.terminal.print(`${user.username} may log in.`);
+      const isChanged = await activate(services, user);
+      cli.terminal.print(`${user.username} ${isChanged ? "may log in" : "was active already"}.`);
     },
   },
   {
@@ -66,8 +66,9 @@ export const USER_COMMANDS: Command[] = [
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
-      await deactivate(services, user);
-      cli.terminal.print(`${user.username} may not log in any more, every session ended.`);
+      const isChanged = await deactivate(services, user);
+      const result = isChanged ? "may not log in any more, every session ended" : "was inactive already";
+      cli.terminal.print(`${user.username} ${result}.`);
     },
   },
   {

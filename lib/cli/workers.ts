@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout } from "node:timers/promises";
 import type { Services } from "../context.ts";
 import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
-import { openDoors } from "./door.ts";
+import { OPS, openDoors } from "./door.ts";
 import { shutDown } from "./shutdown.ts";
 
 /** A worker that ends unasked is replaced after so long, twice as long each time, */
@@ -60,8 +60,12 @@ export async function startWorkers(cli: Cli, services: Services): Promise<() => 
 
 /** Processes that share a port share it with whoever says so too, such as a server that was forgotten: not unawares. */
 async function requireFreePort({ runtime }: Cli, { config }: Services): Promise<void> {
-  const options = { hostname: config.host, port: config.port, idleTimeoutSeconds: 1 };
-  await runtime.listen(async () => new Response(null, { status: 503 }), options).stop();
+  const { host: hostname, port, opsAddress } = config;
+  const operators = opsAddress === null ? [] : [{ ...opsAddress, settings: OPS }];
+  for (const address of [{ hostname, port }, ...operators]) {
+    const options = { ...address, idleTimeoutSeconds: 1 };
+    await runtime.listen(async () => new Response(null, { status: 503 }), options).stop();
+  }
 }
 
 /** Runs worker after worker under one number. Resolves when the last one has ended after `stopping`. */

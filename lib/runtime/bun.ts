@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { BunRequest, Server } from "bun";
 import type { Soon } from "../soon.ts";
-import { ListenError, type Runtime } from "./runtime.ts";
+import { listenError, type Runtime } from "./runtime.ts";
 
 /** Bodies are counted by whoever reads them; Bun discards what nobody reads, and must not answer in our place. */
 const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -35,7 +35,8 @@ export const bun: Runtime = {
   // Elsewhere than on Linux, SO_REUSEPORT is either unknown or deals nothing out.
   command: process.platform !== "linux" ? null : isCompiled ? [process.execPath] : [process.execPath, Bun.main],
   standardOutput: process.stdout,
-  listen(app, { hostname, port, idleTimeoutSeconds, sharesPort = false }) {
+  listen(app, options) {
+    const { hostname, port, idleTimeoutSeconds, sharesPort = false } = options;
     const answer: Answer = (request, server, path) =>
       app(request, { address: server.requestIP(request)?.address ?? "", gone: () => request.signal, path });
     try {
@@ -54,9 +55,7 @@ export const bun: Runtime = {
       });
       return { port: server.port ?? port, stop: () => server.stop(), cut: () => void server.stop(true) };
     } catch (error) {
-      const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-      const reason = isTaken ? "the port is in use" : error instanceof Error ? error.message : String(error);
-      throw new ListenError(`Cannot listen on ${hostname} port ${port}: ${reason}.`, { cause: error });
+      throw listenError(error, options);
     }
   },
 };

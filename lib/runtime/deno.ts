@@ -1,6 +1,6 @@
 import type { OutputStream } from "../output.ts";
 import type { Soon } from "../soon.ts";
-import { ListenError, type Runtime } from "./runtime.ts";
+import { listenError, type Runtime } from "./runtime.ts";
 
 /** What is used of Deno. */
 declare const Deno: {
@@ -57,7 +57,8 @@ export const deno: Runtime = {
     return [process.execPath, "run", "-A", "--unstable-net", process.argv[1] ?? ""];
   },
   standardOutput,
-  listen(app, { hostname, port, sharesPort = false }) {
+  listen(app, options) {
+    const { hostname, port, sharesPort = false } = options;
     const underWay = new Set<Promise<Response>>();
     const handle = (request: Request, address: string) => {
       const answer = app(request, hasPlainUrl(request) ? { address } : { address, path: null });
@@ -67,7 +68,7 @@ export const deno: Runtime = {
     };
     // Without these two, Deno would print a line of its own: where it listens, and an error, were one to escape the app.
     const cutter = new AbortController();
-    const options = {
+    const served = {
       hostname,
       port,
       reusePort: sharesPort,
@@ -76,7 +77,7 @@ export const deno: Runtime = {
       onError: () => new Response(null, { status: 500 }),
     };
     try {
-      const server = Deno.serve(options, (request, { remoteAddr }) => handle(request, remoteAddr.hostname));
+      const server = Deno.serve(served, (request, { remoteAddr }) => handle(request, remoteAddr.hostname));
       return {
         port: server.addr.port,
         stop: async () => {
@@ -87,9 +88,7 @@ export const deno: Runtime = {
         cut: () => cutter.abort(),
       };
     } catch (error) {
-      const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-      const reason = isTaken ? "the port is in use" : error instanceof Error ? error.message : String(error);
-      throw new ListenError(`Cannot listen on ${hostname} port ${port}: ${reason}.`, { cause: error });
+      throw listenError(error, options);
     }
   },
 };

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createSandbox, type Sandbox } from "./support/process.ts";
+
+const PROCESSES = { timeout: 60_000 };
+
+/** The kinds of the events about alice. */
+async function eventsOf(sandbox: Sandbox): Promise<string[]> {
+  const { stdout } = await sandbox.run(["audit", "--user", "alice", "--json"]);
+  const lines = stdout.split("\n").filter((line) => line !== "");
+  return lines.map((line): { event: string } => JSON.parse(line)).map(({ event }) => event);
+}
+
+describe("a command that changes nothing says so, exits 0 and writes no event:", () => {
+  test("deactivate and activate, each twice, and the end of no session", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
+    for (const [args, stdout] of [
+      [["activate", "alice"], "alice was active already.\n"],
+      [["deactivate", "alice"], "alice may not log in any more, every session ended.\n"],
+      [["deactivate", "alice"], "alice was inactive already.\n"],
+      [["activate", "alice"], "alice may log in.\n"],
+      [["activate", "alice"], "alice was active already.\n"],
+      [["logoutuser", "alice"], "0 sessions of alice ended.\n"],
+      [["clearsessions"], "0 sessions cleared.\n"],
+      [["migrate"], "No migrations to apply.\n"],
+    ] as const) {
+      assert.deepEqual(await sandbox.run([...args]), { code: 0, stdout, stderr: "" });
+    }
+    assert.deepEqual(await eventsOf(sandbox), ["user_made", "user_deactivated", "user_activated"]);
+  });
+});
