@@ -236,13 +236,14 @@ const touch = prepare((db, { id, now, staleAt }: { id: string; now: Instant; sta
   db.updateTable("sessions").set({ last_seen_at: now }).where("id", "=", id).where("last_seen_at", "<=", staleAt),
 );
 
-/** @returns whether there was one */
-export async function deleteSession(db: Db, id: string): Promise<boolean> {
-  const { numAffectedRows } = await db.executeQuery(deleteOne(db, { id }));
-  return numAffectedRows === 1n;
+/** @returns the id of its user; null if there was no such session */
+export async function deleteSession(db: Db, id: string): Promise<number | null> {
+  return (await db.executeQuery(deleteOne(db, { id }))).rows[0]?.user_id ?? null;
 }
 
-const deleteOne = prepare((db, { id }: { id: string }) => db.deleteFrom("sessions").where("id", "=", id));
+const deleteOne = prepare((db, { id }: { id: string }) =>
+  db.deleteFrom("sessions").where("id", "=", id).returning("user_id"),
+);
 
 /** Deletes every session of a user but one. @returns how many there were */
 export async function deleteSessionsOfUser(db: Db, userId: number, exceptId: string | null): Promise<number> {

@@ -7,6 +7,7 @@ import type { Keys } from "./crypto/keys.ts";
 import type { Passwords } from "./crypto/password.ts";
 import type { Target } from "./http/address.ts";
 import { type Data, readData } from "./http/body.ts";
+import type { Cookies } from "./http/cookie.ts";
 import type { Representation } from "./http/negotiate.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -68,7 +69,7 @@ export interface Context {
   peer: Peer;
   client: Client;
   entrance: Entrance;
-  cookies: ReadonlyMap<string, string>;
+  cookies: Cookies;
   representation: Representation;
   /** Every endpoint that a browser finds at this listener. */
   router: Router;

@@ -33,11 +33,12 @@ export function requireOwnOrigin(context: Context): Soon<void> {
 async function requireToken(context: Context): Promise<void> {
   const { cookies, current, request } = context;
   if (current === null) return;
-  const cookie = cookies.get(CSRF_COOKIE);
-  if (cookie === undefined) throw new Problem("csrf_cookie");
+  const presented = cookies.get(CSRF_COOKIE);
+  if (presented === undefined) throw new Problem("csrf_cookie");
   const sent = (await formToken(context)) || (request.headers.get("x-csrftoken") ?? "");
   const expected = deriveCsrfToken(current.token);
-  if (!equalSecrets(cookie, expected) || !equalSecrets(sent, expected)) throw new Problem("csrf_token");
+  if (!presented.some((cookie) => equalSecrets(cookie, expected)) || !equalSecrets(sent, expected))
+    throw new Problem("csrf_token");
 }
 
 /** Django looks into the body of a POST only, and there into form fields only. */

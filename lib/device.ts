@@ -19,12 +19,17 @@ const DEVICE_SECONDS = 31_536_000;
  */
 const MAX_DEVICES = 10;
 
+/** How many values of one request are looked up. A browser sends one, or two if an application uses the name as well. */
+const MAX_PRESENTED = 4;
+
 /** The device that the request's cookie makes known to the account of that name; null for a stranger. */
 export async function findDevice({ cookies, services }: Context, username: string): Promise<string | null> {
-  const token = cookies.get(cookieName(services.config.secureCookies));
-  if (token === undefined || token === "") return null;
-  const id = hashToken(token);
-  return (await hasDevice(services.db, id, username, services.now())) ? id : null;
+  const presented = cookies.get(cookieName(services.config.secureCookies)) ?? [];
+  for (const token of presented.filter((token) => token !== "").slice(0, MAX_PRESENTED)) {
+    const id = hashToken(token);
+    if (await hasDevice(services.db, id, username, services.now())) return id;
+  }
+  return null;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ping, type TransactionDb, transaction } from "../db/open.ts";
+import { type TransactionDb, transaction } from "../db/open.ts";
 import { isOutage } from "../db/outage.ts";
 import {
   deleteEndedSessions,
@@ -20,6 +20,7 @@ import { userAgentOf } from "./device-words.ts";
 import type { Data } from "./http/body.ts";
 import { serializeCookie, serializeDeletion } from "./http/cookie.ts";
 import { describeError } from "./log.ts";
+import { allPresentedTokens, presentedTokens, presentsNoKey } from "./presented-tokens.ts";
 import { Problem } from "./problem.ts";
 import { endMostSessions, makeRoom } from "./session-limit.ts";
 import { andThen, type Soon } from "./soon.ts";
@@ -32,22 +33,21 @@ const CSRF_COOKIE_SECONDS = 31_449_600;
 /** `last_seen_at` is written at most once in so long. */
 const TOUCH_EVERY_MS = 60_000;
 
-/** Django throws away, unread, what is too short to be a session key of its own. */
-const MIN_KEY_CHARACTERS = 8;
-
 /** What a session needs to be alive at this moment. */
 export function lifetime({ config, now }: Services): Lifetime {
   return { now: now(), idleMs: config.sessionIdleSeconds * 1000 };
 }
 
-/** The live session that the request's cookie names, null where there is none. At once, where it need not be read. */
+/** The first session that the request presents and that is alive; null if there is none. At once on an SQLite file. */
 export function findCurrent(context: Context): Soon<CurrentSession | null> {
-  const { services, cookies } = context;
-  const token = cookies.get(services.config.sessionCookieName);
-  if (token === undefined || token.length < MIN_KEY_CHARACTERS) return null;
+  return findFirstLive(context.services, presentedTokens(context));
+}
+
+function findFirstLive(services: Services, [token, ...others]: string[]): Soon<CurrentSession | null> {
+  if (token === undefined) return null;
   const span = lifetime(services);
   return andThen(findLiveSession(services.db, hashToken(token), span), (live) => {
-    if (live === null) return null;
+    if (live === null) return findFirstLive(services, others);
     const current = { session: live.session, user: live.user, token };
     if (span.now - live.session.lastSeenAt < TOUCH_EVERY_MS) return current;
     return touch(services, live.session, span.now).then(() => current);
@@ -96,7 +96,7 @@ export async function authorizedData({ services, current, data }: MemberContext)
 }
 
 /**
- * Logs a user in whose password has been checked: a new session under a new token, the presented one ended (against
+ * Logs a user in whose password has been checked: a new session under a new token, each presented one ended (against
  * fixation: ASVS 5.0 V7.2.4), both cookies set. All of it, or, where the user was deactivated or the password changed
  * since the check, nothing.
  *
@@ -110,19 +110,19 @@ export async function start(
   replacement: string | null,
   alongside: (db: TransactionDb) => Promise<void>,
 ): Promise<boolean> {
-  const { services, current } = context;
+  const { services } = context;
   const token = generateToken();
   const session = newSession(context, credentials.user, token);
   const isLoggedIn = await transaction(services.db, async (db) => {
     if (!(await confirmLogin(db, credentials, replacement, session.createdAt))) return false;
-    const isOtherEnded = current !== null && (await deleteSession(db, current.session.id));
+    const ended = await endPresented(db, context);
     const excess = await makeRoom(db, services, credentials.user, lifetime(services));
     await insertSession(db, session);
     await alongside(db);
     const actor = userSubject(credentials.user);
     const deeds: Deed[] = [{ kind: "login", subject: actor, actor }];
     if (excess !== null) deeds.push(excess);
-    if (isOtherEnded) deeds.push({ kind: "sessions_ended", subject: userSubject(current.user), actor, detail: "1" });
+    for (const subject of ended) deeds.push({ kind: "sessions_ended", subject, actor, detail: "1" });
     await recordEvents(db, context, ...deeds);
     return true;
   });
@@ -188,20 +188,31 @@ export function clearSessions(services: Services): Promise<number> {
   return deleteInBatches((limit) => deleteEndedSessions(services.db, lifetime(services), limit));
 }
 
-/** Ends the presented session, where there is one, and expires both cookies in any case. */
+/** Ends each presented session, and expires both cookies in any case. */
 export async function end(context: Context): Promise<void> {
-  const { services, cookies, current, setCookies } = context;
-  if (current !== null) {
+  const { services, setCookies } = context;
+  // Also if none was alive: another request may have ended it just now. The answer waits until that is on the disk.
+  if (allPresentedTokens(context).length > 0) {
     context.isLoggedOut = await transaction(services.db, async (db) => {
-      const subject = userSubject(current.user);
-      const isEnded = await deleteSession(db, current.session.id);
-      if (isEnded) await recordEvents(db, context, { kind: "logout", subject, actor: subject });
-      return isEnded;
+      const subjects = await endPresented(db, context);
+      const deeds = subjects.map((subject): Deed => ({ kind: "logout", subject, actor: subject }));
+      if (deeds.length > 0) await recordEvents(db, context, ...deeds);
+      return deeds.length > 0;
     });
-  } else if (cookies.has(services.config.sessionCookieName)) {
-    await ping(services.db); // Another request may have ended it just now: that it is over is said when that is kept.
   }
   setCookies.push(...[CSRF_COOKIE, services.config.sessionCookieName].map((name) => deletion(context, name)));
+}
+
+/** Ends all sessions that the request presents. @returns the subject of each one's user */
+async function endPresented(db: TransactionDb, context: Context): Promise<string[]> {
+  const ids = allPresentedTokens(context).map(hashToken);
+  const subjects: string[] = [];
+  // In one order: two requests that present the same sessions must not wait for each other.
+  for (const id of ids.sort()) {
+    const userId = await deleteSession(db, id);
+    if (userId !== null) subjects.push(userSubject({ id: userId }));
+  }
+  return subjects;
 }
 
 /**
@@ -211,11 +222,10 @@ export async function end(context: Context): Promise<void> {
  * @param wasRead whether the request got as far as looking its session up
  */
 export function dropDeadCookie(context: Context, wasRead: boolean): void {
-  const { cookies, current, setCookies } = context;
-  const { config } = context.services;
-  const presented = cookies.get(config.sessionCookieName);
-  if (presented === undefined || current !== null || setCookies.length > 0) return;
-  if (wasRead || presented.length < MIN_KEY_CHARACTERS) setCookies.push(deletion(context, config.sessionCookieName));
+  const { cookies, current, setCookies, services } = context;
+  const name = services.config.sessionCookieName;
+  if (!cookies.has(name) || current !== null || setCookies.length > 0) return;
+  if (wasRead || presentsNoKey(context)) setCookies.push(deletion(context, name));
 }
 
 function newSession({ services, client, request }: Context, user: User, token: string): Session {

@@ -91,7 +91,7 @@ export async function endSession(context: MemberContext): Promise<Response> {
   await authorizedTransaction(context, async (db) => {
     const session = await findOwn(db, context, parameters["id"] ?? "");
     if (session === null) throw new Problem("not_found");
-    await recordEnded(db, context, (await deleteSession(db, session.id)) ? 1 : 0);
+    await recordEnded(db, context, (await deleteSession(db, session.id)) === null ? 0 : 1);
   });
   return wantsPage(context) ? redirectDone("/sessions/", "session") : empty(204);
 }

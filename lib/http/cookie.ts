@@ -1,18 +1,25 @@
 /** Optional white space (RFC 9110 §5.6.3). No other is stripped: it would let `\xa0__Host-x`, which anyone can set, be `__Host-x`. */
 const OUTER_SPACE = /^[ \t]+|(?<![ \t])[ \t]+$/g; // The look-behind keeps it linear in blanks within.
 
+/** The values of each name, in the order of the header. */
+export type Cookies = ReadonlyMap<string, readonly string[]>;
+
 /**
  * The cookies of a `Cookie` header, read the way Django reads them (its `parse_cookie`): split at `;`, each part at
- * its first `=`, white space stripped, the last of equal names wins, quoted values unquoted. Never throws.
+ * its first `=`, white space stripped, quoted values unquoted. Of equal names Django keeps the last; here each one is
+ * kept. Never throws.
  */
-export function parseCookies(header: string | null): Map<string, string> {
-  const cookies = new Map<string, string>();
+export function parseCookies(header: string | null): Cookies {
+  const cookies = new Map<string, string[]>();
   if (header === null) return cookies;
   for (const part of header.split(";")) {
     const equals = part.indexOf("=");
     const name = strip(part.slice(0, Math.max(equals, 0)));
     const value = strip(part.slice(equals + 1));
-    if (name !== "" || value !== "") cookies.set(name, unquote(value));
+    if (name === "" && value === "") continue;
+    const values = cookies.get(name);
+    if (values === undefined) cookies.set(name, [unquote(value)]);
+    else values.push(unquote(value));
   }
   return cookies;
 }

@@ -53,7 +53,7 @@ export function createClient(app: App, host = "postern.test", address = "192.0.2
 }
 
 function keep(cookies: Map<string, string>, line: string): void {
-  const [[name = "", value = ""] = []] = parseCookies(line.split(";", 1)[0] ?? "");
+  const [[name = "", [value = ""]] = ["", []]] = parseCookies(line.split(";", 1)[0] ?? "");
   if (/; Max-Age=0(;|$)/.test(line)) cookies.delete(name);
   else cookies.set(name, value);
 }

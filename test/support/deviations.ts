@@ -50,6 +50,11 @@ export const DEVIATIONS: Deviation[] = [
       header(request, "Cookie").includes("csrftoken=") &&
       bodyOf(actual).includes("CSRF token missing or incorrect."),
   },
+  {
+    number: 21,
+    applies: ({ request, actual }) =>
+      /csrftoken=.*csrftoken=/.test(header(request, "Cookie")) && actual?.status === 202,
+  },
   { number: 17, applies: ({ request }) => /charset=/i.test(header(request, "Content-Type")) },
   {
     number: 12,
