@@ -3,8 +3,8 @@ import { passwordCost } from "./migrations/0008_password_costs.ts";
 import type { Db } from "./open.ts";
 import { prepare } from "./prepared.ts";
 
-/** More than one database is made of, and few enough that a damaged import cannot make every login cost much more. */
-const MAX_COSTS = 50;
+/** Each takes microseconds. More of them are not costs, but what a damaged import left. */
+const MAX_COSTS = 1000;
 
 /**
  * What the checks of stored passwords cost: each algorithm with its parameters, once. Cheap enough for every login: the

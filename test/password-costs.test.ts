@@ -11,6 +11,7 @@ import { decoyOf, kindOf, withRounds } from "../lib/crypto/kind.ts";
 import { createPasswords } from "../lib/crypto/password.ts";
 import { createClient } from "./support/client.ts";
 import { TEST_DATABASE_URL } from "./support/database.ts";
+import { soup } from "./support/soup.ts";
 import { createTestApp, QUICK_ARGON2 } from "./support/test-app.ts";
 
 const DJANGO: { password: string; encoded: string }[] = JSON.parse(
@@ -67,7 +68,18 @@ async function setUp(stored: Record<string, string> = {}) {
     await setPassword(db, user.id, encoded);
     return user;
   };
-  for (const [username, encoded] of Object.entries(stored)) await add(username, encoded);
+  /** Many at once. */
+  const importAll = async (stored: Record<string, string>) => {
+    const common = { email: "", first_name: "", last_name: "", is_active: 1, is_staff: 0, is_superuser: 0 };
+    const rows = Object.entries(stored).map(([username, password]) => ({
+      ...common,
+      username,
+      password,
+      date_joined: 0,
+    }));
+    if (rows.length > 0) await db.insertInto("users").values(rows).execute();
+  };
+  await importAll(stored);
   /** How often a wrong login did the work of each kind, in the order in which it was done. */
   const workFor = async (username: string) => {
     work.length = 0;
@@ -76,7 +88,7 @@ async function setUp(stored: Record<string, string> = {}) {
     for (const name of work) counts.set(name, (counts.get(name) ?? 0) + 1);
     return [...counts];
   };
-  return { ...test, db, add, workFor };
+  return { ...test, db, add, importAll, workFor };
 }
 
 describe("a wrong password costs the same work", () => {
@@ -88,6 +100,8 @@ describe("a wrong password costs the same work", () => {
     const expected = await workFor("unknown");
     assert.deepEqual(expected, [
       [OURS, 1],
+      ["md5", 1],
+      ["sha1", 1],
       ["argon2$argon2i$v=19$m=8,t=1,p=1", 1],
       ["argon2$argon2id$v=19$m=16,t=2,p=2", 1],
       ["bcrypt$$2b$04", 1],
@@ -96,8 +110,6 @@ describe("a wrong password costs the same work", () => {
       ["pbkdf2_sha256", 300],
       ["scrypt$2$1$1", 1],
       ["scrypt$2$1$5", 1],
-      ["md5", 1],
-      ["sha1", 1],
     ]);
     for (const username of [
       ...Object.keys(CHEAP),
@@ -130,6 +142,26 @@ describe("a wrong password costs the same work", () => {
     const { workFor } = await setUp({ damaged: "pbkdf2_sha256$300$salt$short", imported: CHEAP.pbkdf2 });
     assert.deepEqual(await workFor("imported"), await workFor("unknown"));
     assert.deepEqual(await workFor("damaged"), await workFor("unknown"));
+  });
+
+  test("beside hundreds of other numbers of rounds, of which the greatest counts", async () => {
+    const { db, workFor, importAll } = await setUp({ scrypt: CHEAP.scrypt });
+    const numbers = Array.from({ length: 200 }, (_, index) => index + 1);
+    await importAll(Object.fromEntries(numbers.map((n) => [`rounds${n}`, CHEAP.pbkdf2.replace("$300$", `$${n}$`)])));
+    const expected = await workFor("unknown");
+    assert.deepEqual(expected, [
+      [OURS, 1],
+      ["md5", 1],
+      ["sha1", 1],
+      ["pbkdf2_sha256", 200],
+      ["scrypt$2$1$1", 1],
+    ]);
+    for (const username of ["rounds1", "rounds99", "rounds200", "scrypt"])
+      assert.deepEqual(await workFor(username), expected, username);
+    await db.deleteFrom("users").execute();
+    await importAll(Object.fromEntries(numbers.map((n) => [`m${n}`, CHEAP.argon2i.replace("m=8,", `m=${n + 8},`)])));
+    const kinds = (await workFor("unknown")).length;
+    assert(kinds <= 50, `${kinds} kinds are checked`);
   });
 
   test("and less again, once the next login has replaced the last imported password", async () => {
@@ -207,10 +239,12 @@ describe("the costs of stored passwords", () => {
   });
 
   test("hold any text, however long", async () => {
-    const { db, add } = await setUp();
-    const odd = ["argon2$", "pbkdf2_sha256$", "pbkdf2_sha1$", "bcrypt$$2", "bcrypt_sha256$$2", "scrypt$", "x"];
-    for (const [n, start] of odd.entries()) await add(`u${n}`, start + "9".repeat(10_000));
-    for (const [n, start] of odd.entries()) await add(`v${n}`, `${start}$,p=${"a".repeat(10_000)}`);
+    const { db, importAll } = await setUp();
+    const starts = ["argon2$", "pbkdf2_sha256$", "pbkdf2_sha1$", "bcrypt$$2", "bcrypt_sha256$$2", "scrypt$", "x"];
+    const ends = ["9".repeat(10_000), `$,p=${"a".repeat(10_000)}`, "=".repeat(200), `${"$".repeat(200)}=`, "$8$1$"];
+    const odd = [...ends, `$8$${"1".repeat(200)}`, "é".repeat(200), "0"];
+    const stored = starts.flatMap((start) => odd.map((end) => start + end));
+    await importAll(Object.fromEntries(stored.map((encoded, n) => [`u${n}`, encoded])));
     assert((await listPasswordCosts(db)).every((cost) => cost.length <= 60));
   });
 
@@ -227,7 +261,26 @@ describe("the costs of stored passwords", () => {
 });
 
 test("a kind is told from any text without an error, and the rounds of pbkdf2 can be made others", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => kindOf(text) === null || assert.fail(text)));
+  const pieces = [
+    "$",
+    "argon2",
+    "argon2id",
+    "v=19",
+    "m=8,t=1,p=1",
+    "pbkdf2_sha256",
+    "bcrypt",
+    "2b",
+    "12",
+    "scrypt",
+    "md5",
+  ];
+  fc.assert(
+    fc.property(soup(...pieces), (text) => {
+      const { rounds = 1 } = kindOf(text) ?? {};
+      assert(rounds >= 1 && typeof (decoyOf(text) ?? "") === "string");
+    }),
+    { numRuns: 2000 },
+  );
   assert.deepEqual(kindOf("pbkdf2_sha256$260000$salt$hash"), { name: "pbkdf2_sha256", rounds: 260000 });
   assert.equal(withRounds("pbkdf2_sha256$260000$sa$1$lt$hash", 5), "pbkdf2_sha256$5$sa$1$lt$hash");
   assert.equal(withRounds("bcrypt$$2b$12$abc", 5), "bcrypt$$2b$12$abc");

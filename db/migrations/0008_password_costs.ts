@@ -24,7 +24,7 @@ export function passwordCost(db: Executing): RawBuilder<string | null> {
     when substr(password, 1, 16) = 'bcrypt_sha256$$2' then substr(password, 1, 20)
     when substr(password, 1, 12) = 'pbkdf2_sha1$' then ${upToNumber("13")}
     when substr(password, 1, 14) = 'pbkdf2_sha256$' then ${upToNumber("15")}
-    when substr(password, 1, 7) = 'scrypt$' and length(password) >= 100 then ${upToNumber("8")} || ${SCRYPT_BLOCKS}
+    when substr(password, 1, 7) = 'scrypt$' and length(rtrim(password, '=')) >= 100 then ${upToNumber("8")} || ${SCRYPT_BLOCKS}
   end, 1, 60))`;
   // Byte by byte, whatever the collation of the database is.
   return sql.raw(isPostgres(db) ? `(${cost} collate "C")` : cost);

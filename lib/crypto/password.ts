@@ -69,10 +69,10 @@ export function createPasswords(options: PasswordOptions): Passwords {
     hash: (password, gone) => enter(() => hash(password), gone),
     check: (password, encoded, gone) =>
       enter(async () => {
-        const decoys = [ourCost, ...(await costs())].map(decoyOf).filter((decoy) => decoy !== null);
+        const decoys = [decoyOf(ourCost), ...DIGEST_DECOYS, ...(await costs()).map(decoyOf)];
         const checked = encoded !== null && readHash(encoded) !== null ? encoded : null;
         const isOurs = checked?.startsWith(`${ourCost}$`) ?? false;
-        for (const step of stepsOf(checked, [...decoys, ...DIGEST_DECOYS])) {
+        for (const step of stepsOf(checked, decoys)) {
           const isRight = await read(step)?.(password);
           if (step === checked && isRight) return { right: true, replacement: isOurs ? null : await hash(password) };
         }
@@ -81,14 +81,19 @@ export function createPasswords(options: PasswordOptions): Passwords {
   };
 }
 
+/** More than any database is made of, and few enough that a damaged import cannot make every login much slower. */
+const MAX_KINDS = 50;
+
 /**
- * What is checked: one of every kind, the checked one in the place of its kind. The order is the same whatever is checked, or it would be measurably another time: memory that was just used is faster.
+ * What is checked: one of every kind, the checked one in the place of its kind. The order is the same whatever is
+ * checked, or it would be measurably another time: memory that was just used is faster.
  */
-function stepsOf(checked: string | null, decoys: readonly string[]): string[] {
+function stepsOf(checked: string | null, decoys: readonly (string | null)[]): string[] {
   const costliest = new Map<string, { decoy: string; rounds: number }>();
   for (const decoy of decoys) {
-    const kind = readHash(decoy) === null ? null : kindOf(decoy);
-    if (kind === null || kind.rounds <= (costliest.get(kind.name)?.rounds ?? 0)) continue;
+    const kind = decoy === null || readHash(decoy) === null ? null : kindOf(decoy);
+    if (decoy === null || kind === null || kind.rounds <= (costliest.get(kind.name)?.rounds ?? 0)) continue;
+    if (costliest.size >= MAX_KINDS && !costliest.has(kind.name)) continue;
     costliest.set(kind.name, { decoy, rounds: kind.rounds });
   }
   const own = checked === null ? null : kindOf(checked);
