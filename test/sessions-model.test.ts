@@ -8,15 +8,26 @@ import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts"
 
 const DAY_MS = 86_400_000;
 
-/** One account, two browsers, and the ten lines that say which of them is let in. */
+interface ModelSession {
+  start: number;
+  seen: number;
+}
+
+/** One account, two browsers, and the lines that say which of them is let in. */
 class Model {
   password = 0;
   isActive = true;
-  readonly sessions: ({ start: number; seen: number } | null)[] = [null, null];
+  firstName = "";
+  readonly sessions: (ModelSession | null)[] = [null, null];
 
   isAlive(browser: number, now: number): boolean {
-    const session = this.sessions[browser];
-    return session != null && now < session.start + 14 * DAY_MS && now < session.seen + 7 * DAY_MS;
+    return this.isLive(this.sessions[browser] ?? null, now);
+  }
+
+  /** Whether a session has not ended: one that a browser held once may have. */
+  isLive(session: ModelSession | null, now: number): boolean {
+    if (session === null || !this.sessions.includes(session)) return false;
+    return now < session.start + 14 * DAY_MS && now < session.seen + 7 * DAY_MS;
   }
 
   endAll(): void {
@@ -29,6 +40,16 @@ interface World {
   test: TestApp;
   user: User;
   browsers: Client[];
+  /** Requests whose head was sent, and whose body was not. */
+  held: Held[];
+}
+
+interface Held {
+  /** The session that the request presents, as it was when the head was sent. */
+  session: ModelSession | null;
+  firstName: string;
+  sendBody: () => void;
+  response: Promise<Response>;
 }
 
 type Step = (world: World) => Promise<void>;
@@ -70,11 +91,50 @@ const letIn: Step = async ({ model, test, user }) => {
   model.isActive = true;
 };
 
+/** Sends the head of a request that changes the profile. Its session is found, or not, before the body arrives. */
+const sendHead =
+  (browser: number): Step =>
+  async ({ model, test, browsers, held }) => {
+    const firstName = `name ${held.length} of ${model.password}`;
+    const asked = Promise.withResolvers<void>();
+    const sent = Promise.withResolvers<void>();
+    const body = new ReadableStream(
+      {
+        pull: async (controller) => {
+          asked.resolve();
+          await sent.promise;
+          controller.enqueue(new TextEncoder().encode(JSON.stringify({ first_name: firstName })));
+          controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const headers = { "Content-Type": "application/json", "Sec-Fetch-Site": "same-origin" };
+    const client = browsers[browser] ?? assert.fail();
+    const response = client.send("PATCH", "/profile/", { body, headers });
+    const session = model.isAlive(browser, test.clock.now) ? (model.sessions[browser] ?? null) : null;
+    if (session !== null) session.seen = test.clock.now;
+    await Promise.race([asked.promise, response]);
+    held.push({ session, firstName, sendBody: sent.resolve, response });
+  };
+
+/** Sends the body of the request that has waited longest: the change is made if its session is alive at this moment. */
+const sendBody: Step = async ({ model, test, held }) => {
+  const late = held.shift();
+  if (late === undefined) return;
+  const isLive = model.isLive(late.session, test.clock.now);
+  late.sendBody();
+  assert.equal((await late.response).status, isLive ? 200 : 403);
+  if (isLive) model.firstName = late.firstName;
+};
+
 /** Both browsers ask for the profile, which counts as use of their sessions. */
 async function look({ model, test, browsers }: World): Promise<void> {
   for (const [browser, client] of browsers.entries()) {
     const isAlive = model.isAlive(browser, test.clock.now);
-    assert.equal((await client.get("/profile/")).status, isAlive ? 200 : 403);
+    const response = await client.get("/profile/");
+    assert.equal(response.status, isAlive ? 200 : 403);
+    if (isAlive) assert.equal((await response.json()).first_name, model.firstName);
     Object.assign(model.sessions[browser] ?? {}, isAlive ? { seen: test.clock.now } : {});
   }
 }
@@ -85,20 +145,24 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: browser.map(logout) },
   { weight: 3, arbitrary: fc.integer({ min: 61, max: 8 * 86_400 }).map(wait) },
   { weight: 2, arbitrary: fc.constantFrom(change, shutOut, letIn) },
+  { weight: 2, arbitrary: browser.map(sendHead) },
+  { weight: 2, arbitrary: fc.constant(sendBody) },
 );
 
-test("any sequence of logins, logouts, waits and changes lets in whom the model lets in", {
+test("any sequence of logins, logouts, waits, changes and late bodies is answered as the model says", {
   timeout: 120_000,
 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
-      const test = await createTestApp();
+      const test = await createTestApp({ POSTERN_BODY_TIMEOUT_SECONDS: "60", POSTERN_IDLE_TIMEOUT_SECONDS: "120" });
       const user = await test.addUser({ username: "alice", password: "0" });
-      const world = { model: new Model(), test, user, browsers: [createClient(test.app), createClient(test.app)] };
+      const browsers = [createClient(test.app), createClient(test.app)];
+      const world: World = { model: new Model(), test, user, browsers, held: [] };
       for (const take of steps) {
         await take(world);
         await look(world);
       }
+      while (world.held.length > 0) await sendBody(world);
       await test.close();
     }),
     { numRuns: 500 },

@@ -17,7 +17,7 @@ export const SESSIONS: readonly Requirement[] = [
     "7.2.1",
     "tokens are verified at the server",
     "sessions-model",
-    "any sequence of logins, logouts, waits and changes lets in whom the model lets in",
+    "any sequence of logins, logouts, waits, changes and late bodies is answered as the model says",
   ),
   shown(
     "7.2.2",
