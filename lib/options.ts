@@ -195,7 +195,10 @@ export const OPTIONS = {
     default: "100",
     parse: (text) => parseInteger(text, 0, 100_000),
     expected: "a whole number from 0 to 100000",
-    about: "How many logins may wait for a core to hash their password on; the next is answered 503.",
+    about:
+      "How many logins may wait for a core to hash their password on; the next is answered 503. " +
+      "One network may take half of the places, and an IPv4 address or an IPv6 /64 a quarter; " +
+      "devices that have logged in before have a quarter more for themselves.",
   } satisfies Option<number>,
   siteName: {
     name: "POSTERN_SITE_NAME",

@@ -14,6 +14,7 @@ import type { User } from "../db/users.ts";
 import { recordThrottledLogin } from "./audit.ts";
 import { deleteInBatches } from "./batches.ts";
 import type { Context, Services } from "./context.ts";
+import type { Caller } from "./crypto/line.ts";
 import { hashToken } from "./crypto/token.ts";
 import { findDevice, rememberDevice } from "./device.ts";
 import { describeError } from "./log.ts";
@@ -45,6 +46,8 @@ interface Attempt {
 export interface GrantedAttempt {
   /** To be called if the password was right, in the transaction of what it was for. */
   succeed: (db: TransactionDb, user: User) => Promise<void>;
+  /** As which it waits for its hash. */
+  caller: Caller;
 }
 
 /**
@@ -63,17 +66,19 @@ export async function guardAttempt(
   username: string,
   check: (granted: GrantedAttempt) => Promise<User | null>,
 ): Promise<User | null> {
-  const { services } = context;
-  if (!services.config.throttle) return check({ succeed: async () => {} });
+  const { services, client, peer } = context;
+  const gone = peer.gone?.();
+  if (!services.config.throttle) return check({ succeed: async () => {}, caller: { gone } });
   const attempt = await reserve(context, username);
   let cookie: string | null = null;
   const succeed = async (db: TransactionDb, user: User) => {
     await settleAttempt(db, attempt, { isSuccess: true, now: services.now() });
     cookie = await rememberDevice(db, context, user, attempt.device);
   };
+  const networks = networksOf(client.address, services.config.trustedProxies).map(({ name }) => name);
   let user: User | null;
   try {
-    user = await check({ succeed });
+    user = await check({ succeed, caller: { gone, isKnown: attempt.device !== null, networks } });
   } catch (error) {
     await giveBack(services, attempt);
     throw error;

@@ -17,6 +17,13 @@ const isOverloaded = (error: unknown) => {
 
 const isAbandoned = (error: unknown) => error instanceof Problem && error.code === "abandoned";
 
+interface Comer {
+  network: number;
+  isKnown: boolean;
+  /** Whether it waits in a place that is kept. */
+  isKept: boolean;
+}
+
 /** A line whose pieces of work each end when they are told to. */
 function createTurnstile(atOnce: number, waiting: number) {
   const enter = createLine(atOnce, waiting);
@@ -92,6 +99,71 @@ describe("the line", () => {
     );
   });
 
+  test("keeps places for known callers, and lets no network take all, whoever comes in whatever order", async () => {
+    const comers = fc.record({ isKnown: fc.boolean(), network: fc.nat(3) });
+    const steps = fc.array(fc.oneof(comers, fc.constant("end" as const)), { maxLength: 60, size: "max" });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 12 }), steps, async (waiting, steps) => {
+        const enter = createLine(1, waiting);
+        const ends: (() => void)[] = [];
+        const inLine: Comer[] = [];
+        const started: unknown[] = [];
+        let isKeptNext = true;
+        const roomOf = (isKept: boolean, network: number) => {
+          const places = isKept ? Math.ceil(waiting / 4) : waiting;
+          const taken = inLine.filter((one) => one.isKept === isKept);
+          const own = taken.filter((one) => one.network === network).length;
+          return taken.length < places && own < Math.ceil(places / 4);
+        };
+        for (const step of steps) {
+          if (step === "end") {
+            ends.shift()?.();
+            const kept = inLine.find(({ isKept }) => isKept);
+            const stranger = inLine.find(({ isKept }) => !isKept);
+            const next: Comer | undefined = isKeptNext ? (kept ?? stranger) : (stranger ?? kept);
+            await settle();
+            if (next === undefined) continue;
+            isKeptNext = !next.isKept;
+            inLine.splice(inLine.indexOf(next), 1);
+            assert.equal(started.at(-1), next);
+            continue;
+          }
+          const isKept = step.isKnown && roomOf(true, step.network);
+          const comer = { ...step, isKept };
+          const isIdle = ends.length === 0;
+          const isRefused = !isIdle && !isKept && !roomOf(false, step.network);
+          const work = () => {
+            started.push(comer);
+            return new Promise<void>((resolve) => ends.push(resolve));
+          };
+          const entered = enter(work, { isKnown: step.isKnown, networks: [`${step.network}`] });
+          if (isRefused) await assert.rejects(entered, isOverloaded);
+          else if (!isIdle) inLine.push(comer);
+          await settle();
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("gives a network its share back when its client goes", async () => {
+    const enter = createLine(1, 4);
+    const { promise: work, resolve: end } = Promise.withResolvers<void>();
+    const running = enter(() => work);
+    const networks = ["2001:db8:1:2::/64", "2001:db8:1::/48"];
+    const client = new AbortController();
+    const gone = enter(async () => {}, { networks, gone: client.signal });
+    await assert.rejects(
+      enter(async () => {}, { networks }),
+      isOverloaded,
+    );
+    client.abort();
+    await assert.rejects(gone, isAbandoned);
+    const behind = enter(async () => {}, { networks });
+    end();
+    await Promise.all([running, behind]);
+  });
+
   test("turns the one too many away at once, with a 503 and when to come again", async () => {
     const line = createTurnstile(1, 1);
     const all = [line.come(1), line.come(2), line.come(3)];
@@ -116,13 +188,13 @@ describe("the line", () => {
     });
     const { promise: work, resolve: end } = Promise.withResolvers<string>();
     const [first, second] = [new AbortController(), new AbortController()];
-    const running = enter(() => work, first.signal);
-    const waiting = enter(async () => assert.fail("nobody waits for it"), second.signal);
+    const running = enter(() => work, { gone: first.signal });
+    const waiting = enter(async () => assert.fail("nobody waits for it"), { gone: second.signal });
     const behind = enter(async () => "behind");
     second.abort();
     await assert.rejects(waiting, isAbandoned);
     await assert.rejects(
-      enter(async () => "late", AbortSignal.abort()),
+      enter(async () => "late", { gone: AbortSignal.abort() }),
       isAbandoned,
     );
     const inItsPlace = enter(async () => "in its place");

@@ -35,15 +35,17 @@ export async function changePassword(context: MemberContext): Promise<Response> 
 async function replace(
   context: MemberContext,
   { password, next }: { password: string; next: AcceptedPassword },
-  { succeed }: GrantedAttempt,
+  granted: GrantedAttempt,
 ): Promise<User | null> {
-  const { services, current, peer } = context;
+  const { services, current } = context;
+  // A live session proves as much as a device cookie does.
+  const caller = { ...granted.caller, isKnown: true };
   const credentials = await findCredentials(services.db, current.user.username);
-  const check = await services.passwords.check(password, credentials?.password ?? null, peer.gone?.());
+  const check = await services.passwords.check(password, credentials?.password ?? null, caller);
   if (credentials === null || !check.right) return null;
-  const replacement = await services.passwords.hash(next);
+  const replacement = await services.passwords.hash(next, caller);
   const { user } = credentials;
-  return (await regenerateSession(context, credentials, replacement, (db) => succeed(db, user))) ? user : null;
+  return (await regenerateSession(context, credentials, replacement, (db) => granted.succeed(db, user))) ? user : null;
 }
 
 /** `GET /password/change/`: the form. */

@@ -51,7 +51,7 @@ export async function prepareUser(
     ...input,
     username: normalizeUsername(input.username),
     email: normalizeEmail(input.email),
-    password: await passwords.hash(input.password),
+    password: await passwords.hash(input.password, { isKnown: true }),
     dateJoined: now(),
   };
 }

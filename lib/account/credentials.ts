@@ -25,7 +25,7 @@ export async function changePassword(
   password: AcceptedPassword,
   keepSessionId: string | null,
 ): Promise<boolean> {
-  const encoded = await services.passwords.hash(password);
+  const encoded = await services.passwords.hash(password, { isKnown: true });
   await thinOut(services, user, keepSessionId);
   return transaction(services.db, async (db) => {
     if (!(await setPassword(db, user.id, encoded))) return false;

@@ -53,12 +53,12 @@ export async function showLoginAgain(context: Context, { mistakes, status }: Pro
 async function enter(
   context: Context,
   { username, password }: { username: string; password: string },
-  { succeed }: GrantedAttempt,
+  { succeed, caller }: GrantedAttempt,
 ): Promise<User | null> {
-  const { peer, services } = context;
+  const { services } = context;
   const credentials = await findCredentials(services.db, username);
   const encoded = credentials?.user.isActive ? credentials.password : null;
-  const check = await services.passwords.check(password, encoded, peer.gone?.());
+  const check = await services.passwords.check(password, encoded, caller);
   if (credentials !== null && check.right) {
     const { user } = credentials;
     const isLoggedIn = await start(context, credentials, check.replacement, (db) => succeed(db, user));

@@ -1,26 +1,26 @@
 import { hash as hashArgon2 } from "@node-rs/argon2";
 import { readHash } from "./foreign-hash.ts";
 import { DIGEST_DECOYS, decoyOf, kindOf, withRounds } from "./kind.ts";
-import { createLine, type WaitWatch } from "./line.ts";
+import { type Caller, createLine, type WaitWatch } from "./line.ts";
 
 /** `replacement`, where there is one, is the same password hashed as we hash today, to be stored in place of the old. */
 export type PasswordCheck = { right: false } | { right: true; replacement: string | null };
 
 export interface Passwords {
   /**
-   * @param gone aborted when nobody waits for the answer any more: who has not had their turn by then leaves the line
+   * @param caller for which request it waits in line; by default a stranger's of no known network
    * @throws Problem overloaded, abandoned
    */
-  hash(password: string, gone?: AbortSignal): Promise<string>;
+  hash(password: string, caller?: Caller): Promise<string>;
   /**
    * If the password is wrong, it costs one hash of ours and one of every other kind that is stored at this moment, whatever
    * kind it is of itself: the time tells nothing. If it is right, the check ends there, and a foreign hash is replaced.
    *
    * @param encoded what is stored; null, for a user who cannot log in, costs the same and is never right
-   * @param gone as of `hash`
+   * @param caller as of `hash`
    * @throws Problem overloaded, abandoned
    */
-  check(password: string, encoded: string | null, gone?: AbortSignal): Promise<PasswordCheck>;
+  check(password: string, encoded: string | null, caller?: Caller): Promise<PasswordCheck>;
 }
 
 export interface PasswordOptions {
@@ -66,8 +66,8 @@ export function createPasswords(options: PasswordOptions): Passwords {
   // Argon2id is the library's default algorithm; its own enum cannot be imported by a bundler.
   const hash = async (password: string) => `argon2${await hashArgon2(password, argon2)}`;
   return {
-    hash: (password, gone) => enter(() => hash(password), gone),
-    check: (password, encoded, gone) =>
+    hash: (password, caller) => enter(() => hash(password), caller),
+    check: (password, encoded, caller) =>
       enter(async () => {
         const decoys = [decoyOf(ourCost), ...DIGEST_DECOYS, ...(await costs()).map(decoyOf)];
         const checked = encoded !== null && readHash(encoded) !== null ? encoded : null;
@@ -77,7 +77,7 @@ export function createPasswords(options: PasswordOptions): Passwords {
           if (step === checked && isRight) return { right: true, replacement: isOurs ? null : await hash(password) };
         }
         return { right: false };
-      }, gone),
+      }, caller),
   };
 }
 
