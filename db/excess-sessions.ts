@@ -52,6 +52,9 @@ export async function hasMoreSessions(db: Db, userId: number, count: number): Pr
   return (await byLastUse(db, userId).offset(count).limit(1).executeTakeFirst()) !== undefined;
 }
 
+/** The greatest `integer` of Postgres: it refuses to compare one with more. SQLite has greater ids. */
+const MAX_INTEGER = 2 ** 31 - 1;
+
 /** Some users who have more sessions than they may, and where to look for the next ones. */
 export interface SessionOwners {
   userIds: number[];
@@ -72,7 +75,7 @@ export async function findOwnersOfMore(
   if (afterId !== null) owners = owners.where("user_id", ">", afterId);
   const first = await owners.executeTakeFirst();
   if (first === undefined) return { userIds: [], lastId: null };
-  const lastId = first.user_id + span - 1;
+  const lastId = Math.max(first.user_id, Math.min(first.user_id + span - 1, MAX_INTEGER));
   const rows = await db
     .selectFrom("sessions")
     .select("user_id")

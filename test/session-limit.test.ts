@@ -142,6 +142,22 @@ describe("sessions of an older version, without a limit", () => {
     assert.equal(await endExcessSessions(services, lifetime(services)), 0);
   });
 
+  test("are found by the hourly clearing whatever ids their users have", LONG, async () => {
+    const { services, clock, user } = await setUp();
+    const { id: _, ...row } = await services.db.selectFrom("users").selectAll().executeTakeFirstOrThrow();
+    const ids = [-(2 ** 31), user.id, user.id + 501, 2 ** 31 - 2, 2 ** 31 - 1]; // Postgres has none beyond these.
+    for (const id of ids) {
+      if (id !== user.id)
+        await services.db
+          .insertInto("users")
+          .values({ ...row, id, username: `user${id}` })
+          .execute();
+      await addSessions(services.db, id, 102, clock.now);
+    }
+    assert.equal(await endExcessSessions(services, lifetime(services)), 2 * ids.length);
+    for (const id of ids) assert.equal(await countOf(services.db, id), 100, String(id));
+  });
+
   test("are all ended but one by DELETE /sessions/, in batches that let other requests in between", LONG, async () => {
     const { client, rows, services, user, addUser, logIn } = await withMany();
     await addUser({ username: "bob", password: PASSWORD });
