@@ -1,6 +1,8 @@
 import { realpathSync } from "node:fs";
 import { areSame, type Counts, countRows, sumOf } from "./count.ts";
 import { DatabaseError } from "./error.ts";
+import { listLanes } from "./event-lanes.ts";
+import type { Lane } from "./event-macs.ts";
 import { findSchemaState, listApplied, migrate, schemaMistake } from "./migrate.ts";
 import { findLastId, numberAbove } from "./numbering.ts";
 import { type Db, openDatabase, sqliteFile, transaction } from "./open.ts";
@@ -223,6 +225,12 @@ async function nextChains(source: Db, reached: Progress): Promise<Batch | null> 
   return batch && { ...batch, rows: 0 };
 }
 
+/** With the MACs that they have: the target's servers need the key of the source. */
+async function replaceLanes(target: Db, lanes: Lane[]): Promise<void> {
+  await target.deleteFrom("event_lanes").execute(); // Empty ones, or the row that asks for a seal.
+  if (lanes.length > 0) await target.insertInto("event_lanes").values(lanes).execute();
+}
+
 function batchOf<Row>(rows: Row[], reach: (last: Row) => Progress, write: Batch["write"]): Batch | null {
   const last = rows.at(-1);
   return last === undefined ? null : { rows: rows.length, reached: reach(last), write };
@@ -246,9 +254,11 @@ function writeBatch(target: Db, from: Progress, { reached, write }: Batch): Prom
 
 async function finishCopy(source: Db, target: Db): Promise<void> {
   const [lastUserId, lastEventId] = [await findLastId(source, "users"), await findLastId(source, "events")];
+  const lanes = await listLanes(source);
   await transaction(target, async (db) => {
     await numberAbove(db, "users", lastUserId);
     await numberAbove(db, "events", lastEventId);
+    await replaceLanes(db, lanes);
     await db.schema.dropTable("postern_copy").execute();
   });
 }

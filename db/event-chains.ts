@@ -1,26 +1,25 @@
-import type { Selectable } from "kysely";
+import { type BrokenLane, verifyLanes } from "./event-lane-walk.ts";
+import { type Chain, isChainSigned, isEventSigned, type Lane, type TrailKey } from "./event-macs.ts";
 import { hashEvent, listChained, type RecordedEvent } from "./events.ts";
 import type { Db } from "./open.ts";
-import type { EventChainsTable } from "./schema.ts";
 
 /** The first thing that is wrong with the events of a subject. */
 export interface BrokenChain {
   subject: string;
   /** The event that was changed or put in between, or the first of those that were removed. */
   number: number;
-  mistake: "changed" | "removed" | "inserted";
+  /** `forged`: the chain's head, or how far it was cut. `unknown_key`: the key that signed the event is not here. */
+  mistake: "changed" | "removed" | "inserted" | "forged" | "unknown_key";
 }
 
 export interface Verification {
   /** How many events were read. */
   onProgress: (events: number) => void;
-  onBroken: (broken: BrokenChain) => void;
+  onBroken: (broken: BrokenChain | BrokenLane) => void;
 }
 
 const SUBJECTS_AT_ONCE = 200;
 const EVENTS_AT_ONCE = 2000;
-
-type Chain = Selectable<EventChainsTable>;
 
 /**
  * Reads every event and looks whether any was changed, removed or put in between since it was written. Events that are
@@ -30,8 +29,9 @@ type Chain = Selectable<EventChainsTable>;
  */
 export async function verifyEvents(
   db: Db,
+  key: TrailKey,
   { onProgress, onBroken }: Verification,
-): Promise<{ events: number; subjects: number; cut: number }> {
+): Promise<{ events: number; subjects: number; cut: number; lanes: Lane[] }> {
   const total = { events: 0, subjects: 0, cut: 0 };
   const onRead = (count: number) => {
     total.events += count;
@@ -42,18 +42,25 @@ export async function verifyEvents(
     const chains = await next.orderBy("subject").limit(SUBJECTS_AT_ONCE).execute();
     const last = chains.at(-1);
     if (last === undefined) break;
-    for (const broken of await verifyChains(db, chains, onRead)) onBroken(broken);
+    for (const broken of await verifyChains(db, key, chains, onRead)) onBroken(broken);
     total.subjects += chains.length;
     total.cut += chains.reduce((sum, chain) => sum + chain.cut_number, 0);
     after = last.subject;
   }
   for (const subject of await listUnchained(db)) onBroken({ subject, number: 1, mistake: "inserted" });
-  return total;
+  const { broken, lanes } = await verifyLanes(db, key);
+  for (const lane of broken) onBroken(lane);
+  return { ...total, lanes };
 }
 
-async function verifyChains(db: Db, before: Chain[], onRead: (events: number) => void): Promise<BrokenChain[]> {
+async function verifyChains(
+  db: Db,
+  key: TrailKey,
+  before: Chain[],
+  onRead: (events: number) => void,
+): Promise<BrokenChain[]> {
   const subjects = before.map(({ subject }) => subject);
-  const walks = new Map(before.map((chain) => [chain.subject, new Walk(chain)]));
+  const walks = new Map(before.map((chain) => [chain.subject, new Walk(chain, key)]));
   for (let events = await listChained(db, subjects, null, EVENTS_AT_ONCE); events.length > 0; ) {
     for (const event of events) walks.get(event.subject)?.step(event);
     onRead(events.length);
@@ -65,18 +72,20 @@ async function verifyChains(db: Db, before: Chain[], onRead: (events: number) =>
   const others = now.filter(({ subject }) => !cutSubjects.has(subject));
   const broken = others.flatMap((chain) => walks.get(chain.subject)?.end(chain) ?? []);
   // Events that were cut under our eyes look as if removed: those chains are read again.
-  return wasCut.length === 0 ? broken : [...broken, ...(await verifyChains(db, wasCut, () => {}))];
+  return wasCut.length === 0 ? broken : [...broken, ...(await verifyChains(db, key, wasCut, () => {}))];
 }
 
 /** Goes along the events of a subject, from where they were cut to their end. */
 class Walk {
   /** The chain before the first step. */
   readonly begun: Chain;
+  readonly #key: TrailKey;
   #number: number;
   #hash: string;
   #broken: BrokenChain | null = null;
 
-  constructor(chain: Chain) {
+  constructor(chain: Chain, key: TrailKey) {
+    this.#key = key;
     this.begun = chain;
     this.#number = chain.cut_number;
     this.#hash = chain.cut_hash;
@@ -92,6 +101,8 @@ class Walk {
     else if (event.previous !== this.#hash) this.#break(Math.max(this.#number, this.begun.cut_number + 1), "changed");
     else if (expected === this.begun.last_number && event.hash !== this.begun.last_hash)
       this.#break(expected, "changed");
+    else if (expected <= this.begun.last_number && !isSigned(this.#key, event))
+      this.#break(expected, event.mac === "" || this.#key.knows(event.mac) ? "changed" : "unknown_key");
     this.#number = event.number;
     this.#hash = event.hash;
   }
@@ -102,12 +113,17 @@ class Walk {
     if (this.#number < this.begun.last_number) this.#break(this.#number + 1, "removed");
     else if (this.#number > now.last_number) this.#break(now.last_number + 1, "inserted");
     else if (this.#number === now.last_number && this.#hash !== now.last_hash) this.#break(this.#number, "changed");
+    else if (!isChainSigned(this.#key, now)) this.#break(now.last_number, "forged");
     return this.#broken ?? [];
   }
 
   #break(number: number, mistake: BrokenChain["mistake"]): void {
     this.#broken = { subject: this.begun.subject, number, mistake };
   }
+}
+
+function isSigned(key: TrailKey, { hash, lane, laneNumber, seen, mac }: RecordedEvent): boolean {
+  return lane !== null && laneNumber !== null && isEventSigned(key, { hash, lane, laneNumber, seen }, mac);
 }
 
 /** Subjects with events that were never appended to a chain. */

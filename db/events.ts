@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Selectable } from "kysely";
+import { endLane, placeInLane, takeLane } from "./event-lanes.ts";
+import { type Chain, isChainSigned, signChain, type TrailKey } from "./event-macs.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { EventKind, EventsTable, Instant } from "./schema.ts";
@@ -23,15 +25,19 @@ export interface RecordedEvent extends NewEvent {
   number: number;
   previous: string;
   hash: string;
+  lane: number | null;
+  laneNumber: number | null;
+  seen: string;
+  mac: string;
 }
 
 function toEvent(row: Selectable<EventsTable>): RecordedEvent {
-  const { request_id: requestId, ...event } = row;
-  return { ...event, requestId };
+  const { request_id: requestId, lane_number: laneNumber, ...event } = row;
+  return { ...event, requestId, laneNumber };
 }
 
-/** What an event's hash is of: everything in it but its id, which the database gives. JSON keeps the fields apart. */
-export function hashEvent(event: Omit<RecordedEvent, "id" | "hash">): string {
+/** What an event's hash is of: all that happened, and its number, but no id: the database gives that. JSON keeps the fields apart. */
+export function hashEvent(event: NewEvent & Pick<RecordedEvent, "number" | "previous">): string {
   const { previous, subject, number, at, kind, actor, address, browser, system, requestId, detail } = event;
   const text = JSON.stringify([
     ...[previous, subject, number, at, kind, actor],
@@ -43,32 +49,60 @@ export function hashEvent(event: Omit<RecordedEvent, "id" | "hash">): string {
 /**
  * Writes events, each behind the last one of its subject: whoever writes of the same subject at the same time waits until
  * this transaction is over. Call it once in a transaction, and last: it takes the subjects in one order, so that no two
- * transactions wait for each other.
+ * transactions wait for each other, and a lane after them.
  */
-export async function appendEvents(db: TransactionDb, events: readonly NewEvent[]): Promise<void> {
-  const inOrder = events.toSorted((a, b) => (a.subject < b.subject ? -1 : a.subject > b.subject ? 1 : 0));
-  for (const event of inOrder) await appendEvent(db, event);
+export async function appendEvents(db: TransactionDb, key: TrailKey, events: readonly NewEvent[]): Promise<void> {
+  const [first] = events;
+  if (first === undefined) return;
+  const chains = await lockChains(db, key, events);
+  let taken = await takeLane(db, key, first.at);
+  for (const event of events) {
+    const chain = chains.get(event.subject);
+    if (chain === undefined) throw new Error(`no chain of ${event.subject}`);
+    const number = chain.last_number + 1;
+    const hash = hashEvent({ ...event, number, previous: chain.last_hash });
+    const placed = placeInLane(taken, key, hash);
+    await db.executeQuery(insert(db, { ...event, ...placed.place, number, previous: chain.last_hash, hash }));
+    chains.set(event.subject, { ...chain, last_number: number, last_hash: hash });
+    taken = placed.taken;
+  }
+  for (const { isSound, ...chain } of chains.values()) {
+    // A head that no key verifies is never signed again, so that what was done to it goes on to show.
+    const { subject, last_hash: hash, mac } = isSound ? signChain(key, chain) : { ...chain, mac: "" };
+    await db.executeQuery(endChain(db, { subject, hash, mac }));
+  }
+  await endLane(db, key, taken.lane);
 }
 
-async function appendEvent(db: TransactionDb, event: NewEvent): Promise<void> {
-  const { subject } = event;
-  const [chain] = (await db.executeQuery(extendChain(db, { subject }))).rows;
-  if (chain === undefined) throw new Error(`no chain of ${subject}`);
-  const placed = { ...event, number: chain.last_number, previous: chain.last_hash };
-  const hash = hashEvent(placed);
-  await db.executeQuery(insert(db, { ...placed, hash }));
-  await db.executeQuery(endChain(db, { subject, hash }));
+type LockedChain = Omit<Chain, "mac"> & { isSound: boolean };
+
+/** @returns each chain as it was, by its subject */
+async function lockChains(
+  db: TransactionDb,
+  key: TrailKey,
+  events: readonly NewEvent[],
+): Promise<Map<string, LockedChain>> {
+  const chains = new Map<string, LockedChain>();
+  for (const subject of [...new Set(events.map(({ subject }) => subject))].sort()) {
+    const count = events.filter((event) => event.subject === subject).length;
+    const [extended] = (await db.executeQuery(extendChain(db, { subject, count }))).rows;
+    if (extended === undefined) throw new Error(`no chain of ${subject}`);
+    const { mac, ...chain } = { ...extended, last_number: extended.last_number - count };
+    const isNew = chain.last_number === 0 && mac === "";
+    chains.set(subject, { ...chain, isSound: isNew || isChainSigned(key, { ...chain, mac }) });
+  }
+  return chains;
 }
 
 /** Both locks the chain and finds its end. */
-const extendChain = prepare((db, { subject }: { subject: string }) =>
+const extendChain = prepare((db, { subject, count }: { subject: string; count: number }) =>
   db
     .insertInto("event_chains")
-    .values({ subject, last_number: 1, last_hash: "", cut_number: 0, cut_hash: "", cut_at: 0 })
+    .values({ subject, last_number: count, last_hash: "", cut_number: 0, cut_hash: "", cut_at: 0, mac: "" })
     .onConflict((conflict) =>
-      conflict.column("subject").doUpdateSet((row) => ({ last_number: row("event_chains.last_number", "+", 1) })),
+      conflict.column("subject").doUpdateSet((row) => ({ last_number: row("event_chains.last_number", "+", count) })),
     )
-    .returning(["last_number", "last_hash"]),
+    .returning(["subject", "last_number", "last_hash", "cut_number", "cut_hash", "cut_at", "mac"]),
 );
 
 const insert = prepare((db, event: Omit<RecordedEvent, "id">) =>
@@ -85,11 +119,15 @@ const insert = prepare((db, event: Omit<RecordedEvent, "id">) =>
     number: event.number,
     previous: event.previous,
     hash: event.hash,
+    lane: event.lane,
+    lane_number: event.laneNumber,
+    seen: event.seen,
+    mac: event.mac,
   }),
 );
 
-const endChain = prepare((db, { subject, hash }: { subject: string; hash: string }) =>
-  db.updateTable("event_chains").set({ last_hash: hash }).where("subject", "=", subject),
+const endChain = prepare((db, { subject, hash, mac }: { subject: string; hash: string; mac: string }) =>
+  db.updateTable("event_chains").set({ last_hash: hash, mac }).where("subject", "=", subject),
 );
 
 /** @param before the number of an event, null for the newest ones @returns the newest first */
@@ -139,36 +177,4 @@ export async function listChained(
     );
   }
   return (await rows.orderBy("subject").orderBy("number").limit(limit).execute()).map(toEvent);
-}
-
-/** A clock that was wrong dates an event so far in the future that it would never be old enough. */
-const MAX_CLOCK_STEP_MS = 24 * 60 * 60 * 1000;
-
-/**
- * Deletes the oldest events as far as all of them are from before `horizon`, and notes in their chains how far that went.
- *
- * @param limit how many at the most
- * @returns how many there were
- */
-export async function cutEvents(
-  db: TransactionDb,
-  { horizon, now }: { horizon: Instant; now: Instant },
-  limit: number,
-): Promise<number> {
-  const columns = ["subject", "number", "hash", "at"] as const;
-  const oldest = await db.selectFrom("events").select(columns).orderBy("id").limit(limit).execute();
-  const kept = oldest.findIndex(({ at }) => at >= horizon && at <= now + MAX_CLOCK_STEP_MS);
-  const lastOf = new Map((kept < 0 ? oldest : oldest.slice(0, kept)).map((event) => [event.subject, event]));
-  let count = 0;
-  for (const { subject, number, hash } of [...lastOf.values()].sort((a, b) => (a.subject < b.subject ? -1 : 1))) {
-    await db
-      .updateTable("event_chains")
-      .set({ cut_number: number, cut_hash: hash, cut_at: now })
-      .where("subject", "=", subject)
-      .where("cut_number", "<", number) // Another node may have been faster.
-      .execute();
-    const cut = db.deleteFrom("events").where("subject", "=", subject).where("number", "<=", number);
-    count += Number((await cut.executeTakeFirst()).numDeletedRows);
-  }
-  return count;
 }

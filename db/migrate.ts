@@ -4,6 +4,7 @@ import * as usersAndSessions from "./migrations/0001_users_and_sessions.ts";
 import * as setupTokens from "./migrations/0002_setup_tokens.ts";
 import * as throttles from "./migrations/0003_throttles.ts";
 import * as events from "./migrations/0004_events.ts";
+import * as eventMacs from "./migrations/0005_event_macs.ts";
 import * as sessionsByUse from "./migrations/0007_sessions_by_use.ts";
 import * as passwordCosts from "./migrations/0008_password_costs.ts";
 import type { Db } from "./open.ts";
@@ -14,6 +15,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0002_setup_tokens": setupTokens,
   "0003_throttles": throttles,
   "0004_events": events,
+  "0005_event_macs": eventMacs,
   "0007_sessions_by_use": sessionsByUse,
   "0008_password_costs": passwordCosts,
 };

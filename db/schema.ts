@@ -67,9 +67,9 @@ export interface EventsTable {
   id: Generated<number>;
   at: Instant;
   kind: EventKind;
-  /** What it is about: `user:7`, or `unknown:…`, where a name was typed that no user has. */
+  /** What it is about: `user:7`; `unknown:…`, where a name was typed that no user has; `trail`, which is this table. */
   subject: string;
-  /** Who did it: `user:7`, `command line`, or `nobody` who is known. */
+  /** Who did it: `user:7`, `command line`, `system`, or `nobody` who is known. */
   actor: string;
   /** This and the next three are empty where it came by no request. */
   address: string;
@@ -84,6 +84,12 @@ export interface EventsTable {
   previous: string;
   /** Hex SHA-256 of this one. */
   hash: string;
+  /** Its place in a lane, and how far other lanes were; null in a trail that is not sealed yet. See db/event-lanes.ts. */
+  lane: Generated<number | null>;
+  lane_number: Generated<number | null>;
+  seen: Generated<string>;
+  /** Of the hash and that place, with a key that the database does not hold. */
+  mac: Generated<string>;
 }
 
 export const EVENT_KINDS = [
@@ -99,6 +105,8 @@ export const EVENT_KINDS = [
   "user_activated",
   "user_deactivated",
   "user_deleted",
+  "events_cut",
+  "trail_sealed",
 ] as const;
 
 export type EventKind = (typeof EVENT_KINDS)[number];
@@ -112,6 +120,24 @@ export interface EventChainsTable {
   cut_number: number;
   cut_hash: string;
   cut_at: Instant;
+  /** Of all this; empty if a key that the server has did not verify the one before. */
+  mac: Generated<string>;
+}
+
+/** Where each lane of events begins and ends. */
+export interface EventLanesTable {
+  lane: number;
+  /** Why there is this lane: see `emptyLane`. */
+  reason: "unsealed" | "new" | "sealed" | "reopened";
+  opened_at: Instant;
+  last_number: number;
+  /** Of the MACs of all its events, one after the other. */
+  last_digest: string;
+  /** Up to which number its oldest events were deleted, 0 for none; the digest there; and when. */
+  cut_number: number;
+  cut_digest: string;
+  cut_at: Instant;
+  mac: string;
 }
 
 export interface Schema {
@@ -122,4 +148,5 @@ export interface Schema {
   devices: DevicesTable;
   events: EventsTable;
   event_chains: EventChainsTable;
+  event_lanes: EventLanesTable;
 }

@@ -1,4 +1,5 @@
-import { appendEvents, cutEvents } from "../db/events.ts";
+import { cutEvents, TRAIL } from "../db/event-cut.ts";
+import { appendEvents, listEventsOf, type RecordedEvent } from "../db/events.ts";
 import { type TransactionDb, transaction } from "../db/open.ts";
 import type { EventKind } from "../db/schema.ts";
 import { findUser, type User } from "../db/users.ts";
@@ -56,6 +57,7 @@ export function recordEvents(db: TransactionDb, context: Context, ...deeds: Deed
   const origin = { address: client.address, browser: short(browser), system: short(system), requestId };
   return appendEvents(
     db,
+    services.keys.audit,
     deeds.map((deed) => ({ detail: "", ...deed, ...origin, at: services.now() })),
   );
 }
@@ -63,7 +65,7 @@ export function recordEvents(db: TransactionDb, context: Context, ...deeds: Deed
 /** The same for a command. */
 export function recordCommand(
   db: TransactionDb,
-  services: Pick<Services, "now">,
+  services: Pick<Services, "keys" | "now">,
   deed: Omit<Deed, "actor">,
 ): Promise<void> {
   return recordWithoutRequest(db, services, { ...deed, actor: COMMAND_LINE });
@@ -72,15 +74,19 @@ export function recordCommand(
 /** The same for what the server does by itself. */
 export function recordSystem(
   db: TransactionDb,
-  services: Pick<Services, "now">,
+  services: Pick<Services, "keys" | "now">,
   deed: Omit<Deed, "actor">,
 ): Promise<void> {
   return recordWithoutRequest(db, services, { ...deed, actor: SYSTEM });
 }
 
-function recordWithoutRequest(db: TransactionDb, { now }: Pick<Services, "now">, deed: Deed): Promise<void> {
+function recordWithoutRequest(
+  db: TransactionDb,
+  { keys, now }: Pick<Services, "keys" | "now">,
+  deed: Deed,
+): Promise<void> {
   const origin = { address: "", browser: "", system: "", requestId: "" };
-  return appendEvents(db, [{ detail: "", ...deed, ...origin, at: now() }]);
+  return appendEvents(db, keys.audit, [{ detail: "", ...deed, ...origin, at: now() }]);
 }
 
 /** Where no browser is known, a product's name is what the client made up. */
@@ -115,8 +121,36 @@ function recordAttempt(context: Context, user: User | null, kind: EventKind): Pr
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Deletes events that are older than the settings say, the oldest first. @returns how many there were */
-export async function cutTrail({ config, db, now }: Pick<Services, "config" | "db" | "now">): Promise<number> {
+export async function cutTrail({ config, db, keys, now }: Services): Promise<number> {
   if (config.auditDays === 0) return 0;
   const horizon = now() - config.auditDays * DAY_MS;
-  return deleteInBatches((limit) => transaction(db, (db) => cutEvents(db, { horizon, now: now() }, limit)));
+  return deleteInBatches((limit) => transaction(db, (db) => cutEvents(db, keys.audit, { horizon, now: now() }, limit)));
+}
+
+/** A cut that took events which the settings would still keep. */
+export interface YoungCut {
+  subject: string;
+  /** Of the event that tells of the cut. */
+  number: number;
+  mistake: "young_cut";
+  /** What was older than this was cut, ISO 8601. */
+  before: string;
+}
+
+const CUTS_AT_ONCE = 500;
+
+export async function findYoungCuts({ config, db, now }: Services): Promise<YoungCut[]> {
+  const horizon = config.auditDays === 0 ? Number.NEGATIVE_INFINITY : now() - config.auditDays * DAY_MS;
+  const found: YoungCut[] = [];
+  for (let before: number | null = null; ; ) {
+    const events: RecordedEvent[] = await listEventsOf(db, TRAIL, { before, limit: CUTS_AT_ONCE });
+    for (const { kind, subject, number, detail } of events) {
+      const instant = / from before (\S+)$/.exec(detail)?.[1] ?? "";
+      if (kind !== "events_cut" || Date.parse(instant) <= horizon) continue;
+      found.push({ subject, number, mistake: "young_cut", before: instant });
+    }
+    const last = events.at(-1);
+    if (last === undefined) return found.toReversed();
+    before = last.number;
+  }
 }

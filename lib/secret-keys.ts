@@ -1,9 +1,18 @@
 import { setTimeout } from "node:timers/promises";
 import { DatabaseError } from "../db/error.ts";
+import { listLanes } from "../db/event-lanes.ts";
+import type { Lane } from "../db/event-macs.ts";
+import { sealTrail } from "../db/event-seal.ts";
 import { createKeyFile, keyFileOf, readKeyFile } from "../db/key-file.ts";
-import { isPostgresUrl, sqliteFile } from "../db/open.ts";
+import { type Db, isPostgresUrl, sqliteFile } from "../db/open.ts";
 import { type Config, ConfigError } from "./config.ts";
-import { generateSecretKey, parseSecretKeys, type SecretKeys } from "./crypto/keys.ts";
+import { deriveKeys, generateSecretKey, type Keys, parseSecretKeys, type SecretKeys } from "./crypto/keys.ts";
+
+type Settings = Pick<Config, "secretKey" | "databaseUrl">;
+
+const PUT_KEY_BACK =
+  "Put the key of this database back. If it is lost, `audit --new-key` goes on with a new one: what is there by now can " +
+  "then no longer be verified.";
 
 /** Another process may have created the key file, and not yet written it. */
 const WRITE_POLLS = 40;
@@ -12,34 +21,54 @@ const WRITE_POLL_MS = 50;
 export const POSTGRES_NEEDS_KEY =
   "POSTERN_SECRET_KEY is not set, and Postgres needs it. The command generate-key prints one: give every node the same.";
 
+/** Tells of the missing setting before anything is opened. @throws ConfigError */
+export function requireSecretKey({ secretKey, databaseUrl }: Settings): void {
+  if (secretKey === null && isPostgresUrl(databaseUrl)) throw new ConfigError([POSTGRES_NEEDS_KEY]);
+}
+
 /**
- * The secret keys: those of the setting, else those of the key file beside the SQLite database, which is created if it
- * is missing. A database in memory has a key of its process.
+ * The keys, for a database that has been migrated. Seals its trail if no process with a key has done so yet.
  *
- * @throws ConfigError, DatabaseError
+ * @throws ConfigError, DatabaseError; also if the trail is signed with none of these keys
  */
-export async function findSecretKeys(config: Pick<Config, "secretKey" | "databaseUrl">): Promise<SecretKeys> {
+export async function openKeys(config: Settings, db: Db, now: () => number): Promise<Keys> {
+  const keys = deriveKeys(await findSecretKeys(config, { mayCreate: !(await listLanes(db)).some(isSigned) }));
+  await sealTrail(db, keys.audit, now());
+  const signed = (await listLanes(db)).filter(isSigned);
+  if (signed.length === 0 || signed.some(({ mac }) => keys.audit.knows(mac))) return keys;
+  throw new DatabaseError(`The audit trail is signed with another key than this one. ${PUT_KEY_BACK}`);
+}
+
+/** The keys for a trail whose own key is lost. */
+export async function openNewKeys(config: Settings): Promise<Keys> {
+  return deriveKeys(await findSecretKeys(config, { mayCreate: true }));
+}
+
+const isSigned = ({ mac }: Lane) => mac !== "";
+
+/**
+ * The secret keys: those of the setting, else those of the key file beside the SQLite database. A database in memory has
+ * a key of its process.
+ *
+ * @param options whether to create a key file that is missing
+ */
+async function findSecretKeys(config: Settings, { mayCreate }: { mayCreate: boolean }): Promise<SecretKeys> {
   const { secretKey, databaseUrl } = config;
   if (secretKey !== null) return secretKey;
-  if (isPostgresUrl(databaseUrl)) throw new ConfigError([POSTGRES_NEEDS_KEY]);
+  requireSecretKey(config);
   const file = sqliteFile(databaseUrl);
   if (file === null) return requireKeys(generateSecretKey(), "");
   const path = keyFileOf(file);
-  let text = readKeyFile(path);
-  if (text === null) {
+  if (readKeyFile(path) === null) {
+    if (!mayCreate) throw new DatabaseError(`The key file ${path} is missing. ${PUT_KEY_BACK}`);
     createKeyFile(path, generateSecretKey());
-    text = readKeyFile(path);
   }
-  for (let polls = 0; text === "" && polls < WRITE_POLLS; polls++) {
-    await setTimeout(WRITE_POLL_MS);
-    text = readKeyFile(path);
-  }
-  return requireKeys(text ?? "", path);
+  for (let polls = 0; readKeyFile(path) === "" && polls < WRITE_POLLS; polls++) await setTimeout(WRITE_POLL_MS);
+  return requireKeys(readKeyFile(path) ?? "", path);
 }
 
 function requireKeys(text: string, path: string): SecretKeys {
   const keys = parseSecretKeys(text);
   if (keys !== null) return keys;
-  const lost = "If the key is lost, remove the file: the server creates another, and the audit trail begins anew.";
-  throw new DatabaseError(`The key file ${path} holds no key of Postern. Put the key back. ${lost}`);
+  throw new DatabaseError(`The key file ${path} holds no key of Postern. ${PUT_KEY_BACK}`);
 }

@@ -5,12 +5,12 @@ import { listPasswordCosts } from "../db/password-costs.ts";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import type { Services } from "./context.ts";
-import { deriveKeys, type Keys } from "./crypto/keys.ts";
+import type { Keys } from "./crypto/keys.ts";
 import { createPasswords } from "./crypto/password.ts";
 import { createLog, formatJson, formatReadable } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import type { Output } from "./output.ts";
-import { findSecretKeys } from "./secret-keys.ts";
+import { openKeys, requireSecretKey } from "./secret-keys.ts";
 
 /**
  * Everything the application stands on, for real: the database opened and migrated, the clock of this machine.
@@ -24,12 +24,13 @@ export async function openServices(
   output: Output,
   { mayCreate = false, worker = null }: { mayCreate?: boolean; worker?: number | null } = {},
 ): Promise<Services> {
+  requireSecretKey(config);
   const { databaseUrl, databasePoolSize: poolSize } = config;
   const db = await openDatabase(databaseUrl, { mayCreate, poolSize });
   let keys: Keys;
   try {
-    keys = deriveKeys(await findSecretKeys(config));
     if (worker === null) await migrate(db);
+    keys = await openKeys(config, db, now);
   } catch (error) {
     await db.destroy();
     throw error;

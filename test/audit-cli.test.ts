@@ -133,20 +133,30 @@ describe("audit", () => {
     await using sandbox = await createSandbox();
     for (const name of ["alice", "bob", "carol"]) await createUser(sandbox, name);
     for (const name of ["alice", "bob"]) await sandbox.run(["deactivate", name]);
-    assert.deepEqual(await sandbox.run(["audit", "--verify"]), {
-      ...{ code: 0, stderr: "" },
-      stdout: "5 events about 3 subjects read. The trail is whole.\n",
-    });
+    const whole = await sandbox.run(["audit", "--verify"]);
+    assert.deepEqual([whole.code, whole.stderr], [0, ""]);
+    assert.match(
+      whole.stdout,
+      /^Head: number 5, MAC [0-9a-f]{64}\.\n5 events about 3 subjects read\. The trail is whole\.\n$/,
+    );
+    const [head] = await readJson(sandbox, "--verify");
+    assert.deepEqual([head?.["events"], head?.["number"], head?.["sealed_at"]], [5, 5, null]);
+    assert(whole.stdout.includes(String(head?.["mac"])));
     await sandbox.withDatabase(async (db) => {
       for (const name of ["update", "delete"]) await sql.raw(`drop trigger events_${name}`).execute(db);
       await db.updateTable("events").set({ actor: "user:3" }).where("id", "=", 1).execute();
       await db.deleteFrom("events").where("id", "=", 5).execute();
     });
-    assert.deepEqual(await sandbox.run(["audit", "--verify"]), {
-      code: 1,
-      stdout: "Event 1 of alice (user:1) was changed.\nEvent 2 of bob (user:2) was removed.\n",
-      stderr: "4 events about 3 subjects read. The trail is broken for 2 subjects.\n",
-    });
+    const broken = await sandbox.run(["audit", "--verify"]);
+    assert.deepEqual(
+      [broken.code, broken.stdout.replace(/Head: .*\n/, ""), broken.stderr],
+      [
+        1,
+        "Event 1 of alice (user:1) was changed.\nEvent 2 of bob (user:2) was removed.\n" +
+          "1 event of the trail removed: lane 0, numbers 5 to 5.\n",
+        "4 events about 3 subjects read. The trail is broken in 3 places.\n",
+      ],
+    );
     const { stdout } = await sandbox.run(["audit", "--verify", "--json"]);
     assert.deepEqual(JSON.parse(stdout.split("\n")[0] ?? ""), { subject: "user:1", number: 1, mistake: "changed" });
   });

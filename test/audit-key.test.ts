@@ -129,6 +129,30 @@ describe("the key file", () => {
   }
 });
 
+describe("a key that is lost", () => {
+  test("stops every command until it is back, or until the trail goes on with a new one", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await createUser(sandbox, "alice");
+    const path = join(sandbox.folder, "postern.key");
+    await rename(path, `${path}.kept`);
+    const missing = await sandbox.run(["users"]);
+    assert.deepEqual([missing.code, missing.stdout], [1, ""]);
+    assert.match(missing.stderr, /is missing\. Put the key of this database back\. If it is lost, `audit --new-key`/);
+    await assert.rejects(stat(path), { code: "ENOENT" });
+    const environment = { POSTERN_SECRET_KEY: generateSecretKey() };
+    const wrong = await sandbox.run(["users"], { environment });
+    assert.deepEqual([wrong.code, wrong.stdout], [1, ""]);
+    assert.match(wrong.stderr, /^The audit trail is signed with another key than this one\. Put the key/);
+    assert.equal((await sandbox.run(["audit", "--new-key"])).code, 0);
+    assert.match(await readFile(path, "utf8"), KEY);
+    assert.equal((await createUser(sandbox, "bob")).code, 0);
+    const { code, stdout } = await sandbox.run(["audit", "--verify"]);
+    assert.equal(code, 1);
+    assert.match(stdout, /signed with a key that POSTERN_SECRET_KEY does not have/);
+    assert.equal((await sandbox.run(["audit", "--new-key"])).code, 1);
+  });
+});
+
 describe("the setting", () => {
   test("must be given for Postgres, and the sentence says how", PROCESSES, async () => {
     await using sandbox = await createSandbox();

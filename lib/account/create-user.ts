@@ -26,7 +26,7 @@ export const MAX_EMAIL_CHARACTERS = 254;
  * @throws Problem overloaded
  */
 export async function createUser(
-  services: Pick<Services, "db" | "passwords" | "now">,
+  services: Pick<Services, "db" | "keys" | "passwords" | "now">,
   input: UserInput,
 ): Promise<User | string> {
   const mistake = userMistake(input);

@@ -20,7 +20,7 @@ import type { AcceptedPassword } from "./password-rules.ts";
  * @throws Problem overloaded
  */
 export async function changePassword(
-  services: Pick<Services, "db" | "passwords" | "now">,
+  services: Pick<Services, "db" | "keys" | "passwords" | "now">,
   user: User,
   password: AcceptedPassword,
   keepSessionId: string | null,
@@ -37,7 +37,7 @@ export async function changePassword(
 }
 
 /** Lets a user log in again. @returns false if the user was active already, or is deleted */
-export async function activate(services: Pick<Services, "db" | "now">, user: User): Promise<boolean> {
+export async function activate(services: Pick<Services, "db" | "keys" | "now">, user: User): Promise<boolean> {
   return transaction(services.db, async (db) => {
     const isChanged = await setActive(db, user.id, true);
     if (isChanged) await recordCommand(db, services, { kind: "user_activated", subject: userSubject(user) });
@@ -50,7 +50,7 @@ export async function activate(services: Pick<Services, "db" | "now">, user: Use
  *
  * @returns false if the user was inactive already, or is deleted
  */
-export async function deactivate(services: Pick<Services, "db" | "now">, user: User): Promise<boolean> {
+export async function deactivate(services: Pick<Services, "db" | "keys" | "now">, user: User): Promise<boolean> {
   await thinOut(services, user, null);
   return transaction(services.db, async (db) => {
     const isChanged = await setActive(db, user.id, false);
@@ -61,7 +61,7 @@ export async function deactivate(services: Pick<Services, "db" | "now">, user: U
 }
 
 /** Deletes a user and every session of theirs. What the audit trail holds of them stays. */
-export async function remove(services: Pick<Services, "db" | "now">, user: User): Promise<void> {
+export async function remove(services: Pick<Services, "db" | "keys" | "now">, user: User): Promise<void> {
   await thinOut(services, user, null);
   await transaction(services.db, async (db) => {
     const wasThere = await deleteUser(db, user.id);
@@ -70,7 +70,7 @@ export async function remove(services: Pick<Services, "db" | "now">, user: User)
 }
 
 /** Ends every session of a user. @returns how many there were */
-export async function endSessions(services: Pick<Services, "db" | "now">, user: User): Promise<number> {
+export async function endSessions(services: Pick<Services, "db" | "keys" | "now">, user: User): Promise<number> {
   const most = await thinOut(services, user, null);
   const rest = await transaction(services.db, async (db) => {
     const count = await deleteSessionsOfUser(db, user.id, null);
@@ -81,7 +81,11 @@ export async function endSessions(services: Pick<Services, "db" | "now">, user: 
 }
 
 /** See `endMostSessions`. */
-function thinOut(services: Pick<Services, "db" | "now">, user: User, exceptId: string | null): Promise<number> {
+function thinOut(
+  services: Pick<Services, "db" | "keys" | "now">,
+  user: User,
+  exceptId: string | null,
+): Promise<number> {
   return endMostSessions(services.db, user, exceptId, (endSome) =>
     transaction(services.db, async (db) => {
       await lockUser(db, user.id);
@@ -92,6 +96,11 @@ function thinOut(services: Pick<Services, "db" | "now">, user: User, exceptId: s
   );
 }
 
-function recordEnded(db: TransactionDb, services: Pick<Services, "now">, user: User, count: number): Promise<void> {
+function recordEnded(
+  db: TransactionDb,
+  services: Pick<Services, "keys" | "now">,
+  user: User,
+  count: number,
+): Promise<void> {
   return recordCommand(db, services, { kind: "sessions_ended", subject: userSubject(user), detail: String(count) });
 }

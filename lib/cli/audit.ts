@@ -1,14 +1,18 @@
 import { setTimeout } from "node:timers/promises";
-import { type BrokenChain, countEvents, verifyEvents } from "../../db/event-chains.ts";
+import { TRAIL } from "../../db/event-cut.ts";
+import { listLanes } from "../../db/event-lanes.ts";
 import { listEvents, type RecordedEvent } from "../../db/events.ts";
+import { migrate } from "../../db/migrate.ts";
+import { openDatabase, transaction } from "../../db/open.ts";
 import { isOutage } from "../../db/outage.ts";
 import { findUsernames } from "../../db/users.ts";
 import { findTypedUser } from "../account/username.ts";
-import { userIdOf, userSubject } from "../audit.ts";
+import { recordCommand, userIdOf, userSubject } from "../audit.ts";
 import type { Services } from "../context.ts";
 import { describeDevice } from "../device-words.ts";
+import { openNewKeys, requireSecretKey } from "../secret-keys.ts";
+import { verifyTrail } from "./audit-verify.ts";
 import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
-import { createProgress, formatCount, plural } from "./progress.ts";
 import { stopSignal } from "./shutdown.ts";
 import { formatJson, formatRow } from "./terminal.ts";
 import { formatInstant } from "./users.ts";
@@ -29,13 +33,18 @@ export const AUDIT_COMMAND: Command = {
     },
     json: { type: "boolean", about: "Print JSON, one object a line, with the hashes." },
     follow: { type: "boolean", about: "Go on with what happens, until Ctrl-C." },
-    verify: { type: "boolean", about: "Find out whether any event was changed, removed or put in between." },
+    "new-key": { type: "boolean", about: "Go on with a new key, because the old one is lost." },
+    verify: {
+      type: "boolean",
+      about: "Find out whether any event was changed, removed or put in between, and print the head.",
+    },
   },
   about: "Show the audit trail, the oldest events first, or verify it.",
   more: [
-    "An event carries the hash of the one before it about the same user. --verify recomputes them all, and names the first",
-    "event of each user that is not as it was written; the exit code is 1 where there is one. Who can write the database",
-    "can also recompute the hashes: keep what --follow --json prints where they cannot write, and compare.",
+    "An event carries the hash of the one before it about the same user, and a MAC. The secret key of the MACs is not in the",
+    "database. --verify recomputes them all, and names what the server did not write, or what is gone; the exit code is 1",
+    "if there is such a thing. A whole older copy of the trail verifies too: note the head that --verify prints elsewhere,",
+    "and compare. The number of the head never goes back.",
   ].join("\n"),
   run: audit,
 };
@@ -43,10 +52,32 @@ export const AUDIT_COMMAND: Command = {
 async function audit(cli: Cli, input: Input): Promise<void> {
   const isFiltered = ["user", "since"].some((name) => name in input.values) || input.flags.has("follow");
   if (input.flags.has("verify") && isFiltered) throw new UsageError("--verify looks at everything, once.");
+  if (input.flags.has("new-key")) return goOnWithNewKey(cli, input);
   const since = readSince(cli, input);
   const services = await cli.open();
-  if (input.flags.has("verify")) return verify(cli, services, input.flags.has("json"));
+  if (input.flags.has("verify")) return verifyTrail(cli, services, input.flags.has("json"));
   await list(cli, services, { subject: await findSubject(services, input), since, input });
+}
+
+/** The trail that the lost key has signed stays as it is. What comes is signed with the new key. */
+async function goOnWithNewKey({ config, now, terminal }: Cli, input: Input): Promise<void> {
+  if (Object.keys(input.values).length + input.flags.size > 1) throw new UsageError("--new-key stands alone.");
+  const settings = config();
+  requireSecretKey(settings);
+  const { databaseUrl, databasePoolSize: poolSize } = settings;
+  const db = await openDatabase(databaseUrl, { mayCreate: false, poolSize });
+  try {
+    await migrate(db);
+    const keys = await openNewKeys(settings);
+    if ((await listLanes(db)).some(({ mac }) => keys.audit.knows(mac))) {
+      throw new CommandError("The trail is signed with this key already. Nothing was changed.");
+    }
+    const detail = "with a new key, because the old one is lost";
+    await transaction(db, (db) => recordCommand(db, { keys, now }, { kind: "trail_sealed", subject: TRAIL, detail }));
+  } finally {
+    await db.destroy();
+  }
+  terminal.print("The trail goes on with the new key. What the lost key has signed cannot be verified.");
 }
 
 interface Listing {
@@ -129,35 +160,9 @@ function deviceOf({ browser, system }: RecordedEvent): string | null {
 }
 
 function toJson(event: RecordedEvent, username: string | null): Record<string, unknown> {
-  const { id, at, kind, subject, actor, address, requestId, detail, number, previous, hash } = event;
+  const { id, at, kind, subject, actor, address, requestId, detail, number, previous, hash, mac } = event;
   const told = { id, at: new Date(at).toISOString(), event: kind, subject, username, actor, address };
-  return { ...told, device: deviceOf(event), request_id: requestId, detail, number, previous, hash };
-}
-
-async function verify(cli: Cli, { db }: Services, isJson: boolean): Promise<void> {
-  const total = await countEvents(db);
-  const progress = createProgress(cli, "events");
-  const broken: BrokenChain[] = [];
-  const onProgress = (done: number) => progress.show({ done, total: Math.max(done, total) });
-  const found = await verifyEvents(db, { onProgress, onBroken: (chain) => broken.push(chain) }).finally(progress.end);
-  const names = await findUsernames(
-    db,
-    broken.map(({ subject }) => userIdOf(subject)).filter((id) => id !== null),
-  );
-  for (const chain of broken) {
-    const name = names.get(userIdOf(chain.subject) ?? 0);
-    cli.terminal.print(isJson ? formatJson(chain, 0) : sentence(chain, name ?? chain.subject));
-  }
-  const cut = found.cut === 0 ? "" : ` ${formatCount(found.cut)} older ones had been cut.`;
-  const read = `${plural(found.events, "event")} about ${plural(found.subjects, "subject")} read.${cut}`;
-  if (broken.length > 0) throw new CommandError(`${read} The trail is broken for ${plural(broken.length, "subject")}.`);
-  if (!isJson) cli.terminal.print(`${read} The trail is whole.`);
-}
-
-const MISTAKES = { changed: "was changed", removed: "was removed", inserted: "was put in between" };
-
-function sentence({ subject, number, mistake }: BrokenChain, name: string): string {
-  return `Event ${number} of ${name}${name === subject ? "" : ` (${subject})`} ${MISTAKES[mistake]}.`;
+  return { ...told, device: deviceOf(event), request_id: requestId, detail, number, previous, hash, mac };
 }
 
 /** A name, or the subject itself where that is no user's name: users who were deleted have none any more. */

@@ -2,6 +2,7 @@ import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
 import { generateSecretKey } from "../crypto/keys.ts";
 import { OPTIONS } from "../options.ts";
+import { openKeys, requireSecretKey } from "../secret-keys.ts";
 import { AUDIT_COMMAND } from "./audit.ts";
 import { BACKUP_COMMANDS } from "./backup.ts";
 import { CHECK_COMMAND } from "./check.ts";
@@ -21,11 +22,14 @@ export const COMMANDS: readonly Command[] = [
     operand: "",
     options: {},
     about: "Bring the database up to date; serve does so too.",
-    run: async ({ config, terminal }) => {
-      const { databaseUrl, databasePoolSize } = config();
+    run: async ({ config, terminal, now }) => {
+      const settings = config();
+      requireSecretKey(settings);
+      const { databaseUrl, databasePoolSize } = settings;
       const db = await openDatabase(databaseUrl, { mayCreate: true, poolSize: databasePoolSize });
       try {
         const applied = await migrate(db);
+        await openKeys(settings, db, now);
         terminal.print(applied.length === 0 ? "No migrations to apply." : `Applied ${applied.join(", ")}.`);
       } finally {
         await db.destroy();

@@ -57,6 +57,8 @@ export const en = {
     user_activated: "Account activated",
     user_deactivated: "Account deactivated",
     user_deleted: "Account deleted",
+    events_cut: "Audit trail cut",
+    trail_sealed: "Audit trail sealed",
   },
   by: {
     you: "by you",

@@ -59,6 +59,8 @@ export const it: Words = {
     user_activated: "Account attivato",
     user_deactivated: "Account disattivato",
     user_deleted: "Account eliminato",
+    events_cut: "Registro accorciato",
+    trail_sealed: "Registro sigillato",
   },
   by: {
     you: "da te",

@@ -5,6 +5,7 @@ import { deactivate } from "../../lib/account/credentials.ts";
 import { generateToken, hashToken } from "../../lib/crypto/token.ts";
 import { pipelineProfiles } from "../support/pipeline.ts";
 import { createSandbox, login, type Sandbox, type Server } from "../support/process.ts";
+import { TEST_KEYS } from "../support/secret-key.ts";
 import { createRandom } from "./random.ts";
 
 // `bun run test/faults/coherence.ts [STEPS] [SEED]`: two servers on one SQLite file, the command line and a hand at the
@@ -198,7 +199,10 @@ async function shutOut(world: World): Promise<void> {
   const person = pick(world, world.people) ?? fail();
   if (person.isActive) {
     const tokens = [...world.sessions].filter(([, session]) => session.person === person).map(([token]) => token);
-    await deactivate({ db: world.db, now: Date.now }, { ...EMPTY, id: person.id, username: person.name });
+    await deactivate(
+      { db: world.db, keys: TEST_KEYS, now: Date.now },
+      { ...EMPTY, id: person.id, username: person.name },
+    );
     await ended(world, tokens);
   } else await setActive(world.db, person.id, true);
   person.isActive = !person.isActive;

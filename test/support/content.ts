@@ -1,5 +1,9 @@
+import type { TrailKey } from "../../db/event-macs.ts";
 import { appendEvents } from "../../db/events.ts";
-import { openDatabase, transaction } from "../../db/open.ts";
+import { keyFileOf, readKeyFile } from "../../db/key-file.ts";
+import { openDatabase, sqliteFile, transaction } from "../../db/open.ts";
+import { deriveKeys, parseSecretKeys } from "../../lib/crypto/keys.ts";
+import { TEST_KEYS } from "./secret-key.ts";
 
 /** Any moment will do; sessions from it are alive for a while. */
 const NOW = Date.now();
@@ -44,7 +48,7 @@ export async function fillDatabase(
   });
   const BATCH = 1000;
   await transaction(db, async (db) => {
-    for (let number = 1; number <= events; number++) await appendEvents(db, [event(number)]);
+    for (let number = 1; number <= events; number++) await appendEvents(db, keyOf(url), [event(number)]);
   });
   await db.transaction().execute(async (db) => {
     for (let first = 1; first <= users; first += BATCH) {
@@ -59,6 +63,13 @@ export async function fillDatabase(
   await db.destroy();
 }
 
+/** The one that the server would use: the key file beside the database, if there is one. */
+function keyOf(url: string): TrailKey {
+  const file = sqliteFile(url);
+  const text = file === null ? null : readKeyFile(keyFileOf(file));
+  return text === null ? TEST_KEYS.audit : deriveKeys(parseSecretKeys(text) ?? []).audit;
+}
+
 /** Every row, in one order. */
 export async function readDatabase(url: string) {
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
@@ -68,7 +79,8 @@ export async function readDatabase(url: string) {
   const sessions = plain(await db.selectFrom("sessions").selectAll().orderBy("id").execute());
   const events = plain(await db.selectFrom("events").selectAll().orderBy("id").execute());
   const chains = plain(await db.selectFrom("event_chains").selectAll().orderBy("subject").execute());
+  const lanes = plain(await db.selectFrom("event_lanes").selectAll().orderBy("lane").execute());
   const tables = (await db.introspection.getTables()).map(({ name }) => name).sort();
   await db.destroy();
-  return { users, sessions, events, chains, tables };
+  return { users, sessions, events, chains, lanes, tables };
 }

@@ -1,6 +1,10 @@
+import { sql } from "kysely";
+import { emptyLane } from "../../db/event-lanes.ts";
+import { sealTrail } from "../../db/event-seal.ts";
 import { migrate } from "../../db/migrate.ts";
-import { type Db, openDatabase } from "../../db/open.ts";
+import { type Db, openDatabase, transaction } from "../../db/open.ts";
 import { environment } from "../../lib/config.ts";
+import { TEST_KEYS } from "./secret-key.ts";
 
 /** Names a Postgres whose tables the tests may empty; without it they run on SQLite in memory. */
 export const TEST_DATABASE_URL = environment["TEST_DATABASE_URL"];
@@ -12,19 +16,28 @@ export async function openTestDatabase(): Promise<{ db: Db; close: () => Promise
   if (TEST_DATABASE_URL === undefined) {
     const db = await openDatabase("sqlite::memory:", { mayCreate: true, poolSize: 1 });
     await migrate(db);
+    await sealTrail(db, TEST_KEYS.audit, 0);
     return { db, close: () => db.destroy() };
   }
   shared ??= openShared(TEST_DATABASE_URL);
   const db = await shared;
   await db.deleteFrom("users").execute();
   await db.deleteFrom("throttles").execute();
-  // Of the events, as the hourly clearing does: nothing else may.
-  await db
-    .updateTable("event_chains")
-    .set((row) => ({ cut_number: row.ref("last_number"), cut_hash: row.ref("last_hash") }))
-    .execute();
-  await db.deleteFrom("events").execute();
+  await emptyTrail(db);
   return { db, close: async () => {} };
+}
+
+/** Past the triggers, as nothing but a superuser can. */
+async function emptyTrail(db: Db): Promise<void> {
+  await transaction(db, async (db) => {
+    await sql`set local session_replication_role = replica`.execute(db);
+    for (const table of ["events", "event_chains", "event_lanes"] as const) await db.deleteFrom(table).execute();
+    await db
+      .insertInto("event_lanes")
+      .values({ ...emptyLane(0, "unsealed", 0), mac: "" })
+      .execute();
+  });
+  await sealTrail(db, TEST_KEYS.audit, 0);
 }
 
 async function openShared(url: string): Promise<Db> {
