@@ -1,5 +1,7 @@
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { listLanes } from "./event-lanes.ts";
+import type { Lane } from "./event-macs.ts";
 import { listDamage } from "./integrity.ts";
 import { findSchemaState, type SchemaState } from "./migrate.ts";
 import { type Db, openDatabase, sqliteFile } from "./open.ts";
@@ -14,7 +16,7 @@ export interface Inspection {
   /** What SQLite finds wrong with the file, in its words. */
   damage: string[];
   /** Null where the schema is not this version's, or the answers of a damaged file would be worth nothing. */
-  content: { hasSuperuser: boolean; endedSessions: number } | null;
+  content: { hasSuperuser: boolean; endedSessions: number; lanes: Lane[] } | null;
 }
 
 /** The folder of an SQLite database if this user cannot create files in it, as SQLite must; else null. */
@@ -66,6 +68,7 @@ async function inspectContent(db: Db, { lifetime, onPassword }: InspectionOption
   return {
     hasSuperuser: await hasActiveSuperuser(db),
     endedSessions: await countEndedSessions(db, lifetime),
+    lanes: await listLanes(db),
   };
 }
 

@@ -19,6 +19,8 @@ import { sql } from "kysely";
 import { type Counts, countRows } from "./count.ts";
 import { isDamage } from "./damage.ts";
 import { DatabaseError } from "./error.ts";
+import { listLanes } from "./event-lanes.ts";
+import type { Lane } from "./event-macs.ts";
 import { createExclusive, giveTo } from "./exclusive-file.ts";
 import { createWorkspace, type Folder, openFolder, resolveLinks, type Workspace } from "./folder.ts";
 import { requireSound } from "./integrity.ts";
@@ -49,6 +51,8 @@ export interface Restoration {
   descriptor: number;
   /** What is in it. */
   counts: Counts;
+  /** The heads of its audit trail. */
+  lanes: Lane[];
 }
 
 /**
@@ -77,10 +81,10 @@ export async function prepareRestore(
     const descriptor = copyFile(source, workspace, CANDIDATE);
     opened.unshift({ close: () => closeSync(descriptor) });
     if (existsSync(`${source}-wal`)) closeSync(copyFile(`${source}-wal`, workspace, `${CANDIDATE}-wal`));
-    const counts = await checkCandidate(join(workspace.path, CANDIDATE), endSessions);
+    const { counts, lanes } = await checkCandidate(join(workspace.path, CANDIDATE), endSessions);
     requireSameFile(descriptor, workspace);
     fsyncSync(descriptor);
-    return { target, folder, workspace, descriptor, counts };
+    return { target, folder, workspace, descriptor, counts, lanes };
   } catch (error) {
     for (const { close } of opened) close();
     const cause = error instanceof DatabaseError && error.cause !== undefined ? error.cause : error;
@@ -165,7 +169,7 @@ function requireSameFile(descriptor: number, workspace: Workspace): void {
   throw new DatabaseError("another user exchanged the copy while it was checked");
 }
 
-async function checkCandidate(candidate: string, endSessions: boolean): Promise<Counts> {
+async function checkCandidate(candidate: string, endSessions: boolean): Promise<Pick<Restoration, "counts" | "lanes">> {
   const db = await openDatabase(`sqlite:${candidate}`, { mayCreate: false, poolSize: 1 });
   try {
     await requireSound(db);
@@ -176,7 +180,9 @@ async function checkCandidate(candidate: string, endSessions: boolean): Promise<
     if (endSessions) await db.deleteFrom("sessions").execute();
     // A set-up link is good once, also if the database goes back to a time before it was used.
     if (!state.names.includes("0002_setup_tokens")) await db.deleteFrom("setup_tokens").execute();
-    return await countRows(db);
+    // A backup from before the MACs has no lanes.
+    const hasLanes = !state.names.includes("0005_event_macs");
+    return { counts: await countRows(db), lanes: hasLanes ? await listLanes(db) : [] };
   } finally {
     await db.destroy();
   }

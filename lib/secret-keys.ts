@@ -39,6 +39,20 @@ export async function openKeys(config: Settings, db: Db, now: () => number): Pro
   throw new DatabaseError(`The audit trail is signed with another key than this one. ${PUT_KEY_BACK}`);
 }
 
+/**
+ * The keys, for a look that changes nothing.
+ *
+ * @returns `unset` if the setting is missing and there is no key file to have, `none` if there is no key file
+ * @throws DatabaseError if there is something wrong with the file
+ */
+export function readKeys({ secretKey, databaseUrl }: Settings): Keys | "unset" | "none" {
+  if (secretKey !== null) return deriveKeys(secretKey);
+  const file = sqliteFile(databaseUrl);
+  if (file === null) return "unset";
+  const text = readKeyFile(keyFileOf(file));
+  return text === null ? "none" : deriveKeys(requireKeys(text, keyFileOf(file)));
+}
+
 /** The keys for a trail whose own key is lost. */
 export async function openNewKeys(config: Settings): Promise<Keys> {
   return deriveKeys(await findSecretKeys(config, { mayCreate: true }));

@@ -2,6 +2,7 @@ import { backUp } from "../../db/backup.ts";
 import { openDatabase, sqliteFile } from "../../db/open.ts";
 import { commitRestore, discardRestore, prepareRestore, type Restoration, requireBackup } from "../../db/restore.ts";
 import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
+import { describeForeignTrail, KEY_REMINDER } from "./key-findings.ts";
 import { formatCounts } from "./progress.ts";
 
 export const BACKUP_COMMANDS: Command[] = [
@@ -39,7 +40,7 @@ async function backup(cli: Cli, input: Input): Promise<void> {
   } finally {
     await db.destroy();
   }
-  cli.terminal.print(`Backup written to ${file} and checked.`);
+  cli.terminal.print(`Backup written to ${file} and checked. ${KEY_REMINDER}`);
 }
 
 async function restore(cli: Cli, input: Input): Promise<void> {
@@ -54,6 +55,8 @@ async function restore(cli: Cli, input: Input): Promise<void> {
     const kept = await commitRestore(restoration, cli.now());
     cli.terminal.print(`Restored ${restoration.target} from ${file}: ${formatCounts(restoration.counts)}.`);
     if (kept !== null) cli.terminal.print(`The database that it replaced is kept as ${kept}.`);
+    const foreign = describeForeignTrail(cli.config(), restoration.lanes);
+    if (foreign !== null) cli.terminal.remark(foreign);
   } finally {
     discardRestore(restoration);
   }

@@ -13,6 +13,7 @@ import {
   folderFinding,
   MEMORY_FINDING,
 } from "./findings.ts";
+import { keyFindings } from "./key-findings.ts";
 import { passwordFindings } from "./password-findings.ts";
 import { formatJson } from "./terminal.ts";
 
@@ -76,7 +77,8 @@ function readConfig(cli: Cli): Config | ConfigError {
   }
 }
 
-async function inspect({ now }: Cli, { databaseUrl, sessionIdleSeconds }: Config): Promise<Finding[]> {
+async function inspect({ now }: Cli, config: Config): Promise<Finding[]> {
+  const { databaseUrl, sessionIdleSeconds } = config;
   if (databaseUrl === "sqlite::memory:") return [MEMORY_FINDING];
   const folder = findUnwritableFolder(databaseUrl);
   if (folder !== null) return [folderFinding(folder)];
@@ -85,11 +87,15 @@ async function inspect({ now }: Cli, { databaseUrl, sessionIdleSeconds }: Config
     const tally = createTally();
     const onPassword = (encoded: string) => tallyPassword(tally, encoded);
     const inspection = await inspectDatabase(databaseUrl, { lifetime, onPassword });
-    return [...databaseFindings(inspection), ...passwordFindings(tally)];
+    return [
+      ...databaseFindings(inspection),
+      ...passwordFindings(tally),
+      ...keyFindings(config, inspection.content?.lanes ?? []),
+    ];
   } catch (error) {
     if (!(error instanceof Error) || !(error instanceof DatabaseError || isOutage(error) || "code" in error))
       throw error;
     const message = error instanceof DatabaseError ? error.message : `The database cannot be asked: ${error.message}.`;
-    return [{ level: "error", code: "database", message, mend: "DATABASE_URL" }];
+    return [{ level: "error", code: "database", message, mend: "DATABASE_URL" }, ...keyFindings(config, [])];
   }
 }

@@ -1,0 +1,46 @@
+import { DatabaseError } from "../../db/error.ts";
+import { isLaneSigned, type Lane } from "../../db/event-macs.ts";
+import type { Config } from "../config.ts";
+import type { Keys } from "../crypto/keys.ts";
+import { POSTGRES_NEEDS_KEY, readKeys } from "../secret-keys.ts";
+import type { Finding } from "./findings.ts";
+
+/**
+ * What is wrong with the secret key, and with the heads of the audit trail that it has signed.
+ *
+ * @param lanes the heads, empty if the database could not be asked for them
+ */
+export function keyFindings(config: Config, lanes: Lane[]): Finding[] {
+  const common = { level: "error", mend: "POSTERN_SECRET_KEY" } as const;
+  const signed = lanes.filter(({ mac }) => mac !== "");
+  try {
+    const keys = readKeys(config);
+    if (keys === "unset") return [{ ...common, code: "key_missing", message: POSTGRES_NEEDS_KEY }];
+    if (keys !== "none") return headFindings(keys, signed);
+    const message = "The key file beside the database is missing: no key verifies the audit trail. Put it back.";
+    return signed.length === 0 ? [] : [{ ...common, code: "key_missing", message, mend: "audit --new-key" }];
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    return [{ ...common, code: "key_file", message: error.message, mend: null }];
+  }
+}
+
+function headFindings(keys: Keys, signed: Lane[]): Finding[] {
+  if (signed.length > 0 && !signed.some(({ mac }) => keys.audit.knows(mac))) {
+    const message = "No key verifies the audit trail: it is signed with another key. Put that key back.";
+    return [{ level: "error", code: "key_lost", message, mend: "audit --new-key" }];
+  }
+  if (signed.every((lane) => isLaneSigned(keys.audit, lane))) return [];
+  const message = "The head of the audit trail was changed, or a lost key has signed it.";
+  return [{ level: "error", code: "trail_changed", message, mend: "audit --verify" }];
+}
+
+/** What an operator must keep besides a copy of the database. */
+export const KEY_REMINDER =
+  "The key of its audit trail is not in it: keep POSTERN_SECRET_KEY, or postern.key beside the database, in another place.";
+
+/** @returns a sentence if no key that is here verifies the trail, else null */
+export function describeForeignTrail(config: Config, lanes: Lane[]): string | null {
+  const lost = keyFindings(config, lanes).find(({ code }) => code === "key_lost" || code === "key_missing");
+  return lost === undefined ? null : `${lost.message} No command works on the database before that.`;
+}
