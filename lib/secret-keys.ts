@@ -11,8 +11,8 @@ import { deriveKeys, generateSecretKey, type Keys, parseSecretKeys, type SecretK
 type Settings = Pick<Config, "secretKey" | "databaseUrl">;
 
 const PUT_KEY_BACK =
-  "Put the key of this database back. If it is lost, `audit --new-key` goes on with a new one: what is there by now can " +
-  "then no longer be verified.";
+  "Put the key of this database back. If it is lost, `audit --new-key` goes on with a new one, in a new file if the old " +
+  "one is removed. What the lost key has signed can then no longer be verified.";
 
 /** Another process may have created the key file, and not yet written it. */
 const WRITE_POLLS = 40;

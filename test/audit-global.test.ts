@@ -5,7 +5,7 @@ import { emptyLane } from "../db/event-lanes.ts";
 import { sealTrail } from "../db/event-seal.ts";
 import { appendEvents, hashEvent } from "../db/events.ts";
 import { type Db, transaction } from "../db/open.ts";
-import { userSubject } from "../lib/audit.ts";
+import { cutTrail, findYoungCuts, userSubject } from "../lib/audit.ts";
 import { deriveKeys, generateSecretKey, parseSecretKeys } from "../lib/crypto/keys.ts";
 import { createClient } from "./support/client.ts";
 import { TEST_KEYS, TEST_SECRET_KEY } from "./support/secret-key.ts";
@@ -194,6 +194,25 @@ describe("on Postgres, transactions at once", () => {
     }
     await db.updateTable("event_lanes").set(before).where("lane", "=", 1).execute();
     assert.deepEqual(await findAllBroken(db), [{ lane: 1, from: 1, to: 1, mistake: "behind" }]);
+  });
+});
+
+describe("a cut", () => {
+  test("of events that the settings would keep is a finding until they are old enough", async () => {
+    const test = await createTrail();
+    const { services, clock } = test;
+    const within = (auditDays: number) => ({ ...services, config: { ...services.config, auditDays } });
+    clock.advance(10 * 86_400);
+    await cutTrail(within(5));
+    await assertWhole(test.db);
+    assert.deepEqual(await findYoungCuts(within(5)), []);
+    for (const days of [6, 0]) {
+      const [cut, ...more] = await findYoungCuts(within(days));
+      assert.deepEqual([cut?.subject, cut?.number, cut?.mistake, more], ["trail", 1, "young_cut", []]);
+    }
+    clock.advance(86_400);
+    assert.deepEqual(await findYoungCuts(within(6)), []);
+    assert.equal((await findYoungCuts(within(0))).length, 1);
   });
 });
 

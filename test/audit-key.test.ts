@@ -12,6 +12,13 @@ const KEY = /^[A-Za-z0-9_-]{43}\n$/;
 const createUser = (sandbox: Sandbox, name: string, environment: Record<string, string> = {}) =>
   sandbox.run(["createuser", name, "--password-stdin"], { ...PASSWORD, environment });
 
+/** What check says about the key. */
+async function keyFindings(sandbox: Sandbox, environment: Record<string, string> = {}): Promise<string[]> {
+  const { stdout } = await sandbox.run(["check", "--json"], { environment });
+  const findings: { level: string; code: string }[] = JSON.parse(stdout);
+  return findings.filter(({ code }) => /key|trail/.test(code)).map(({ level, code }) => `${level} ${code}`);
+}
+
 const keysOf = (...texts: string[]) => deriveKeys(parseSecretKeys(texts.join(",")) ?? []).audit;
 
 describe("a secret key", () => {
@@ -106,7 +113,10 @@ describe("the key file", () => {
       },
       /is a symbolic link/,
     ],
-    "holds something else": [(path) => writeFile(path, "secret\n"), /holds no key of Postern\. Put the key back\./],
+    "holds something else": [
+      (path) => writeFile(path, "secret\n"),
+      /holds no key of Postern\. Put the key of this database back\./,
+    ],
     "is empty": [(path) => writeFile(path, ""), /holds no key of Postern/],
     ...(isRoot
       ? { "belongs to another user": [(path) => chown(path, 4242, 4242), /belongs to another user \(4242\)/] }
@@ -118,7 +128,9 @@ describe("the key file", () => {
       await createUser(sandbox, "alice");
       const path = join(sandbox.folder, "postern.key");
       const key = (await readFile(path, "utf8")).trim();
+      assert.deepEqual(await keyFindings(sandbox), []);
       await spoil(path);
+      assert.deepEqual(await keyFindings(sandbox), ["error key_file"]);
       for (const command of [["serve"], ["users"]]) {
         const { code, stdout, stderr } = await sandbox.run(command, { environment: { PORT: "0" } });
         assert.equal(code, 1);
@@ -143,6 +155,8 @@ describe("a key that is lost", () => {
     const wrong = await sandbox.run(["users"], { environment });
     assert.deepEqual([wrong.code, wrong.stdout], [1, ""]);
     assert.match(wrong.stderr, /^The audit trail is signed with another key than this one\. Put the key/);
+    assert.deepEqual(await keyFindings(sandbox), ["error key_missing"]);
+    assert.deepEqual(await keyFindings(sandbox, environment), ["error key_lost"]);
     assert.equal((await sandbox.run(["audit", "--new-key"])).code, 0);
     assert.match(await readFile(path, "utf8"), KEY);
     assert.equal((await createUser(sandbox, "bob")).code, 0);
@@ -158,7 +172,7 @@ describe("the setting", () => {
     await using sandbox = await createSandbox();
     const environment = { DATABASE_URL: "postgres://me:hush@127.0.0.1:1/x", POSTERN_SECRET_KEY: "" };
     const { code, stderr } = await sandbox.run(["users"], { environment });
-    assert.equal(code, 1);
+    assert.deepEqual([code, await keyFindings(sandbox, environment)], [1, ["error key_missing"]]);
     assert.match(stderr, /^POSTERN_SECRET_KEY is not set, and Postgres needs it\. The command generate-key prints one/);
   });
 

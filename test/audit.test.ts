@@ -45,7 +45,9 @@ describe("the audit trail", () => {
     const [made, login] = await trailOf(test, test.user);
     const subject = `user:${test.user.id}`;
     assert(made && login);
-    const { id: _, previous, hash, ...told } = login;
+    const { id: _, previous, hash, lane, laneNumber, seen, mac, ...told } = login;
+    assert.deepEqual([lane, laneNumber, seen], [0, 2, ""]);
+    assert.match(mac, /^[0-9a-f]{8}\.[0-9a-f]{64}$/);
     assert.deepEqual(told, {
       ...{ at: test.clock.now, kind: "login", subject, actor: subject, number: 2, detail: "" },
       ...{ address: "192.0.2.1", browser: "Firefox", system: "Linux", requestId: response.headers.get("x-request-id") },
