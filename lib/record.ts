@@ -24,7 +24,8 @@ export function record(context: Context, { status, ms, problem }: Pick<Answered,
   if (status === 200 && endpoint?.kind === "operations") return;
   const userId = loggedInUserId ?? current?.user.id ?? null;
   const fields: LogFields = { request_id: requestId, ...answered, user_id: userId, client: client.address };
-  services.log("info", "request", { ...fields, ...mismatch(context, problem) });
+  const told = mismatch(context, problem);
+  services.log("info", "request", told === null ? fields : { ...fields, ...told }); // To spread an object is slow.
 }
 
 function methodOf({ method }: Request): string {

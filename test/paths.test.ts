@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { FIXED_PATHS } from "../lib/cli/door.ts";
 import { loadRuntime } from "../lib/runtime/load.ts";
 import type { Listener } from "../lib/runtime/runtime.ts";
 import { exchange } from "./support/raw-http.ts";
@@ -55,98 +56,104 @@ const DETOURS = [
 /** The same name, with an escape in it that need not be one. */
 const escapeFirst = (name: string) => `%${name.charCodeAt(0).toString(16)}${name.slice(1)}`;
 
-describe("a path is what the client sent, not what the runtime makes of it:", () => {
-  let fixture: TestApp;
-  let listener: Listener;
+const LISTENING = { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 30 };
 
-  before(async () => {
-    fixture = await createTestApp();
-    const options = { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 30 };
-    listener = (await loadRuntime()).listen(fixture.app, options);
-  });
-  after(async () => {
-    await listener.stop();
-    await fixture.close();
-  });
+for (const [how, options] of [
+  ["", LISTENING],
+  [" (paths known to the runtime)", { ...LISTENING, paths: FIXED_PATHS }],
+] as const) {
+  describe(`a path is what the client sent, not what the runtime makes of it${how}:`, () => {
+    let fixture: TestApp;
+    let listener: Listener;
 
-  const status = async (target: string, { host = "postern.test", method = "GET", accept = "*/*" } = {}) => {
-    const bytes = new TextEncoder().encode(
-      `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\nAccept: ${accept}\r\nConnection: close\r\n\r\n`,
-    );
-    return (await exchange(listener.port, bytes, method === "HEAD"))?.status;
-  };
+    before(async () => {
+      fixture = await createTestApp();
+      listener = (await loadRuntime()).listen(fixture.app, options);
+    });
+    after(async () => {
+      await listener.stop();
+      await fixture.close();
+    });
 
-  for (const name of ["healthz", "readyz", "metrics", "profile/", "login", "client.js", "sessions/x/"]) {
-    test(`dot segments and backslashes do not lead to /${name}`, async () => {
-      for (const detour of DETOURS) {
-        for (const target of [detour(name), detour(escapeFirst(name)), `${detour(name)}?a=/../b`]) {
-          const host = name === "metrics" ? "localhost" : "postern.test";
-          assert.equal(await status(target, { host }), 404, target);
+    const status = async (target: string, { host = "postern.test", method = "GET", accept = "*/*" } = {}) => {
+      const bytes = new TextEncoder().encode(
+        `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\nAccept: ${accept}\r\nConnection: close\r\n\r\n`,
+      );
+      return (await exchange(listener.port, bytes, method === "HEAD"))?.status;
+    };
+
+    for (const name of ["healthz", "readyz", "metrics", "profile/", "login", "client.js", "sessions/x/"]) {
+      test(`dot segments and backslashes do not lead to /${name}`, async () => {
+        for (const detour of DETOURS) {
+          for (const target of [detour(name), detour(escapeFirst(name)), `${detour(name)}?a=/../b`]) {
+            const host = name === "metrics" ? "localhost" : "postern.test";
+            assert.equal(await status(target, { host }), 404, target);
+          }
         }
+      });
+    }
+
+    test("a dot segment is no parameter", async () => {
+      for (const target of ["/sessions/../", "/sessions/%2e%2e/", "/sessions/./", "/sessions/.%2E/", "/static/.."]) {
+        assert.equal(await status(target), 404, target);
+      }
+      assert.equal(await status("/sessions/.../"), 403);
+    });
+
+    test("a name is found with escapes, with a query, in an absolute target, and by every method", async () => {
+      for (const [target, expected] of [
+        ["/healthz", 200],
+        ["/%68ealthz", 200],
+        ["/healthz?", 200],
+        ["/healthz#x", 200],
+        ["/healthz?x=/../y\\z", 200],
+        ["http://other.test/healthz", 200],
+        ["/profile/", 403],
+        ["/%70rofile/", 403],
+        ["/profile%2F", 403],
+        ["/profile", 301],
+        ["/client.js", 200],
+        ["/password/change/", 403],
+        ["/sessions/a/", 403],
+        ["/.well-known/change-password", 302],
+      ] as const) {
+        assert.equal(await status(target), expected, target);
+      }
+      assert.equal(await status("/", { accept: "text/html" }), 303);
+      for (const method of ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
+        assert.equal(await status("/profile/", { method }), 403, method);
+        assert.equal(await status("/nowhere/", { method }), 404, method);
       }
     });
-  }
 
-  test("a dot segment is no parameter", async () => {
-    for (const target of ["/sessions/../", "/sessions/%2e%2e/", "/sessions/./", "/sessions/.%2E/", "/static/.."]) {
-      assert.equal(await status(target), 404, target);
-    }
-    assert.equal(await status("/sessions/.../"), 403);
-  });
+    test("characters that a URL escapes are data in a path", async () => {
+      const found = IS_DENO ? [400, 404] : [404];
+      for (const target of ['/"', "/<>", "/^`{|}", "/é", "/profile/é", "/sessions/é/..\\x/"]) {
+        assert(found.includes((await status(target)) ?? 0), target);
+      }
+    });
 
-  test("a name is found with escapes, with a query, in an absolute target, and by every method", async () => {
-    for (const [target, expected] of [
-      ["/healthz", 200],
-      ["/%68ealthz", 200],
-      ["/healthz?", 200],
-      ["/healthz#x", 200],
-      ["/healthz?x=/../y\\z", 200],
-      ["http://other.test/healthz", 200],
-      ["/profile/", 403],
-      ["/%70rofile/", 403],
-      ["/profile%2F", 403],
-      ["/profile", 301],
-      ["/client.js", 200],
-      ["/password/change/", 403],
-      ["/sessions/a/", 403],
-      ["/.well-known/change-password", 302],
-    ] as const) {
-      assert.equal(await status(target), expected, target);
-    }
-    assert.equal(await status("/", { accept: "text/html" }), 303);
-    for (const method of ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
-      assert.equal(await status("/profile/", { method }), 403, method);
-      assert.equal(await status("/nowhere/", { method }), 404, method);
-    }
-  });
+    test("a Host cannot lead the target elsewhere", async () => {
+      for (const host of [
+        "x/healthz?",
+        "x/healthz#",
+        "x\\healthz?",
+        "/healthz?",
+        "x?",
+        "x#",
+        "u@x/healthz?",
+        "x://y/healthz?",
+      ]) {
+        assert.equal(await status("/login/", { host }), 400, host);
+        assert.equal(await status("/nowhere", { host }), 400, host);
+      }
+    });
 
-  test("characters that a URL escapes are data in a path", async () => {
-    const found = IS_DENO ? [400, 404] : [404];
-    for (const target of ['/"', "/<>", "/^`{|}", "/é", "/profile/é", "/sessions/é/..\\x/"]) {
-      assert(found.includes((await status(target)) ?? 0), target);
-    }
+    test("a probe is answered for any Host, and only under its own name", async () => {
+      for (const host of ["10.0.0.7:8000", "a b", "", "h_x:99999", "[::1]:80", "u@x"]) {
+        assert.equal(await status("/healthz", { host }), 200, host);
+        assert([400, 404].includes((await status("/login/..\\..\\healthz", { host })) ?? 0), host);
+      }
+    });
   });
-
-  test("a Host cannot lead the target elsewhere", async () => {
-    for (const host of [
-      "x/healthz?",
-      "x/healthz#",
-      "x\\healthz?",
-      "/healthz?",
-      "x?",
-      "x#",
-      "u@x/healthz?",
-      "x://y/healthz?",
-    ]) {
-      assert.equal(await status("/login/", { host }), 400, host);
-      assert.equal(await status("/nowhere", { host }), 400, host);
-    }
-  });
-
-  test("a probe is answered for any Host, and only under its own name", async () => {
-    for (const host of ["10.0.0.7:8000", "a b", "", "h_x:99999", "[::1]:80", "u@x"]) {
-      assert.equal(await status("/healthz", { host }), 200, host);
-      assert([400, 404].includes((await status("/login/..\\..\\healthz", { host })) ?? 0), host);
-    }
-  });
-});
+}

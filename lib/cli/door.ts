@@ -1,16 +1,20 @@
 import { createApp } from "../app.ts";
 import type { Services } from "../context.ts";
+import { ROUTES } from "../routes.ts";
 import type { Listener } from "../runtime/runtime.ts";
 import type { Cli } from "./command.ts";
 
 /** The setting of the operators' address, host and port alike. */
 export const OPS = { host: "POSTERN_OPS_ADDRESS", port: "POSTERN_OPS_ADDRESS" };
 
+/** Paths without parameters. */
+export const FIXED_PATHS: readonly string[] = ROUTES.map(({ path }) => path).filter((path) => !path.includes(":"));
+
 /** Starts answering, operators by a door of their own where there is one. The first listener is the visitors'. @throws ListenError */
 export async function openDoors({ runtime }: Cli, services: Services): Promise<Listener[]> {
   const { config, log } = services;
   const { opsAddress, idleTimeoutSeconds } = config;
-  const common = { idleTimeoutSeconds, sharesPort: config.workers > 1 };
+  const common = { idleTimeoutSeconds, paths: FIXED_PATHS, sharesPort: config.workers > 1 };
   const main = runtime.listen(createApp(services), { ...common, hostname: config.host, port: config.port });
   if (opsAddress === null) {
     log("info", "listening", { url: `${urlOf(config.host, main.port)}/` });

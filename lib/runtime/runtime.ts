@@ -17,6 +17,8 @@ export interface ListenOptions {
   port: number;
   /** A connection on which nothing moves for so long is closed. */
   idleTimeoutSeconds: number;
+  /** Paths that are asked for often, as they are written in a request: a runtime may match them faster than others. */
+  paths?: readonly string[];
   /** Whether other processes that say so too may listen on the same port: the system deals connections out to them. */
   sharesPort?: boolean;
   /** The settings that say where to listen, for the message of an error: HOST and PORT if there are none. */
