@@ -53,10 +53,14 @@ describe("a set-up link that was printed", () => {
   test("does not come back with a backup of the time before it was used", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve();
-    assert.equal((await sandbox.run(["backup", "backup.db"])).code, 0);
-    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
+    const run = async (args: string[], input = "") => {
+      const { code, stderr } = await sandbox.run(args, { input });
+      assert.equal(code, 0, stderr);
+    };
+    await run(["backup", "backup.db"]);
+    await run(["createuser", "alice", "--password-stdin"], "right horse");
     await server.stop();
-    assert.equal((await sandbox.run(["restore", "backup.db", "--yes"])).code, 0);
+    await run(["restore", "backup.db", "--yes"]);
     assert.equal(await countTokens(sandbox), 0);
   });
 
