@@ -1,7 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { DatabaseError } from "../db/error.ts";
 import { listLanes } from "../db/event-lanes.ts";
-import type { Lane } from "../db/event-macs.ts";
 import { sealTrail } from "../db/event-seal.ts";
 import { createKeyFile, keyFileOf, readKeyFile } from "../db/key-file.ts";
 import { type Db, isPostgresUrl, sqliteFile } from "../db/open.ts";
@@ -32,11 +31,21 @@ export function requireSecretKey({ secretKey, databaseUrl }: Settings): void {
  * @throws ConfigError, DatabaseError; also if the trail is signed with none of these keys
  */
 export async function openKeys(config: Settings, db: Db, now: () => number): Promise<Keys> {
-  const keys = deriveKeys(await findSecretKeys(config, { mayCreate: !(await listLanes(db)).some(isSigned) }));
+  const keys = deriveKeys(await findSecretKeys(config));
   await sealTrail(db, keys.audit, now());
-  const signed = (await listLanes(db)).filter(isSigned);
-  if (signed.length === 0 || signed.some(({ mac }) => keys.audit.knows(mac))) return keys;
-  throw new DatabaseError(`The audit trail is signed with another key than this one. ${PUT_KEY_BACK}`);
+  // A wrong key in a setting is a mistake, and one node with it would spoil the trail of all. A key file goes missing when
+  // a backup comes back on another machine: there the trail goes on, and shows that it did.
+  if (config.secretKey === null) return keys;
+  const lost = await describeLostKey(keys, db);
+  if (lost !== null) throw new DatabaseError(`${lost} ${PUT_KEY_BACK}`);
+  return keys;
+}
+
+/** @returns a sentence if none of the keys has signed the trail, else null */
+export async function describeLostKey(keys: Keys, db: Db): Promise<string | null> {
+  const signed = (await listLanes(db)).filter(({ mac }) => mac !== "");
+  if (signed.length === 0 || signed.some(({ mac }) => keys.audit.knows(mac))) return null;
+  return "The audit trail is signed with another key than this one.";
 }
 
 /**
@@ -55,28 +64,21 @@ export function readKeys({ secretKey, databaseUrl }: Settings): Keys | "unset" |
 
 /** The keys for a trail whose own key is lost. */
 export async function openNewKeys(config: Settings): Promise<Keys> {
-  return deriveKeys(await findSecretKeys(config, { mayCreate: true }));
+  return deriveKeys(await findSecretKeys(config));
 }
 
-const isSigned = ({ mac }: Lane) => mac !== "";
-
 /**
- * The secret keys: those of the setting, else those of the key file beside the SQLite database. A database in memory has
+ * The secret keys: those of the setting, else those of the key file beside the SQLite database, which is created if it is missing. A database in memory has
  * a key of its process.
- *
- * @param options whether to create a key file that is missing
  */
-async function findSecretKeys(config: Settings, { mayCreate }: { mayCreate: boolean }): Promise<SecretKeys> {
+async function findSecretKeys(config: Settings): Promise<SecretKeys> {
   const { secretKey, databaseUrl } = config;
   if (secretKey !== null) return secretKey;
   requireSecretKey(config);
   const file = sqliteFile(databaseUrl);
   if (file === null) return requireKeys(generateSecretKey(), "");
   const path = keyFileOf(file);
-  if (readKeyFile(path) === null) {
-    if (!mayCreate) throw new DatabaseError(`The key file ${path} is missing. ${PUT_KEY_BACK}`);
-    createKeyFile(path, generateSecretKey());
-  }
+  if (readKeyFile(path) === null) createKeyFile(path, generateSecretKey());
   for (let polls = 0; readKeyFile(path) === "" && polls < WRITE_POLLS; polls++) await setTimeout(WRITE_POLL_MS);
   return requireKeys(readKeyFile(path) ?? "", path);
 }

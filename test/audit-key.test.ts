@@ -142,28 +142,35 @@ describe("the key file", () => {
 });
 
 describe("a key that is lost", () => {
-  test("stops every command until it is back, or until the trail goes on with a new one", PROCESSES, async () => {
+  test("is told by check and by verification, and the trail goes on", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createUser(sandbox, "alice");
     const path = join(sandbox.folder, "postern.key");
     await rename(path, `${path}.kept`);
-    const missing = await sandbox.run(["users"]);
-    assert.deepEqual([missing.code, missing.stdout], [1, ""]);
-    assert.match(missing.stderr, /is missing\. Put the key of this database back\. If it is lost, `audit --new-key`/);
-    await assert.rejects(stat(path), { code: "ENOENT" });
-    const environment = { POSTERN_SECRET_KEY: generateSecretKey() };
-    const wrong = await sandbox.run(["users"], { environment });
-    assert.deepEqual([wrong.code, wrong.stdout], [1, ""]);
-    assert.match(wrong.stderr, /^The audit trail is signed with another key than this one\. Put the key/);
     assert.deepEqual(await keyFindings(sandbox), ["error key_missing"]);
-    assert.deepEqual(await keyFindings(sandbox, environment), ["error key_lost"]);
-    assert.equal((await sandbox.run(["audit", "--new-key"])).code, 0);
-    assert.match(await readFile(path, "utf8"), KEY);
     assert.equal((await createUser(sandbox, "bob")).code, 0);
+    assert.match(await readFile(path, "utf8"), KEY);
+    assert.deepEqual(await keyFindings(sandbox), ["error trail_changed"]);
     const { code, stdout } = await sandbox.run(["audit", "--verify"]);
     assert.equal(code, 1);
     assert.match(stdout, /signed with a key that POSTERN_SECRET_KEY does not have/);
-    assert.equal((await sandbox.run(["audit", "--new-key"])).code, 1);
+  });
+
+  test("stops every command if the setting has another, until the trail goes on with that", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await createUser(sandbox, "alice");
+    const environment = { POSTERN_SECRET_KEY: generateSecretKey() };
+    const wrong = await sandbox.run(["users"], { environment });
+    assert.deepEqual([wrong.code, wrong.stdout], [1, ""]);
+    assert.match(
+      wrong.stderr,
+      /^The audit trail is signed with another key than this one\. Put the key of this database/,
+    );
+    assert.deepEqual(await keyFindings(sandbox, environment), ["error key_lost"]);
+    assert.equal((await sandbox.run(["audit", "--new-key"], { environment })).code, 0);
+    assert.equal((await createUser(sandbox, "bob", environment)).code, 0);
+    assert.equal((await sandbox.run(["audit", "--verify"], { environment })).code, 1);
+    assert.equal((await sandbox.run(["audit", "--new-key"], { environment })).code, 1);
   });
 });
 

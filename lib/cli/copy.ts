@@ -45,7 +45,7 @@ async function copy(cli: Cli, input: Input): Promise<void> {
     `Copied ${formatCount(rows)} rows in ${seconds.toFixed(1)} s (${formatCount(Math.round(rows / seconds))} rows per second). ` +
       `Both sides have ${formatCounts(target)}.`,
   );
-  cli.terminal.print(
+  cli.terminal.remark(
     "The target's servers need the same secret key: set POSTERN_SECRET_KEY to the one of the source, or to what its postern.key holds.",
   );
 }

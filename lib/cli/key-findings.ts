@@ -42,5 +42,7 @@ export const KEY_REMINDER =
 /** @returns a sentence if no key that is here verifies the trail, else null */
 export function describeForeignTrail(config: Config, lanes: Lane[]): string | null {
   const lost = keyFindings(config, lanes).find(({ code }) => code === "key_lost" || code === "key_missing");
-  return lost === undefined ? null : `${lost.message} No command works on the database before that.`;
+  return lost === undefined
+    ? null
+    : `${lost.message} Before that, the trail goes on with another key, and what it holds cannot be verified.`;
 }

@@ -4,6 +4,7 @@ import { cutTrail } from "../audit.ts";
 import type { Config } from "../config.ts";
 import type { Services } from "../context.ts";
 import { describeError } from "../log.ts";
+import { describeLostKey } from "../secret-keys.ts";
 import { clearSessions, lifetime } from "../session.ts";
 import { endExcessSessions } from "../session-limit.ts";
 import { clearThrottles } from "../throttle.ts";
@@ -31,6 +32,8 @@ async function serve(cli: Cli): Promise<void> {
     config.workers === 1
       ? await openHere(cli, services)
       : { port: config.port, stop: await startWorkers(cli, services) };
+  const lostKey = await describeLostKey(services.keys, services.db);
+  if (lostKey !== null) log("error", "audit_key_lost", { remark: `${lostKey} The command check says more.` });
   for (const sentence of remarks(config)) log("warning", "remark", { remark: sentence });
   await invite(cli, services, config.publicUrl ?? urlOf(config.host, port));
   await clear(services);
