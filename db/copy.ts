@@ -18,6 +18,8 @@ export interface CopyOptions {
   /** URLs as `openDatabase` takes them. */
   from: string;
   to: string;
+  /** Whether a Postgres among them is behind a connection pooler in transaction mode. */
+  hasTransactionPooler: boolean;
   /** Called before the first batch and after each one, with rows of all tables together. */
   onProgress: (progress: { done: number; total: number }) => void;
 }
@@ -58,8 +60,8 @@ const NOTHING: Progress = { last_user_id: BEFORE_EVERY_USER, last_session_id: ""
  * @returns the counts of both sides; the copy is finished only where they are the same
  * @throws DatabaseError
  */
-export async function copyDatabase({ from, to, onProgress }: CopyOptions): Promise<CopyResult> {
-  const options = { poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+export async function copyDatabase({ from, to, hasTransactionPooler, onProgress }: CopyOptions): Promise<CopyResult> {
+  const options = { poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS, hasTransactionPooler };
   const opened: Db[] = [];
   const open = async (url: string, mayCreate: boolean) => {
     const db = await openDatabase(url, { mayCreate, ...options });

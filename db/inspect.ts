@@ -41,6 +41,8 @@ export interface InspectionOptions {
   lifetime: Lifetime;
   /** Called with every stored password, if the content is worth something. */
   onPassword: (encoded: string) => void;
+  /** Whether a Postgres is behind a connection pooler in transaction mode. */
+  hasTransactionPooler: boolean;
 }
 
 /**
@@ -52,7 +54,9 @@ export async function inspectDatabase(url: string, options: InspectionOptions): 
   const file = sqliteFile(url);
   // Before it is opened: the log that opening makes is of the file's mode.
   const exposedFiles = file === null || !existsSync(file) ? [] : [file, `${realpathSync(file)}-wal`].filter(isExposed);
-  const db = await openDatabase(url, { mayCreate: false, poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+  const { hasTransactionPooler } = options;
+  const limits = { poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+  const db = await openDatabase(url, { mayCreate: false, ...limits, hasTransactionPooler });
   try {
     const schema = await findSchemaState(db);
     const damage = file === null ? [] : await listDamage(db, "quick_check");

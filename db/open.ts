@@ -18,6 +18,8 @@ export interface DatabaseOptions {
   poolSize: number;
   /** How long a statement may take on Postgres, where it may take longer than a request's. */
   statementTimeoutMs?: number;
+  /** Whether the Postgres is behind a connection pooler that gives each transaction another connection. */
+  hasTransactionPooler?: boolean;
 }
 
 /**
@@ -26,10 +28,10 @@ export interface DatabaseOptions {
  */
 export async function openDatabase(
   url: string,
-  { mayCreate, poolSize, statementTimeoutMs }: DatabaseOptions,
+  { mayCreate, poolSize, statementTimeoutMs, hasTransactionPooler = false }: DatabaseOptions,
 ): Promise<Db> {
   const dialect = isPostgresUrl(url)
-    ? createPostgresDialect(url, poolSize, statementTimeoutMs)
+    ? createPostgresDialect({ url, poolSize, statementTimeoutMs, hasTransactionPooler })
     : await openSqliteFile(url.replace(/^sqlite:/, ""), mayCreate);
   return new Kysely<Schema>({ dialect: reportingFirstErrors(dialect) });
 }

@@ -11,8 +11,34 @@ export function isOutage(error: unknown): boolean {
     SYSTEM_CODES.test(code) ||
     POSTGRES_CODES.test(code) ||
     SQLITE_MESSAGES.has(error.message) ||
-    POSTGRES_MESSAGES.test(error.message)
+    isUselessConnection(error)
   );
+}
+
+/** Whether the connection to Postgres is of no use any more, so that no other request should get it. */
+export function isUselessConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? String(error.code) : "";
+  return (
+    USELESS_CODES.test(code) || SYSTEM_CODES.test(code) || POSTGRES_MESSAGES.test(error.message) || isStalePlan(error)
+  );
+}
+
+/** Whether the connection is useless, and Postgres surely has not run the statement. */
+export function hasNotRun(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? String(error.code) : "";
+  return NOT_RUN_CODES.test(code) || NOT_SENT.test(error.message) || isStalePlan(error);
+}
+
+/** Whether the driver has given up waiting, for a connection or for an answer. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof Error && TIMEOUT_MESSAGES.test(error.message);
+}
+
+/** "cached plan must not change result type": a prepared statement that is older than the schema. */
+function isStalePlan(error: Error): boolean {
+  return "code" in error && error.code === "0A000" && error.message.startsWith("cached plan");
 }
 
 /** Whether another process holds SQLite's write lock. */
@@ -52,6 +78,21 @@ const SYSTEM_CODES =
  */
 const POSTGRES_CODES = /^(08\w{3}|53\w{3}|57\w{3}|58030|40001|40P01|25006)$/;
 
+/**
+ * A connection that is gone or out of step (class 08), a server that stops or starts (57P01 to 57P05), one that has become
+ * read-only (25006), a prepared statement that is missing or there already (26000, 42P05, as behind a pooler).
+ */
+const USELESS_CODES = /^(08\w{3}|57P0[1-5]|25006|26000|42P05)$/;
+
+/** Postgres looks at these before it runs anything. */
+const NOT_RUN_CODES = /^(25006|26000|42P05)$/;
+
 /** What the driver throws without a code. */
 const POSTGRES_MESSAGES =
-  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client (has encountered a connection error|was closed))/;
+
+/** The driver knew already that the connection was gone. */
+const NOT_SENT = /^Client (has encountered a connection error|was closed)/;
+
+const TIMEOUT_MESSAGES =
+  /^(Connection terminated due to connection timeout|timeout exceeded when trying to connect|Query read timeout)/;

@@ -1,73 +1,67 @@
-import { hash } from "node:crypto";
-import { type Dialect, PostgresDialect } from "kysely";
+import { type Dialect, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from "kysely";
 import pg from "pg";
+import { PostgresDriver } from "./postgres-driver.ts";
+import { requireSessionPooling } from "./postgres-pooler.ts";
 
 /** No request waits longer than this for a connection, or for a statement's answer. */
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 5000;
 
+/**
+ * After a failover, a pool that only reads would stay at the old server and show old sessions. A new connection goes to
+ * the server that the host name leads to now. It costs about 5 ms.
+ */
+const CONNECTION_LIFETIME_SECONDS = 60;
+
 /** `int8`, which the driver would hand back as text: our instants are far below 2^53. */
 const INT8 = 20;
 
-/**
- * @param url with the parameters of libpq, `sslmode` among them
- * @param poolSize connections at the most
- * @param statementTimeoutMs how long a statement may take
- */
-export function createPostgresDialect(
-  url: string,
-  poolSize: number,
-  statementTimeoutMs = STATEMENT_TIMEOUT_MS,
-): Dialect {
-  const pool = new pg.Pool({
+export interface PostgresOptions {
+  /** With the parameters of libpq, `sslmode` among them. */
+  url: string;
+  /** Connections at the most. */
+  poolSize: number;
+  /** How long a statement may take. */
+  statementTimeoutMs?: number | undefined;
+  /** Whether each transaction may run on another server connection, so that nothing of a session is kept. */
+  hasTransactionPooler: boolean;
+}
+
+export function createPostgresDialect(options: PostgresOptions): Dialect {
+  const { url, poolSize, statementTimeoutMs = STATEMENT_TIMEOUT_MS, hasTransactionPooler } = options;
+  const settings: pg.PoolConfig = {
     connectionString: url,
-    max: poolSize,
     application_name: "postern",
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: statementTimeoutMs, // The server gives up,
-    query_timeout: statementTimeoutMs + 1000, // and where it is gone, so do we.
+    query_timeout: statementTimeoutMs + 1000, // The server gives up first. If it is gone, we do.
     keepAlive: true,
     types: { getTypeParser: parserOf },
-  });
-  // A connection that breaks while idle leaves the pool; the next request opens another, and reports what is wrong.
-  pool.on("error", () => {});
-  pool.on("connect", (client) => {
-    // In use, but between two statements, it has nobody else to tell: unheard, that would end the process.
-    client.on("error", () => {});
-    closeAfterSilence(client);
-  });
-  return new PostgresDialect({ pool });
-}
-
-/**
- * A connection whose answer never came is dead or out of step, and the driver would hand it to the next request, to wait
- * as long, until the system gives up on it after a quarter of an hour. Closed, it leaves the pool.
- */
-function closeAfterSilence(client: pg.PoolClient): void {
-  const query = client.query.bind(client);
-  const watched = async (text: string, values: unknown[]) => {
-    try {
-      const name = NAMES.get(text);
-      return await query(name === undefined ? { text, values } : { name, text, values });
-    } catch (error) {
-      if (error instanceof Error && error.message === "Query read timeout") void client.end();
-      throw error;
-    }
   };
-  // The one way in which Kysely calls it: text and values, for a promise.
-  client.query = watched as typeof client.query;
+  const createPool = () => new pg.Pool({ ...settings, max: poolSize, maxLifetimeSeconds: CONNECTION_LIFETIME_SECONDS });
+  const prepare = hasTransactionPooler ? async () => {} : () => requireSessionPooling(settings);
+  return {
+    createDriver: () => new PostgresDriver({ createPool, prepare, statementTimeoutMs, hasTransactionPooler }),
+    createAdapter: () => new PostgresAdapter(),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+  };
 }
-
-/** The names of prepared statements, by their SQL. */
-const NAMES = new Map<string, string>();
 
 /**
- * Has each connection parse and plan a statement once (PREPARE), under a name that every process has for the same text.
- * Only for what lists its columns: where a migration changes what `*` means, a prepared statement fails.
+ * Whether the connection stays on this machine, or uses TLS and checks the certificate. The driver decides, from the URL
+ * and from PGSSLMODE: it treats `sslmode=require` as `verify-full`, unless the URL has `uselibpqcompat=true`.
+ *
+ * @throws Error if a file that the URL names cannot be read
  */
-export function prepareByName(text: string): void {
-  NAMES.set(text, `postern_${hash("sha256", text).slice(0, 16)}`);
+export function isPrivate(url: string): boolean {
+  const { host, ssl } = new pg.Client(url);
+  if (host === "" || host.startsWith("/") || LOOPBACK.test(host)) return true;
+  const options: unknown = ssl; // The types say boolean. It may also be the options of TLS.
+  if (options === null || typeof options !== "object") return options === true;
+  return !("rejectUnauthorized" in options && options.rejectUnauthorized === false);
 }
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[?::1\]?|.+\.localhost)$/i;
 
 function parserOf(type: number, format?: "text" | "binary") {
   return type === INT8 ? Number : pg.types.getTypeParser(type, format);

@@ -1,6 +1,6 @@
 import type { Compilable, CompiledQuery, DialectAdapter } from "kysely";
 import type { Db } from "./open.ts";
-import { prepareByName } from "./postgres.ts";
+import { prepareByName } from "./statement-names.ts";
 
 /** Stands for a parameter's value while a query is built. */
 class Slot {

@@ -29,6 +29,8 @@ export interface Option<T> {
 /** A file, a database in memory, or a Postgres. `sqlite://x` would be read as `//x`, and `sqlite:file:x` as no URI. */
 const DATABASE_URL = /^(sqlite:(:memory:|(?!:|file:|\/\/[^/]).+)|postgres(ql)?:\/\/.+)$/;
 
+const DATABASE_POOLERS = ["session", "transaction"] as const;
+
 const PASSWORD_RULES = ["asvs", "nist", "none"] as const;
 
 /** Every setting. The README's table is made from this one. */
@@ -81,6 +83,15 @@ export const OPTIONS = {
       "the new key in front of the old ones, with commas: the first one signs, all of them verify. Every node has the " +
       "same. If it is unset, SQLite keeps one in `postern.key` beside the database; Postgres needs it.",
   } satisfies Option<SecretKeys>,
+  databasePooler: {
+    name: "POSTERN_DATABASE_POOLER",
+    default: "session",
+    parse: (text) => DATABASE_POOLERS.find((name) => name === text) ?? null,
+    expected: "session or transaction",
+    about:
+      "How a connection pooler before the Postgres works, such as PgBouncer (`pool_mode`). `session` is right without " +
+      "one, too. With `transaction`, nothing is kept on a connection from one transaction to the next.",
+  } satisfies Option<(typeof DATABASE_POOLERS)[number]>,
   publicUrl: {
     name: "PUBLIC_URL",
     default: null,

@@ -26,7 +26,8 @@ export async function openServices(
 ): Promise<Services> {
   requireSecretKey(config);
   const { databaseUrl, databasePoolSize: poolSize } = config;
-  const db = await openDatabase(databaseUrl, { mayCreate, poolSize });
+  const hasTransactionPooler = config.databasePooler === "transaction";
+  const db = await openDatabase(databaseUrl, { mayCreate, poolSize, hasTransactionPooler });
   let keys: Keys;
   try {
     if (worker === null) await migrate(db);

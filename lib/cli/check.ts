@@ -78,7 +78,7 @@ function readConfig(cli: Cli): Config | ConfigError {
 }
 
 async function inspect({ now }: Cli, config: Config): Promise<Finding[]> {
-  const { databaseUrl, sessionIdleSeconds } = config;
+  const { databaseUrl, databasePooler, sessionIdleSeconds } = config;
   if (databaseUrl === "sqlite::memory:") return [MEMORY_FINDING];
   const folder = findUnwritableFolder(databaseUrl);
   if (folder !== null) return [folderFinding(folder)];
@@ -86,7 +86,8 @@ async function inspect({ now }: Cli, config: Config): Promise<Finding[]> {
     const lifetime = { now: now() - UNCLEARED_AFTER_MS, idleMs: sessionIdleSeconds * 1000 };
     const tally = createTally();
     const onPassword = (encoded: string) => tallyPassword(tally, encoded);
-    const inspection = await inspectDatabase(databaseUrl, { lifetime, onPassword });
+    const hasTransactionPooler = databasePooler === "transaction";
+    const inspection = await inspectDatabase(databaseUrl, { lifetime, onPassword, hasTransactionPooler });
     return [
       ...databaseFindings(inspection),
       ...passwordFindings(tally),

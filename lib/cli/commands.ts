@@ -25,8 +25,9 @@ export const COMMANDS: readonly Command[] = [
     run: async ({ config, terminal, now }) => {
       const settings = config();
       requireSecretKey(settings);
-      const { databaseUrl, databasePoolSize } = settings;
-      const db = await openDatabase(databaseUrl, { mayCreate: true, poolSize: databasePoolSize });
+      const { databaseUrl, databasePoolSize: poolSize, databasePooler } = settings;
+      const hasTransactionPooler = databasePooler === "transaction";
+      const db = await openDatabase(databaseUrl, { mayCreate: true, poolSize, hasTransactionPooler });
       try {
         const applied = await migrate(db);
         await openKeys(settings, db, now);

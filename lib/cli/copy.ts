@@ -31,7 +31,9 @@ async function copy(cli: Cli, input: Input): Promise<void> {
   );
   const startedAt = cli.now();
   const progress = createProgress(cli, "rows");
-  const { before, source, target } = await copyDatabase({ from, to, onProgress: progress.show }).finally(progress.end);
+  const hasTransactionPooler = cli.config().databasePooler === "transaction";
+  const copying = copyDatabase({ from, to, hasTransactionPooler, onProgress: progress.show });
+  const { before, source, target } = await copying.finally(progress.end);
   if (!areSame(source, target)) {
     throw new CommandError(
       `The source has ${formatCounts(source)}, the target ${formatCounts(target)}: something wrote meanwhile. ` +

