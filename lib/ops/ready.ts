@@ -1,5 +1,5 @@
-import { findMissingMigrations } from "../../db/migrate.ts";
-import { ping } from "../../db/open.ts";
+import { findMissingMigrations, proveWritable } from "../../db/migrate.ts";
+import { type Db, ping } from "../../db/open.ts";
 import { json } from "../answer.ts";
 import type { Context, Services } from "../context.ts";
 import { describeError } from "../log.ts";
@@ -9,9 +9,32 @@ const CHECKS: Record<string, (services: Services) => Promise<boolean>> = {
   shutdown: async ({ lifecycle }) => !lifecycle.isStopping,
   database: ({ db }) => ping(db).then(() => true),
   migrations: async ({ db }) => (await findMissingMigrations(db)).length === 0,
+  write: (services) => proveWritableOften(services).then(() => true),
 };
 
-/** `GET /readyz`: 200 where a visitor would be served, else 503 with the first check that failed. */
+/** Anybody may ask `/readyz`, so a flood of requests must not become a flood of writes. */
+const WRITE_EVERY_MS = 1000;
+
+/** When the last write that succeeded began, and the one that is under way. */
+const WRITES = new WeakMap<Db, { provenAt: number; underWay: Promise<void> | null }>();
+
+/** A standby and a full disk answer reads: only a write proves that people can log in. */
+async function proveWritableOften({ db, now }: Services): Promise<void> {
+  const state = WRITES.get(db) ?? { provenAt: Number.NEGATIVE_INFINITY, underWay: null };
+  WRITES.set(db, state);
+  const startedAt = now();
+  if (startedAt - state.provenAt < WRITE_EVERY_MS) return;
+  state.underWay ??= proveWritable(db)
+    .then(() => {
+      state.provenAt = startedAt;
+    })
+    .finally(() => {
+      state.underWay = null;
+    });
+  await state.underWay;
+}
+
+/** `GET /readyz`: 200 if this node can read and write, else 503 with the first check that failed. */
 export async function ready(context: Context): Promise<Response> {
   const { services } = context;
   for (const [failed, passes] of Object.entries(CHECKS)) {
