@@ -1,5 +1,7 @@
 import type { Inspection } from "../../db/inspect.ts";
 import { schemaMistake } from "../../db/migrate.ts";
+import { isPostgresUrl } from "../../db/open.ts";
+import { isPrivate } from "../../db/postgres.ts";
 import type { Config } from "../config.ts";
 import { isSameSite } from "../http/site.ts";
 import { plural } from "./progress.ts";
@@ -34,7 +36,16 @@ export function configFindings(config: Config): Finding[] {
     ...hostNameFindings(config),
     ...proxyFindings(config),
     ...throttleFindings(config),
+    ...postgresFindings(config),
   ];
+}
+
+function postgresFindings({ databaseUrl }: Config): Finding[] {
+  if (!isPostgresUrl(databaseUrl) || isPrivate(databaseUrl)) return [];
+  const message =
+    "DATABASE_URL leads to a Postgres on another machine without TLS, or without a check of its certificate: " +
+    "the network can read password hashes and sessions. Add sslmode=verify-full to it.";
+  return [{ level: "unsafe", code: "database_without_tls", message, mend: "DATABASE_URL" }];
 }
 
 function throttleFindings({ throttle }: Config): Finding[] {

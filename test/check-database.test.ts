@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { configFindings } from "../lib/cli/findings.ts";
+import { parseConfig } from "../lib/config.ts";
+import { TEST_SECRET_KEY } from "./support/secret-key.ts";
+
+const codes = (url: string) => {
+  const environment = { PUBLIC_URL: "https://login.example.com", POSTERN_SECRET_KEY: TEST_SECRET_KEY };
+  return configFindings(parseConfig({ ...environment, DATABASE_URL: url }))
+    .filter(({ mend }) => mend === "DATABASE_URL")
+    .map(({ level, code }) => `${level} ${code}`);
+};
+
+test("check calls a Postgres on another machine unsafe, unless its certificate is verified", () => {
+  const remote = "postgres://postern:secret@db.example.com/postern";
+  for (const query of ["", "?sslmode=disable", "?sslmode=no-verify", "?uselibpqcompat=true&sslmode=require"]) {
+    assert.deepEqual(codes(remote + query), ["unsafe database_without_tls"], query);
+  }
+  for (const query of ["?sslmode=verify-full", "?sslmode=require", "?uselibpqcompat=true&sslmode=verify-full"]) {
+    assert.deepEqual(codes(remote + query), [], query);
+  }
+});
+
+test("check is content with a Postgres on this machine", () => {
+  for (const host of ["localhost", "127.0.0.1:5433", "[::1]"]) assert.deepEqual(codes(`postgres://me@${host}/x`), []);
+  assert.deepEqual(codes("postgres://me@/x?host=/var/run/postgresql"), []);
+});
