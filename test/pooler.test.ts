@@ -53,6 +53,9 @@ describe(`behind PgBouncer${missing}`, { skip: !HAS_PGBOUNCER }, () => {
         assert.equal((await fetch(`${server.url}/readyz`)).status, 200);
         assert(!server.events().some(({ event }) => event === "unexpected_error"));
       }
+      assert.equal((await sandbox.run(["audit", "--verify"], { environment })).code, 0);
+      const found = await sandbox.run(["check", "--json"], { environment });
+      assert.doesNotMatch(found.stdout, /"code": ?"database/);
     });
   }
 

@@ -64,8 +64,9 @@ async function goOnWithNewKey({ config, now, terminal }: Cli, input: Input): Pro
   if (Object.keys(input.values).length + input.flags.size > 1) throw new UsageError("--new-key stands alone.");
   const settings = config();
   requireSecretKey(settings);
-  const { databaseUrl, databasePoolSize: poolSize } = settings;
-  const db = await openDatabase(databaseUrl, { mayCreate: false, poolSize });
+  const { databaseUrl, databasePoolSize: poolSize, databasePooler } = settings;
+  const hasTransactionPooler = databasePooler === "transaction";
+  const db = await openDatabase(databaseUrl, { mayCreate: false, poolSize, hasTransactionPooler });
   try {
     await migrate(db);
     const keys = await openNewKeys(settings);
