@@ -98,7 +98,7 @@ async function createTables(db: TransactionDb): Promise<void> {
 }
 
 /**
- * Writes a row as it is: only a write proves that the disk has room, and that the server is no standby.
+ * Writes a row as it is: only a write proves that the server is no standby, and that its disk takes a page.
  *
  * @throws Error if the database takes no writes
  */

@@ -50,6 +50,24 @@ describe("GET /readyz", () => {
     assert.deepEqual([response.status, await response.json()], [200, { status: "ok" }]);
   });
 
+  test("asks the database to write at most once per second, however many ask", async () => {
+    const { app, services, clock } = await createTestApp();
+    const client = createClient(app);
+    const lock = services.db.withTables<{ postern_migration_lock: { is_locked: number } }>();
+    const ready = async () => {
+      await lock.updateTable("postern_migration_lock").set({ is_locked: 7 }).execute();
+      assert.deepEqual(
+        (await Promise.all([1, 2, 3].map(() => client.get("/readyz")))).map(({ status }) => status),
+        [200, 200, 200],
+      );
+      return (await lock.selectFrom("postern_migration_lock").select("is_locked").executeTakeFirst())?.is_locked;
+    };
+    assert.equal(await ready(), 0, "it was written");
+    assert.equal(await ready(), 7, "it was not written again");
+    clock.advance(1);
+    assert.equal(await ready(), 0, "a second later it was");
+  });
+
   test("is a 503 that names the check that failed", async () => {
     const { ask, services } = await setUp();
     const failed = async () => {

@@ -18,7 +18,7 @@ const WRITE_EVERY_MS = 1000;
 /** When the last write that succeeded began, and the one that is under way. */
 const WRITES = new WeakMap<Db, { provenAt: number; underWay: Promise<void> | null }>();
 
-/** A standby and a full disk answer reads: only a write proves that people can log in. */
+/** A standby answers reads: only a write proves that the node can write. */
 async function proveWritableOften({ db, now }: Services): Promise<void> {
   const state = WRITES.get(db) ?? { provenAt: Number.NEGATIVE_INFINITY, underWay: null };
   WRITES.set(db, state);
