@@ -105,6 +105,7 @@ describe("several nodes on one Postgres", () => {
         "0002_setup_tokens",
         "0003_throttles",
         "0004_events",
+        "0005_event_macs",
         "0007_sessions_by_use",
         "0008_password_costs",
       ],
