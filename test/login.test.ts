@@ -167,12 +167,12 @@ describe("POST /login/", () => {
     const enter = createLine(1, 0);
     const real = services.passwords;
     services.passwords = { ...real, check: (...sent) => enter(() => hashed.then(() => real.check(...sent))) };
-    const first = createClient(app).login("alice", "right horse");
-    const refused = await Promise.race([first, createClient(app).login("alice", "right horse")]);
+    const logins = [1, 2].map(() => createClient(app).login("alice", "right horse"));
+    const refused = await Promise.race(logins); // On Postgres, either may be the first to hash.
     assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);
     assert.deepEqual(await refused.json(), { detail: "The server is busy. Expected available in 1 seconds." });
     assert.equal((await createClient(app).get("/profile/")).status, 403, "everything else is answered meanwhile");
     finishHashing();
-    assert.equal((await first).status, 202);
+    assert.deepEqual((await Promise.all(logins)).map(({ status }) => status).sort(), [202, 503]);
   });
 });
