@@ -1,4 +1,5 @@
-import type { Db } from "./open.ts";
+import { isPostgres } from "./columns.ts";
+import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Instant } from "./schema.ts";
 
@@ -7,7 +8,13 @@ export interface Device {
   /** Hex SHA-256 of the token in its cookie. */
   id: string;
   userId: number;
+  /** Empty if it is unknown, as is `system`. */
+  browser: string;
+  system: string;
+  /** Its first login. */
   createdAt: Instant;
+  /** Its last login. */
+  lastUsedAt: Instant;
   expiresAt: Instant;
 }
 
@@ -26,39 +33,94 @@ const find = prepare((db, { id, username, now }: { id: string; username: string;
     .where("devices.expires_at", ">", now),
 );
 
-export async function listDeviceIds(db: Db, userId: number): Promise<string[]> {
-  const rows = await db.selectFrom("devices").select("id").where("user_id", "=", userId).execute();
-  return rows.map(({ id }) => id);
+/** At most `limit` devices of a user that have not expired, the last used first. */
+export async function listDevices(db: Db, userId: number, now: Instant, limit: number): Promise<Device[]> {
+  return db
+    .selectFrom("devices")
+    .select(["id", "user_id as userId", "browser", "system", "expires_at as expiresAt"])
+    .select(["created_at as createdAt", "last_used_at as lastUsedAt"])
+    .where("user_id", "=", userId)
+    .where("expires_at", ">", now)
+    .orderBy("last_used_at", "desc")
+    .orderBy("id")
+    .limit(limit)
+    .execute();
 }
 
 export async function insertDevice(db: Db, device: Device): Promise<void> {
   await db.executeQuery(insert(db, device));
 }
 
-const insert = prepare((db, { id, userId, createdAt, expiresAt }: Device) =>
-  db.insertInto("devices").values({ id, user_id: userId, created_at: createdAt, expires_at: expiresAt }),
+const insert = prepare((db, { id, userId, browser, system, createdAt, lastUsedAt, expiresAt }: Device) =>
+  db.insertInto("devices").values({
+    id,
+    user_id: userId,
+    browser,
+    system,
+    created_at: createdAt,
+    last_used_at: lastUsedAt,
+    expires_at: expiresAt,
+  }),
 );
 
-export async function deleteDevice(db: Db, id: string): Promise<void> {
-  await db.executeQuery(deleteOne(db, { id }));
+/**
+ * Gives a device another id, and notes its last use.
+ *
+ * @param id the one before
+ * @returns false if the user has no such device any more
+ */
+export async function renewDevice(db: Db, id: string, device: Omit<Device, "createdAt">): Promise<boolean> {
+  const { numAffectedRows } = await db.executeQuery(renew(db, { ...device, id, nextId: device.id }));
+  return numAffectedRows === 1n;
 }
 
-const deleteOne = prepare((db, { id }: { id: string }) => db.deleteFrom("devices").where("id", "=", id));
+const renew = prepare((db, device: Omit<Device, "createdAt"> & { nextId: string }) =>
+  db
+    .updateTable("devices")
+    .set({
+      id: device.nextId,
+      browser: device.browser,
+      system: device.system,
+      last_used_at: device.lastUsedAt,
+      expires_at: device.expiresAt,
+    })
+    .where("id", "=", device.id)
+    .where("user_id", "=", device.userId),
+);
 
-/** Deletes all devices of a user but the newest `keep`. */
+/** @returns whether the user had it */
+export async function deleteDevice(db: Db, userId: number, id: string): Promise<boolean> {
+  const one = db.deleteFrom("devices").where("id", "=", id).where("user_id", "=", userId);
+  return (await one.executeTakeFirst()).numDeletedRows === 1n;
+}
+
+/** Deletes the devices of a user, but for one. @returns their ids */
+export async function deleteDevicesOfUser(
+  db: TransactionDb,
+  userId: number,
+  exceptId: string | null,
+): Promise<string[]> {
+  const own = db.deleteFrom("devices").where("user_id", "=", userId);
+  const most = exceptId === null ? own : own.where("id", "!=", exceptId);
+  return (await most.returning("id").execute()).map(({ id }) => id);
+}
+
+/** Deletes all devices of a user but the last used `keep`. */
 export async function deleteOldDevices(db: Db, userId: number, keep: number): Promise<void> {
   await db.executeQuery(deleteOld(db, { userId, keep }));
 }
 
 const deleteOld = prepare((db, { userId, keep }: { userId: number; keep: number }) => {
   const own = db.selectFrom("devices").select("id").where("user_id", "=", userId);
-  const kept = own.orderBy("created_at", "desc").orderBy("id").limit(keep);
+  const kept = own.orderBy("last_used_at", "desc").orderBy("id").limit(keep);
   return db.deleteFrom("devices").where("user_id", "=", userId).where("id", "not in", kept);
 });
 
-/** Deletes at most `batch` devices whose time is over. @returns how many there were */
+/** Deletes at most `batch` devices that have expired. @returns how many there were */
 export async function deleteExpiredDevices(db: Db, now: Instant, batch: number): Promise<number> {
   const expired = db.selectFrom("devices").select("id").where("expires_at", "<=", now).limit(batch);
-  const result = await db.deleteFrom("devices").where("id", "in", expired).executeTakeFirst();
+  // To wait for another transaction's row could be to wait for each other.
+  const free = isPostgres(db) ? expired.forUpdate().skipLocked() : expired;
+  const result = await db.deleteFrom("devices").where("id", "in", free).executeTakeFirst();
   return Number(result.numDeletedRows);
 }

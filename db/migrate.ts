@@ -5,6 +5,7 @@ import * as setupTokens from "./migrations/0002_setup_tokens.ts";
 import * as throttles from "./migrations/0003_throttles.ts";
 import * as events from "./migrations/0004_events.ts";
 import * as eventMacs from "./migrations/0005_event_macs.ts";
+import * as deviceDetails from "./migrations/0006_device_details.ts";
 import * as sessionsByUse from "./migrations/0007_sessions_by_use.ts";
 import * as passwordCosts from "./migrations/0008_password_costs.ts";
 import { type Db, type TransactionDb, transaction } from "./open.ts";
@@ -16,6 +17,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0003_throttles": throttles,
   "0004_events": events,
   "0005_event_macs": eventMacs,
+  "0006_device_details": deviceDetails,
   "0007_sessions_by_use": sessionsByUse,
   "0008_password_costs": passwordCosts,
 };

@@ -44,7 +44,7 @@ export interface SetupTokensTable {
 }
 
 export interface ThrottlesTable {
-  /** Whom it holds off: `account:…`, `device:…`, `failures:…` or `requests:…` of a network. */
+  /** Whom it holds off: `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network. */
   key: string;
   /** In a row, since the last success; 0 where only the rate counts. */
   failures: number;
@@ -58,7 +58,11 @@ export interface DevicesTable {
   /** Hex SHA-256 of the token in the cookie; the token itself is stored nowhere. */
   id: string;
   user_id: number;
+  /** Empty if it is unknown, as is `system`. */
+  browser: string;
+  system: string;
   created_at: Instant;
+  last_used_at: Instant;
   expires_at: Instant;
 }
 
@@ -98,6 +102,7 @@ export const EVENT_KINDS = [
   "login_throttled",
   "logout",
   "sessions_ended",
+  "device_forgotten",
   "password_changed",
   "set_up",
   "user_made",

@@ -1,9 +1,10 @@
-import { deleteDevice, deleteOldDevices, hasDevice, insertDevice } from "../db/devices.ts";
+import { type Device, deleteOldDevices, hasDevice, insertDevice, renewDevice } from "../db/devices.ts";
 import type { Db } from "../db/open.ts";
 import type { User } from "../db/users.ts";
 import type { Context } from "./context.ts";
 import { generateToken, hashToken } from "./crypto/token.ts";
-import { serializeCookie } from "./http/cookie.ts";
+import { readDevice, userAgentOf } from "./device-words.ts";
+import { serializeCookie, serializeDeletion } from "./http/cookie.ts";
 
 // Device cookies, as OWASP describes them (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies):
 // a browser that has logged in to an account is told from strangers, so that what holds those off does not hold off the
@@ -13,27 +14,41 @@ import { serializeCookie } from "./http/cookie.ts";
 /** A year: whoever comes back after a longer time is a stranger. */
 const DEVICE_SECONDS = 31_536_000;
 
-/**
- * Of a user at the most; the oldest goes. Each is a place to guess at, so that somebody who once knew the password
- * cannot have gathered more of them than this before it was changed.
- */
-const MAX_DEVICES = 10;
+/** Of a user at the most; the least recently used goes. */
+export const MAX_DEVICES = 10;
 
-/** How many values of one request are looked up. A browser sends one, or two if an application uses the name as well. */
-const MAX_PRESENTED = 4;
+/** What a device is called where people and programs see it: from a hash of its id, which is a hash itself. */
+export function deviceName({ id }: Pick<Device, "id">): string {
+  return hashToken(`device name of ${id}`).slice(0, 20);
+}
 
-/** The device that the request's cookie makes known to the account of that name; null for a stranger. */
-export async function findDevice({ cookies, services }: Context, username: string): Promise<string | null> {
-  const presented = cookies.get(cookieName(services.config.secureCookies)) ?? [];
-  for (const token of presented.filter((token) => token !== "").slice(0, MAX_PRESENTED)) {
-    const id = hashToken(token);
-    if (await hasDevice(services.db, id, username, services.now())) return id;
-  }
+/** More cookies of the name than this are not looked at: we set one, and a sibling domain may have set any number. */
+const MAX_PRESENTED = 5;
+
+/** The device that a request's cookie makes known to the account of that name; null for a stranger. */
+export async function findDevice(context: Context, username: string): Promise<string | null> {
+  const { db, now } = context.services;
+  for (const id of presentedDevices(context)) if (await hasDevice(db, id, username, now())) return id;
   return null;
 }
 
+/** The ids that the request's device cookies stand for, whether or not there are such devices. */
+export function presentedDevices({ cookies, services }: Context): string[] {
+  const tokens = cookies.get(cookieName(services.config.secureCookies)) ?? [];
+  return tokens
+    .filter((token) => token !== "")
+    .slice(0, MAX_PRESENTED)
+    .map(hashToken);
+}
+
+/** Has the browser drop its device cookie. */
+export function deleteDeviceCookie({ client, services: { config }, setCookies }: Context): void {
+  const scope = { secure: config.secureCookies || client.isHttps, domain: null };
+  setCookies.push(serializeDeletion(cookieName(config.secureCookies), scope));
+}
+
 /**
- * Makes the browser known to a user who has just proved to be one, by a new cookie; the presented one has had its time.
+ * Makes the browser known to a user who has just proved to be one, by a new cookie. The presented one is used up.
  *
  * @param presented what `findDevice` found
  * @returns the `Set-Cookie` value for when it is stored; null for what is no browser
@@ -47,14 +62,31 @@ export async function rememberDevice(
   // Browsers send one of these with every POST. A program that keeps no cookies would push the user's browsers out.
   if (!request.headers.has("sec-fetch-site") && !request.headers.has("origin")) return null;
   const token = generateToken();
-  const createdAt = now();
-  if (presented !== null) await deleteDevice(db, presented);
-  await deleteOldDevices(db, userId, MAX_DEVICES - 1);
-  await insertDevice(db, { id: hashToken(token), userId, createdAt, expiresAt: createdAt + DEVICE_SECONDS * 1000 });
+  const at = now();
+  const words = readDevice(userAgentOf(request));
+  const device: Device = {
+    id: hashToken(token),
+    userId,
+    browser: short(words.browser),
+    system: short(words.system),
+    createdAt: at,
+    lastUsedAt: at,
+    expiresAt: at + DEVICE_SECONDS * 1000,
+  };
+  const isRenewed = presented !== null && (await renewDevice(db, presented, device));
+  if (!isRenewed) {
+    await deleteOldDevices(db, userId, MAX_DEVICES - 1);
+    await insertDevice(db, device);
+  }
   // Of this host alone, whatever POSTERN_COOKIE_DOMAIN says: no other has a use for it.
   const scope = { secure: config.secureCookies || client.isHttps, domain: null };
   const attributes = { ...scope, httpOnly: true, maxAgeSeconds: DEVICE_SECONDS };
-  return serializeCookie(cookieName(config.secureCookies), token, attributes, createdAt);
+  return serializeCookie(cookieName(config.secureCookies), token, attributes, at);
+}
+
+/** If no browser is recognized, the name is what the client made up. */
+function short(words: string | null): string {
+  return (words ?? "").slice(0, 60);
 }
 
 function cookieName(isSecure: boolean): string {

@@ -1,5 +1,6 @@
 import { activity } from "./account/activity.ts";
 import { changePassword, showChangePassword, showChangePasswordAgain } from "./account/change-password.ts";
+import { devices, forgetDevice } from "./account/devices.ts";
 import { login, showLogin, showLoginAgain } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
 import { editProfile, home, profile, showProfileAgain } from "./account/profile.ts";
@@ -27,6 +28,8 @@ export const ROUTES: readonly Route[] = [
   route("GET", "/sessions/", member, sessions),
   route("DELETE", "/sessions/", member, endOtherSessions),
   route("DELETE", "/sessions/:id/", member, endSession),
+  route("GET", "/devices/", member, devices),
+  route("DELETE", "/devices/:id/", member, forgetDevice),
   route("GET", "/activity/", member, activity),
 
   page("GET", "/", anyone, home),
@@ -35,6 +38,7 @@ export const ROUTES: readonly Route[] = [
   page("GET", "/password/change/", member, showChangePassword),
   page("POST", "/sessions/", member, endOtherSessions),
   page("POST", "/sessions/:id/", member, endSession),
+  page("POST", "/devices/:id/", member, forgetDevice),
   page("GET", "/setup/", newcomer, showSetUp),
   page("POST", "/setup/", newcomer, setUp, showSetUpAgain),
 

@@ -50,20 +50,31 @@ const FREE_FAILURES = 10;
 /** 30 s to begin with, doubled at each further failure, an hour at the most. */
 const WAITS_MS = [30, 60, 120, 240, 480, 960, 1920, 3600].map((seconds) => seconds * SECOND_MS);
 
-/**
- * For an account among strangers, and for each device that its owner is known by.
- *
- * At most 100 failures in a row (NIST SP 800-63B-4 §3.2.2). Waits alone bring an attacker there in three and a half
- * days. What has not come to a wait is forgotten a day after its last failure, so that names made up by the thousand do
- * not fill the table; the rest a year after it, when no browser has its device cookie any more either.
- */
-export const ATTEMPTS: FailureRule = {
+/** Waits alone bring an attacker to 70 failures in two and a half days. */
+const STEPS: FailureRule["steps"] = [
+  // What has not come to a wait is forgotten after a day, so that names made up by the thousand do not fill the table.
+  ...Array.from({ length: FREE_FAILURES - 1 }, () => ({ waitMs: 0, keepMs: DAY_MS })),
+  // The rest is kept for a year, when no browser has its device cookie any more either.
+  ...WAITS_MS.map((waitMs) => ({ waitMs, keepMs: 365 * DAY_MS })),
+];
+
+/** Failures in a row of all devices of an account together. A thief with ten device cookies has no more guesses. */
+const DEVICE_FAILURES = 30;
+
+/** At most 100 failures in a row at an account, strangers and devices together (NIST SP 800-63B-4 §3.2.2). */
+const ACCOUNT_FAILURES = 100;
+
+/** For an account among strangers. */
+export const STRANGERS: FailureRule = { kind: "failures", steps: STEPS, limit: ACCOUNT_FAILURES - DEVICE_FAILURES };
+
+/** For one device: another device of the account does not wait for it. */
+export const DEVICE: FailureRule = { kind: "failures", steps: STEPS, limit: DEVICE_FAILURES };
+
+/** For all devices of an account together. Kept as long as the cookies are. */
+export const DEVICES: FailureRule = {
   kind: "failures",
-  steps: [
-    ...Array.from({ length: FREE_FAILURES - 1 }, () => ({ waitMs: 0, keepMs: DAY_MS })),
-    ...WAITS_MS.map((waitMs) => ({ waitMs, keepMs: 365 * DAY_MS })),
-  ],
-  limit: 100,
+  steps: [{ waitMs: 0, keepMs: 365 * DAY_MS }],
+  limit: DEVICE_FAILURES,
 };
 
 /**

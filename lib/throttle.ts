@@ -1,4 +1,4 @@
-import { deleteExpiredDevices, listDeviceIds } from "../db/devices.ts";
+import { deleteDevice, deleteDevicesOfUser, deleteExpiredDevices } from "../db/devices.ts";
 import { type TransactionDb, transaction } from "../db/open.ts";
 import { isOutage } from "../db/outage.ts";
 import {
@@ -21,13 +21,15 @@ import { describeError } from "./log.ts";
 import { type Network, networksOf } from "./network.ts";
 import { Problem } from "./problem.ts";
 import {
-  ATTEMPTS,
+  DEVICE,
+  DEVICES,
   type Decision,
   decide,
   isSpent,
   type Limits,
   networkFailures,
   networkRequests,
+  STRANGERS,
   takeBack,
 } from "./throttle-rules.ts";
 import { createTurns } from "./turns.ts";
@@ -46,6 +48,8 @@ interface Attempt {
 export interface GrantedAttempt {
   /** To be called if the password was right, in the transaction of what it was for. */
   succeed: (db: TransactionDb, user: User) => Promise<void>;
+  /** The device that made it, null if it was a stranger's. */
+  device: string | null;
   /** As which it waits for its hash. */
   caller: Caller;
 }
@@ -68,7 +72,7 @@ export async function guardAttempt(
 ): Promise<User | null> {
   const { services, client, peer } = context;
   const gone = peer.gone?.();
-  if (!services.config.throttle) return check({ succeed: async () => {}, caller: { gone } });
+  if (!services.config.throttle) return check({ succeed: async () => {}, device: null, caller: { gone } });
   const attempt = await reserve(context, username);
   let cookie: string | null = null;
   const succeed = async (db: TransactionDb, user: User) => {
@@ -78,7 +82,11 @@ export async function guardAttempt(
   const networks = networksOf(client.address, services.config.trustedProxies).map(({ name }) => name);
   let user: User | null;
   try {
-    user = await check({ succeed, caller: { gone, isKnown: attempt.device !== null, networks } });
+    user = await check({
+      succeed,
+      device: attempt.device,
+      caller: { gone, isKnown: attempt.device !== null, networks },
+    });
   } catch (error) {
     await giveBack(services, attempt);
     throw error;
@@ -115,8 +123,8 @@ async function countAttempt(
   // Without a lock: what is denied in any case neither waits for another attempt nor makes one wait.
   const stored = await findCounters(services.db, [...new Set(keys)]);
   const now = services.now();
-  // A device that has failed too often may be a thief's. It is a stranger then, so that its owner can still log in.
-  const isKnown = known !== null && !isSpent(counterOf(stored, deviceKey(known)), ATTEMPTS, now);
+  // If devices have failed too often, one of them may be a thief's. They are strangers then, and the owner can log in.
+  const isKnown = known !== null && !isSpent(counterOf(stored, devicesKey(username)), DEVICES, now);
   const device = isKnown ? known : null;
   const limits = limitsAs(device);
   const expected = decide(limits, stored, now);
@@ -159,9 +167,12 @@ function limitsOf({ client, services }: Context, username: string, device: strin
   const networks = networksOf(client.address, services.config.trustedProxies);
   const asking = device === null ? networks : networks.slice(0, 1);
   const requests = asking.map((network) => ({ key: requestsKey(network), rule: networkRequests(network) }));
-  if (device !== null) return { requests, failures: [{ key: deviceKey(device), rule: ATTEMPTS }] };
+  if (device !== null) {
+    const own = { key: deviceKey(device), rule: DEVICE };
+    return { requests, failures: [own, { key: devicesKey(username), rule: DEVICES }] };
+  }
   const failures = networks.map((network) => ({ key: failuresKey(network), rule: networkFailures(network) }));
-  return { requests, failures: [...failures, { key: accountKey(username), rule: ATTEMPTS }] };
+  return { requests, failures: [...failures, { key: accountKey(username), rule: STRANGERS }] };
 }
 
 function keysOf({ requests, failures }: Limits): string[] {
@@ -196,14 +207,14 @@ async function settleAttempt(
   { username, limits: { failures }, counted }: Attempt,
   { isSuccess, now }: { isSuccess: boolean; now: number },
 ): Promise<void> {
-  const keys = failures.map(({ key }) => key);
-  const stored = await lockCounters(db, isSuccess ? [accountKey(username), ...keys] : keys);
+  const ended = isSuccess ? [accountKey(username), devicesKey(username)] : [];
+  const stored = await lockCounters(db, [...ended, ...failures.map(({ key }) => key)]);
   const changed = failures.map(({ key, rule }) =>
     isSuccess && rule.kind === "failures"
       ? emptyCounter(key)
       : takeBack(counterOf(stored, key), rule, counterOf(counted, key), now),
   );
-  await saveCounters(db, stored, isSuccess ? [...changed, emptyCounter(accountKey(username))] : changed);
+  await saveCounters(db, stored, [...changed, ...ended.map(emptyCounter)]);
 }
 
 /** If the database is gone, the failure stays counted: the answer is what went wrong before. */
@@ -217,9 +228,21 @@ async function giveBack({ db, log, metrics, now }: Services, attempt: Attempt): 
   }
 }
 
-/** Lets strangers and devices try a user's password from the beginning, since it is another one now. */
-export async function forgetFailures(db: TransactionDb, { id, username }: User): Promise<void> {
-  await deleteCounters(db, [accountKey(username), ...(await listDeviceIds(db, id)).map(deviceKey)]);
+/**
+ * Forgets the devices of a user, but for one, and every failure at the account: to be called with each change of the
+ * password. A device cookie of somebody who knew the old one must not help to guess the new one.
+ *
+ * @param exceptId the device that asked for the change; null if none did
+ */
+export async function forgetDevices(db: TransactionDb, { id, username }: User, exceptId: string | null): Promise<void> {
+  const forgotten = await deleteDevicesOfUser(db, id, exceptId);
+  await deleteCounters(db, [accountKey(username), devicesKey(username), ...forgotten.map(deviceKey)]);
+}
+
+/** Forgets one device of a user: its browser is a stranger again. @returns whether there was one */
+export async function forgetDevice(db: TransactionDb, { id: userId }: User, id: string): Promise<boolean> {
+  await deleteCounters(db, [deviceKey(id)]);
+  return deleteDevice(db, userId, id);
 }
 
 /** Deletes counters and devices that have expired. @returns how many rows there were */
@@ -231,5 +254,7 @@ export async function clearThrottles({ db, now }: Pick<Services, "db" | "now">):
 /** Of one length whatever was typed; and now and then a password is typed where the name belongs. */
 const accountKey = (username: string) => `account:${hashToken(username)}`;
 const deviceKey = (device: string) => `device:${device}`;
+/** Of all devices of an account together. */
+const devicesKey = (username: string) => `devices:${hashToken(username)}`;
 const failuresKey = ({ name }: Network) => `failures:${name}`;
 const requestsKey = ({ name }: Network) => `requests:${name}`;

@@ -19,6 +19,7 @@ const NOTICES = {
   password: "passwordChanged",
   session: "sessionEnded",
   sessions: "othersEnded",
+  device: "deviceForgotten",
 } as const satisfies Record<string, keyof Words>;
 
 export type Done = keyof typeof NOTICES;

@@ -17,7 +17,7 @@ import { onlyOnBun } from "./support/runtime.ts";
 
 const NEW_PASSWORD = "cyan giraffe umbrella";
 
-const devices = (page: Page) => page.getByRole("listitem");
+const devices = (page: Page) => page.locator("ul.sessions:not(.known) > li");
 
 async function assertThrownOut(page: Page): Promise<void> {
   await page.goto("/profile/");

@@ -1,3 +1,4 @@
+import type { TransactionDb } from "../../db/open.ts";
 import { findCredentials, type User } from "../../db/users.ts";
 import { empty } from "../answer.ts";
 import type { MemberContext } from "../context.ts";
@@ -5,7 +6,7 @@ import { NO_MISTAKES } from "../pages/form.ts";
 import { passwordPage } from "../pages/password.ts";
 import { Problem } from "../problem.ts";
 import { authorizedData, regenerateSession } from "../session.ts";
-import { type GrantedAttempt, guardAttempt } from "../throttle.ts";
+import { forgetDevices, type GrantedAttempt, guardAttempt } from "../throttle.ts";
 import { page, redirectDone, wantsPage } from "../view.ts";
 import { readFields } from "./fields.ts";
 import { type AcceptedPassword, judgePassword } from "./password-rules.ts";
@@ -45,7 +46,11 @@ async function replace(
   if (credentials === null || !check.right) return null;
   const replacement = await services.passwords.hash(next, caller);
   const { user } = credentials;
-  return (await regenerateSession(context, credentials, replacement, (db) => granted.succeed(db, user))) ? user : null;
+  const alongside = async (db: TransactionDb) => {
+    await forgetDevices(db, user, granted.device);
+    await granted.succeed(db, user);
+  };
+  return (await regenerateSession(context, credentials, replacement, alongside)) ? user : null;
 }
 
 /** `GET /password/change/`: the form. */

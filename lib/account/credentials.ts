@@ -4,16 +4,15 @@ import { deleteUser, lockUser, setActive, setPassword, type User } from "../../d
 import { recordCommand, userSubject } from "../audit.ts";
 import type { Services } from "../context.ts";
 import { endMostSessions } from "../session-limit.ts";
-import { forgetFailures } from "../throttle.ts";
+import { forgetDevices } from "../throttle.ts";
 import type { AcceptedPassword } from "./password-rules.ts";
 
 // What the command line does to a user. The user's row is first in each transaction: a login that is under way waits for
 // it, and then finds its password changed or its user shut out.
 
 /**
- * Gives a user a new password and ends every session of theirs, at their very next request. Whoever was held off for
- * failures may try again. The user's devices stay known: they open nothing, and are what lets the owner in while others
- * guess.
+ * Gives a user a new password, and ends every session of the user at its very next request. Failures are forgotten, and
+ * so are the user's devices: one of them may be of somebody who knew the old password.
  *
  * @param keepSessionId the session that asked, which stays; null where none did
  * @returns false where the user was deleted meanwhile
@@ -30,7 +29,7 @@ export async function changePassword(
   return transaction(services.db, async (db) => {
     if (!(await setPassword(db, user.id, encoded))) return false;
     await deleteSessionsOfUser(db, user.id, keepSessionId);
-    await forgetFailures(db, user);
+    await forgetDevices(db, user, null);
     await recordCommand(db, services, { kind: "password_changed", subject: userSubject(user) });
     return true;
   });
@@ -46,7 +45,8 @@ export async function activate(services: Pick<Services, "db" | "keys" | "now">, 
 }
 
 /**
- * Shuts a user out: no login, and every session ended for good (ASVS 5.0 V7.4.2).
+ * Shuts a user out: no login, and every session ended for good (ASVS 5.0 V7.4.2). Devices are forgotten, too, so that a
+ * user who is let in again is known by none from before.
  *
  * @returns false if the user was inactive already, or is deleted
  */
@@ -55,6 +55,7 @@ export async function deactivate(services: Pick<Services, "db" | "keys" | "now">
   return transaction(services.db, async (db) => {
     const isChanged = await setActive(db, user.id, false);
     await deleteSessionsOfUser(db, user.id, null);
+    await forgetDevices(db, user, null);
     if (isChanged) await recordCommand(db, services, { kind: "user_deactivated", subject: userSubject(user) });
     return isChanged;
   });

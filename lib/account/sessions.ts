@@ -17,6 +17,7 @@ import { Problem } from "../problem.ts";
 import { authorizedTransaction, end, endMostOtherSessions, lifetime } from "../session.ts";
 import { readSessionName, sessionName } from "../session-name.ts";
 import { page, redirectDone, wantsPage } from "../view.ts";
+import { listKnownDevices } from "./devices.ts";
 
 /** As many as the limit's default, so that a program gets all of them at once. */
 const PAGE_SESSIONS = 100;
@@ -30,7 +31,10 @@ const PAGE_SESSIONS = 100;
 export async function sessions(context: MemberContext): Promise<Response> {
   const { shown, next } = await listPage(context);
   const props = shown.map((session) => describe(session, session.id === context.current.session.id));
-  if (wantsPage(context)) return page(context, (frame) => sessionsPage(frame, props, next));
+  if (wantsPage(context)) {
+    const devices = await listKnownDevices(context);
+    return page(context, (frame) => sessionsPage(frame, props, { next, devices }));
+  }
   return linkNext(context, json(context, props.map(toJson)), "/sessions/", next);
 }
 

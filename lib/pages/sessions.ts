@@ -1,5 +1,6 @@
 import { type Html, html } from "../http/html.ts";
 import { type DeviceProps, deviceWords } from "./device.ts";
+import { devicesSection, type KnownDeviceProps } from "./devices.ts";
 import { csrfField, type Frame, layout } from "./layout.ts";
 import { moment } from "./moment.ts";
 
@@ -15,7 +16,11 @@ export interface SessionProps extends DeviceProps {
 }
 
 /** @param next the cursor of the next page, null if there is none */
-export function sessionsPage(frame: Frame, sessions: readonly SessionProps[], next: string | null): Html {
+export function sessionsPage(
+  frame: Frame,
+  sessions: readonly SessionProps[],
+  { next, devices }: { next: string | null; devices: readonly KnownDeviceProps[] },
+): Html {
   const { words, member } = frame;
   const hasOthers = next !== null || sessions.some(({ isCurrent }) => !isCurrent);
   const body = html`<p>${words.sessionsAbout}</p>
@@ -26,7 +31,8 @@ ${next !== null && html`<p><a class="button quiet" href="/sessions/?cursor=${nex
 ${
   hasOthers &&
   html`<form method="post" action="/sessions/">${csrfField(member)}<button class="quiet danger">${words.endOthers}</button></form>`
-}`;
+}
+${devicesSection(frame, devices)}`;
   return layout(frame, words.sessions, body);
 }
 

@@ -94,8 +94,8 @@ export const NIST: readonly Requirement[] = [
   shown(
     "3.2.2 limit",
     "at most 100 failures in a row at an account",
-    "throttle",
-    "comes to an end at 100 failures in a row, until a known device logs in or the password is changed",
+    "throttle-ceiling",
+    "fail at most 100 times in a row, strangers and ten devices together",
   ),
   shown("3.2.2 reset", "a success forgets the failures", "throttle", "begins anew when somebody has got in"),
   shown(

@@ -41,6 +41,14 @@ export const en = {
   sessionEnded: "The session is ended.",
   othersEnded: "Every other session is ended.",
 
+  devices: "Known devices",
+  devicesAbout:
+    "Browsers that have logged in to your account before. They can log in while strangers guess at your password. Forget every one that is not yours.",
+  knownSince: "Known since",
+  forgetDevice: "Forget",
+  forgetDeviceOf: (device: string) => `Forget ${device}`,
+  deviceForgotten: "The device is forgotten.",
+
   activity: "Activity",
   activityAbout: "What has happened to your account. Change your password where it was not you.",
   older: "Older",
@@ -50,6 +58,7 @@ export const en = {
     login_throttled: "Logins refused for a while",
     logout: "Logged out",
     sessions_ended: "Sessions ended",
+    device_forgotten: "Device forgotten",
     password_changed: "Password changed",
     set_up: "Set up",
     user_made: "Account made",

@@ -43,6 +43,14 @@ export const it: Words = {
   sessionEnded: "La sessione è chiusa.",
   othersEnded: "Tutte le altre sessioni sono chiuse.",
 
+  devices: "Dispositivi noti",
+  devicesAbout:
+    "Browser che hanno già effettuato l’accesso al tuo account. Possono accedere anche mentre estranei provano a indovinare la password. Dimentica quelli che non sono tuoi.",
+  knownSince: "Noto dal",
+  forgetDevice: "Dimentica",
+  forgetDeviceOf: (device) => `Dimentica ${device}`,
+  deviceForgotten: "Il dispositivo è stato dimenticato.",
+
   activity: "Attività",
   activityAbout: "Che cosa è successo al tuo account. Se non sei stato tu, cambia la password.",
   older: "Meno recenti",
@@ -52,6 +60,7 @@ export const it: Words = {
     login_throttled: "Accessi rifiutati per un po’",
     logout: "Uscita",
     sessions_ended: "Sessioni chiuse",
+    device_forgotten: "Dispositivo dimenticato",
     password_changed: "Password cambiata",
     set_up: "Configurazione",
     user_made: "Account creato",

@@ -1,0 +1,67 @@
+import { type Device, listDevices } from "../../db/devices.ts";
+import type { Db } from "../../db/open.ts";
+import { empty, json, redirect } from "../answer.ts";
+import { recordEvents, userSubject } from "../audit.ts";
+import type { MemberContext } from "../context.ts";
+import { deleteDeviceCookie, deviceName, MAX_DEVICES, presentedDevices } from "../device.ts";
+import type { KnownDeviceProps } from "../pages/devices.ts";
+import { Problem } from "../problem.ts";
+import { authorizedTransaction } from "../session.ts";
+import { forgetDevice as forget } from "../throttle.ts";
+import { redirectDone, wantsPage } from "../view.ts";
+
+/**
+ * `GET /devices/`: the browsers that have logged in to the account before, the last used first, this one marked. There
+ * are ten at most, so the list is never paged. For a browser they are a part of the page of sessions.
+ */
+export async function devices(context: MemberContext): Promise<Response> {
+  if (wantsPage(context)) return redirect("/sessions/");
+  return json(context, (await listKnownDevices(context)).map(toJson));
+}
+
+/** The user's devices, as pages and programs see them. */
+export async function listKnownDevices(context: MemberContext): Promise<KnownDeviceProps[]> {
+  const presented = presentedDevices(context);
+  return (await listOwn(context.services.db, context)).map((device) => ({
+    name: deviceName(device),
+    browser: device.browser || null,
+    system: device.system || null,
+    createdAt: device.createdAt,
+    lastUsedAt: device.lastUsedAt,
+    isCurrent: presented.includes(device.id),
+  }));
+}
+
+/**
+ * `DELETE /devices/:id/`: 204, and that browser is a stranger to the account again. Its session goes on.
+ *
+ * @throws Problem not_found if it is none of the user's devices
+ */
+export async function forgetDevice(context: MemberContext): Promise<Response> {
+  const { user } = context.current;
+  const id = await authorizedTransaction(context, async (db) => {
+    const device = (await listOwn(db, context)).find((device) => deviceName(device) === context.parameters["id"]);
+    if (device === undefined || !(await forget(db, user, device.id))) throw new Problem("not_found");
+    const subject = userSubject(user);
+    await recordEvents(db, context, { kind: "device_forgotten", subject, actor: subject });
+    return device.id;
+  });
+  if (presentedDevices(context).includes(id)) deleteDeviceCookie(context);
+  return wantsPage(context) ? redirectDone("/sessions/", "device") : empty(204);
+}
+
+function listOwn(db: Db, { services, current }: MemberContext): Promise<Device[]> {
+  return listDevices(db, current.user.id, services.now(), MAX_DEVICES);
+}
+
+/** Instants as Django REST Framework writes them: ISO 8601, in UTC. */
+function toJson(props: KnownDeviceProps): Record<string, unknown> {
+  return {
+    id: props.name,
+    browser: props.browser,
+    system: props.system,
+    created_at: new Date(props.createdAt).toISOString(),
+    last_used_at: new Date(props.lastUsedAt).toISOString(),
+    is_current: props.isCurrent,
+  };
+}
