@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parseEnv } from "node:util";
-import { run } from "./lib/cli/run.ts";
 import { createTerminal } from "./lib/cli/terminal.ts";
 import { environment } from "./lib/config.ts";
 import { createOutput } from "./lib/output.ts";
@@ -11,14 +10,37 @@ const isDeno = process.versions["deno"] !== undefined;
 
 const runtime = await loadRuntime();
 
-process.exitCode = await run({
-  argv: process.argv.slice(2),
-  environment: isDeno ? { ...readDotEnv(), ...environment } : environment,
-  program: programName(),
-  terminal: createTerminal(),
-  runtime,
-  output: createOutput(runtime.standardOutput),
-});
+const terminal = createTerminal();
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const load = await import("./lib/cli/run.ts").catch(explainLoad);
+  if (typeof load === "string") {
+    terminal.remark(load);
+    return 1;
+  }
+  return load.run({
+    argv: process.argv.slice(2),
+    environment: isDeno ? { ...readDotEnv(), ...environment } : environment,
+    program: programName(),
+    terminal,
+    runtime,
+    output: createOutput(runtime.standardOutput),
+  });
+}
+
+/** The one-file program unpacks its native modules into the temporary folder, before anything else of it runs. */
+function explainLoad(error: unknown): string {
+  const text = error instanceof Error ? `${error.name} ${error.message} ${String(error.cause)}` : String(error);
+  const isNative = /native binding|dlopen|\.node\b|EMFILE/.test(text);
+  if (programName() !== "postern" || !isNative) throw error;
+  const folder = environment["BUN_TMPDIR"] ?? environment["TMPDIR"] ?? "/tmp";
+  return (
+    `The native modules cannot be loaded from the temporary folder ${folder}. ` +
+    "Set BUN_TMPDIR to a folder that this user can write and that allows programs to run (no noexec)."
+  );
+}
 
 /** What to type before a command to run this program again. */
 function programName(): string {
@@ -29,5 +51,9 @@ function programName(): string {
 
 /** Bun has put it into the environment before it runs anything. */
 function readDotEnv(): Record<string, string | undefined> {
-  return existsSync(".env") ? parseEnv(readFileSync(".env", "utf8")) : {};
+  try {
+    return existsSync(".env") ? parseEnv(readFileSync(".env", "utf8")) : {};
+  } catch {
+    return {}; // Bun, too, passes over a file that cannot be read.
+  }
 }

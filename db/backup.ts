@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { sql } from "kysely";
 import { DatabaseError } from "./error.ts";
 import { createExclusive } from "./exclusive-file.ts";
+import { explainFolder } from "./explain.ts";
 import { createWorkspace, type Folder, openFolder, resolveLinks, type Workspace } from "./folder.ts";
 import { findSchemaState } from "./migrate.ts";
 import type { Db } from "./open.ts";
@@ -31,8 +32,9 @@ export async function backUp(db: Db, file: string): Promise<void> {
       folder.close();
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new DatabaseError(`Cannot write the backup ${file}: ${reason}.`, { cause: error });
+    throw new DatabaseError(`Cannot write the backup ${file}: ${explainFolder(dirname(file), error)}.`, {
+      cause: error,
+    });
   }
 }
 

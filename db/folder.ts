@@ -15,6 +15,7 @@ import {
   rmdirSync,
   rmSync,
   type Stats,
+  statSync,
 } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { DatabaseError } from "./error.ts";
@@ -22,6 +23,8 @@ import { isRoot } from "./user.ts";
 
 // Another user may be able to write the folder in which we work, or one above it: what a path leads to can change between
 // two system calls. Node has no openat(2). On Linux, a name under /proc/self/fd/N goes from the open folder itself.
+
+const isWindows = process.platform === "win32";
 
 const isDeno = process.versions["deno"] !== undefined;
 
@@ -34,7 +37,8 @@ const MAX_LINKS = 40;
 export interface Folder {
   /** Without links, for messages and for SQLite, which knows folders by their paths only. */
   path: string;
-  descriptor: number;
+  /** Windows opens no folders. */
+  descriptor?: number;
   /** Its owner and mode. */
   stat: Stats;
   /** The path of a name in it, for system calls. */
@@ -46,6 +50,7 @@ export interface Folder {
 
 /** @throws Error with the code ENOENT, ENOTDIR, EACCES, or ELOOP if it is a link */
 export function openFolder(path: string): Folder {
+  if (isWindows) return { path, stat: statSync(path), at: (name) => join(path, name), sync: () => {}, close: () => {} };
   const descriptor = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   const open = `/proc/self/fd/${descriptor}`;
   // Deno lets only a program with every permission go there.
@@ -90,7 +95,7 @@ export function createWorkspace(parent: Folder, name: string): Workspace {
 
 /** Another user may have exchanged the folder before it was opened. Then root takes that one away from its owner. */
 function makePrivate({ descriptor, stat }: Folder): void {
-  if ((stat.mode & 0o077) === 0 && (stat.uid === 0 || !isRoot())) return;
+  if (descriptor === undefined || ((stat.mode & 0o077) === 0 && (stat.uid === 0 || !isRoot()))) return;
   try {
     fchownSync(descriptor, 0, stat.gid);
     fchmodSync(descriptor, 0o700);
@@ -106,8 +111,8 @@ function makePrivate({ descriptor, stat }: Folder): void {
  * @throws DatabaseError
  */
 export function resolveLinks(path: string): string {
-  // Deno may not be allowed to look at the folders above.
-  if (isDeno && !isRoot()) return existsSync(path) ? realpathSync(path) : resolve(path);
+  // Deno may not be allowed to look at the folders above. Windows lets administrators alone make links.
+  if (isWindows || (isDeno && !isRoot())) return existsSync(path) ? realpathSync(path) : resolve(path);
   return resolveFrom(isAbsolute(path) ? "/" : process.cwd(), path, 0);
 }
 

@@ -24,6 +24,8 @@ export function findUnwritableFolder(url: string): string | null {
   const file = sqliteFile(url);
   if (file === null) return null;
   const folder = dirname(existsSync(file) ? realpathSync(file) : resolve(file));
+  // What is no file in a folder is reported when it is opened.
+  if (!isFolder(folder) || (existsSync(file) && !statSync(file).isFile())) return null;
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
     return null;
@@ -31,6 +33,10 @@ export function findUnwritableFolder(url: string): string | null {
     const isDenied = error instanceof Error && "code" in error && /^(EACCES|EPERM|EROFS)$/.test(String(error.code));
     return isDenied ? folder : null;
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** To count the rows of a large table takes longer than any request may. */

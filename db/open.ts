@@ -69,7 +69,11 @@ export function sqliteFile(url: string): string | null {
 
 /** What tells a file from another one that takes its name; null where there is none. */
 function inodeOf(path: string): number | null {
-  return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
+  } catch {
+    return null; // Opening it tells why it cannot be looked at.
+  }
 }
 
 export function isPostgresUrl(url: string): boolean {

@@ -22,6 +22,7 @@ import { DatabaseError } from "./error.ts";
 import { listLanes } from "./event-lanes.ts";
 import type { Lane } from "./event-macs.ts";
 import { createExclusive, giveTo } from "./exclusive-file.ts";
+import { explainFolder, explainUnreadable, isMissing } from "./explain.ts";
 import { createWorkspace, type Folder, openFolder, resolveLinks, type Workspace } from "./folder.ts";
 import { requireSound } from "./integrity.ts";
 import { findSchemaState, schemaMistake } from "./migrate.ts";
@@ -72,11 +73,8 @@ export async function prepareRestore(
   const opened: { close: () => void }[] = [];
   try {
     const source = resolveLinks(file);
-    // Where the path is a symbolic link, the file it leads to is replaced, and the link stays.
-    const target = resolveLinks(path);
-    const folder = openFolder(dirname(target));
+    const { target, folder, workspace } = openTarget(path);
     opened.unshift(folder);
-    const workspace = createWorkspace(folder, `${basename(target)}.restoring`);
     opened.unshift({ close: workspace.remove });
     const descriptor = copyFile(source, workspace, CANDIDATE);
     opened.unshift({ close: () => closeSync(descriptor) });
@@ -93,9 +91,26 @@ export async function prepareRestore(
   }
 }
 
-/** @throws DatabaseError if there is no such file */
+function openTarget(path: string): { target: string; folder: Folder; workspace: Workspace } {
+  try {
+    // If the path is a symbolic link, the file that it leads to is replaced, and the link stays.
+    const target = resolveLinks(path);
+    const folder = openFolder(dirname(target));
+    return { target, folder, workspace: createWorkspace(folder, `${basename(target)}.restoring`) };
+  } catch (error) {
+    if (error instanceof DatabaseError) throw error;
+    throw new DatabaseError(explainFolder(dirname(path), error));
+  }
+}
+
+/** @throws DatabaseError if there is no such file, or it cannot be read */
 export function requireBackup(file: string): void {
-  if (!existsSync(file)) throw new DatabaseError(`There is no file ${resolve(file)}.`);
+  if (isMissing(file)) throw new DatabaseError(`There is no file ${resolve(file)}.`);
+  try {
+    closeSync(openSync(file, constants.O_RDONLY | constants.O_NONBLOCK));
+  } catch (error) {
+    throw new DatabaseError(`Cannot restore ${file}: ${explainUnreadable(file, error)}.`, { cause: error });
+  }
 }
 
 /** Gives up what `prepareRestore` made. */
@@ -141,8 +156,16 @@ function requireReplaceable({ target, descriptor }: Restoration, replaced: Stats
 }
 
 function isSameFile(one: string, other: string): boolean {
-  const [first, second] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
+  const [first, second] = [one, other].map(statOf);
   return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined; // Opening it tells why it cannot be looked at.
+  }
 }
 
 /** @returns a descriptor of the copy */
@@ -198,7 +221,7 @@ async function checkCandidate(candidate: string, endSessions: boolean): Promise<
  * @returns null where the file is too damaged to be a database, which no server can have open either
  */
 async function lock(path: string): Promise<Db | null> {
-  const db = await openTarget(path);
+  const db = await openReplaced(path);
   if (db === null) return null;
   try {
     await sql`pragma busy_timeout = ${sql.lit(WAIT_FOR_OTHERS_MS)}`.execute(db);
@@ -217,7 +240,7 @@ function inUse(path: string, cause?: unknown): DatabaseError {
   return new DatabaseError(`${path} is open in a server or another command: stop it first.`, { cause });
 }
 
-async function openTarget(path: string): Promise<Db | null> {
+async function openReplaced(path: string): Promise<Db | null> {
   try {
     return await openDatabase(`sqlite:${path}`, { mayCreate: false, poolSize: 1 });
   } catch (error) {

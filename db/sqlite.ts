@@ -1,11 +1,12 @@
 import type { Database } from "bun:sqlite";
-import { closeSync, existsSync, openSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { resolve } from "node:path";
 import type { SQLInputValue } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 import { type Dialect, SqliteAdapter, SqliteDialect, type SqliteStatement } from "kysely";
 import { DatabaseError } from "./error.ts";
 import { createExclusive } from "./exclusive-file.ts";
+import { explainDatabase, isMissing } from "./explain.ts";
 import { resolveLinks } from "./folder.ts";
 import { isBusy } from "./outage.ts";
 import { attachReader } from "./read-now.ts";
@@ -35,7 +36,7 @@ const WAL_RETRY_MS = 50;
  * @throws DatabaseError
  */
 export async function createSqliteDialect(path: string, mayCreate: boolean): Promise<Dialect> {
-  if (!mayCreate && path !== MEMORY && !existsSync(path)) {
+  if (!mayCreate && path !== MEMORY && isMissing(path)) {
     throw new DatabaseError(`There is no database at ${resolve(path)}: serve, migrate and createsuperuser make one.`);
   }
   const { dialect, reader, log } = await openFile(path);
@@ -79,7 +80,7 @@ async function openFile(path: string): Promise<OpenSqliteFile> {
     const target = isDeno && !isRoot() ? path : resolveLinks(path);
     return await asOwnerOf(target, () => openAt(target));
   } catch (error) {
-    throw new DatabaseError(`Cannot open the database ${path}: ${explain(path, error)}.`, { cause: error });
+    throw new DatabaseError(`Cannot open the database ${path}: ${explainDatabase(path, error)}.`, { cause: error });
   }
 }
 
@@ -195,11 +196,4 @@ function createStatementCache<S>(compile: (sql: string) => S, discard: (statemen
     return statement;
   };
   return { prepare, clear };
-}
-
-function explain(path: string, error: unknown): string {
-  const folder = dirname(path);
-  if (path !== MEMORY && !existsSync(folder)) return `the folder ${folder} does not exist`;
-  if (existsSync(path) && statSync(path).isDirectory()) return "it is a folder";
-  return error instanceof Error ? error.message : String(error);
 }

@@ -93,7 +93,12 @@ describe("backup", () => {
     await addUser(sandbox, "alice");
     await writeFile(join(sandbox.folder, "diary"), "Dear diary,\n");
     await assertRefuses(sandbox, 1, ["backup", "diary"], /^diary exists already: a backup overwrites nothing\.\n$/);
-    await assertRefuses(sandbox, 1, ["backup", "no/such.db"], /^Cannot write the backup no\/such\.db: .*ENOENT/);
+    await assertRefuses(
+      sandbox,
+      1,
+      ["backup", "no/such.db"],
+      /^Cannot write the backup no\/such\.db: the folder no does not exist\.\n$/,
+    );
     await assertRefuses(sandbox, 2, ["backup"], /^A file must be named\./);
   });
 

@@ -37,6 +37,18 @@ describe("the one-file program", onlyOnBun("the one-file program is made by Bun 
     await rm(folder, { recursive: true, force: true });
   });
 
+  test("names the temporary folder if its native modules cannot be unpacked there", BUILD, async () => {
+    const options = { environment: { ...environment, TMPDIR: "/nonexistent" } };
+    const stderr =
+      "The native modules cannot be loaded from the temporary folder /nonexistent. " +
+      "Set BUN_TMPDIR to a folder that this user can write and that allows programs to run (no noexec).\n";
+    for (const args of [["help"], ["users"]]) {
+      assert.deepEqual(await sandbox.run(args, options), { code: 1, stdout: "", stderr });
+    }
+    const cured = { environment: { ...options.environment, BUN_TMPDIR: sandbox.folder } };
+    assert.equal((await sandbox.run(["--version"], cured)).code, 0);
+  });
+
   test("tells its version, and calls itself postern", BUILD, async () => {
     const { code, stdout } = await sandbox.run(["--version"], { environment });
     assert.deepEqual({ code, stdout }, { code: 0, stdout: `postern ${manifest.version}\n` });

@@ -132,7 +132,7 @@ test("a node that starts while Postgres is away says so in one sentence", PROCES
   const environment = { DATABASE_URL: "postgres://postgres:secret@127.0.0.1:1/postern" };
   const { code, stdout, stderr } = await sandbox.run(["serve"], { environment });
   assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-  assert.match(stderr, /^Cannot migrate the database: [^\n]*\.\n$/);
+  assert.match(stderr, /^No Postgres answers at 127\.0\.0\.1 port 1 [^\n]*\.\n$/);
   assert(!stderr.includes("secret"));
 });
 

@@ -26,7 +26,10 @@ describe("a database that cannot be used stops the start with one sentence:", ()
   test("a file that is no database, which stays as it is", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await writeFile(join(sandbox.folder, "postern.db"), "Dear diary,\n".repeat(1000));
-    await assertStops(sandbox, ["Cannot open the database postern.db: file is not a database."]);
+    await assertStops(sandbox, [
+      "Cannot open the database postern.db: file is not a database. Restore a backup, or save what is left: " +
+        "sqlite3 postern.db .recover | sqlite3 recovered.db.",
+    ]);
     assert.deepEqual(await readdir(sandbox.folder), ["postern.db"]);
   });
 

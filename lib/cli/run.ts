@@ -1,13 +1,13 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
-import { DatabaseError } from "../../db/error.ts";
 import manifest from "../../package.json" with { type: "json" };
-import { ConfigError, parseConfig } from "../config.ts";
+import { type Config, parseConfig } from "../config.ts";
 import type { Services } from "../context.ts";
 import type { Output } from "../output.ts";
-import { ListenError, type Runtime } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { now, openServices } from "../services.ts";
-import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
+import { type Cli, type Command, type Input, UsageError } from "./command.ts";
 import { commandHelp, findCommand } from "./commands.ts";
+import { explainError } from "./explain-error.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface Invocation {
@@ -39,8 +39,9 @@ export async function run({ argv, environment, program, terminal, runtime, outpu
   } catch (error) {
     // Who read has stopped reading, as `head` does: nobody is there to be told more.
     if (error instanceof Error && "code" in error && error.code === "EPIPE") return 0;
-    if (!isMendable(error)) throw error;
-    terminal.remark(error.message);
+    const sentence = explainError(error, databaseUrlOf(config));
+    if (sentence === null) throw error;
+    terminal.remark(sentence);
     return error instanceof UsageError ? 2 : 1;
   } finally {
     terminal.close();
@@ -48,8 +49,12 @@ export async function run({ argv, environment, program, terminal, runtime, outpu
   }
 }
 
-function isMendable(error: unknown): error is Error {
-  return [CommandError, UsageError, ConfigError, DatabaseError, ListenError].some((kind) => error instanceof kind);
+function databaseUrlOf(config: () => Config): string | null {
+  try {
+    return config().databaseUrl;
+  } catch {
+    return null; // The mistakes in the settings are the error that is explained.
+  }
 }
 
 async function dispatch(cli: Cli, argv: string[]): Promise<void> {

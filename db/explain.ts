@@ -1,0 +1,102 @@
+import { accessSync, constants, lstatSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { isDamage } from "./damage.ts";
+
+const { R_OK, W_OK, X_OK } = constants;
+
+/** https://man7.org/linux/man-pages/man3/errno.3.html: what fails whatever file it is about, and what to do. */
+const SYSTEM_ERRORS: Record<string, string> = {
+  EMFILE: "too many files are open. Raise the limit of open files (ulimit -n)",
+  ENFILE: "too many files are open on this machine",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EIO: "the disk fails (EIO)",
+  EROFS: "the file system can only be read",
+  ENAMETOOLONG: "the name is too long",
+  ELOOP: "a link leads to itself, or appeared where none may be",
+};
+
+/** The sentence about an error of the system, without its final stop; null if the error is none of those. */
+export function explainSystemError(error: unknown): string | null {
+  if (codeOf(error) === "ENOENT" && String(error).includes("cwd")) return "the working directory was deleted";
+  return SYSTEM_ERRORS[codeOf(error)] ?? null;
+}
+
+/** Whether a path leads nowhere. False if this user may not look. */
+export function isMissing(path: string): boolean {
+  return attempt(() => statSync(path, { throwIfNoEntry: false })) === undefined;
+}
+
+/** Why a file cannot be created in a folder. */
+export function explainFolder(folder: string, error: unknown): string {
+  const problem = explainSystemError(error) ?? findFolderProblem(folder);
+  return problem ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** Why a file cannot be read. */
+export function explainUnreadable(path: string, error: unknown): string {
+  const code = codeOf(error);
+  if (code !== "EACCES") return explainSystemError(error) ?? (error instanceof Error ? error.message : String(error));
+  const isHidden = typeof attempt(() => lstatSync(path)) === "string";
+  return isHidden ? explainStat(dirname(path), code) : "this user may not read it";
+}
+
+/** Why a database file cannot be opened, and what to do. */
+export function explainDatabase(path: string, error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (path === ":memory:") return message;
+  if (isDamage(error)) return `${message}. ${REMEDY(path)}`;
+  return explainSystemError(error) ?? findFileProblem(path) ?? message;
+}
+
+/** @param path of the damaged file */
+export const REMEDY = (path: string) =>
+  `Restore a backup, or save what is left: sqlite3 ${path} .recover | sqlite3 recovered.db`;
+
+function findFileProblem(path: string): string | null {
+  const folder = dirname(path);
+  const entry = attempt(() => lstatSync(path));
+  if (typeof entry === "string") return entry === "ENOENT" ? findFolderProblem(folder) : explainStat(folder, entry);
+  const file = attempt(() => statSync(path));
+  if (typeof file !== "string" && file.isDirectory()) return "it is a folder";
+  if (typeof file !== "string" && !file.isFile()) return "it is no file";
+  for (const [mode, verb] of [
+    [R_OK, "read"],
+    [W_OK, "write"],
+  ] as const) {
+    const code = attempt(() => accessSync(path, mode));
+    if (typeof code === "string") return `this user may not ${verb} it. Run as its owner, or change its owner`;
+  }
+  const problem = findFolderProblem(folder);
+  return problem === null ? null : `${problem}, and SQLite creates its log there, beside the database`;
+}
+
+function findFolderProblem(folder: string): string | null {
+  const entry = attempt(() => statSync(folder));
+  if (typeof entry === "string") return explainStat(folder, entry);
+  if (!entry.isDirectory()) return `${folder} is no folder`;
+  const code = attempt(() => accessSync(folder, W_OK | X_OK));
+  if (typeof code !== "string") return null;
+  if (code === "EROFS") return `the folder ${resolve(folder)} is on a file system that can only be read`;
+  return `this user may not write the folder ${resolve(folder)}`;
+}
+
+function explainStat(folder: string, code: string): string {
+  if (code === "ENOENT") return `the folder ${folder} does not exist`;
+  if (code === "ENOTDIR") return `${folder} is no folder`;
+  if (code === "EACCES") return `this user may not search the folder ${resolve(folder)}, or one above it`;
+  return SYSTEM_ERRORS[code] ?? `the folder ${folder} cannot be looked at (${code})`;
+}
+
+/** @returns the code of the error if there is one */
+function attempt<T>(work: () => T): T | string {
+  try {
+    return work();
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
