@@ -1,6 +1,7 @@
 import { accessSync, constants, lstatSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isDamage } from "./damage.ts";
+import { DatabaseError } from "./error.ts";
 
 const { R_OK, W_OK, X_OK } = constants;
 
@@ -29,6 +30,7 @@ export function isMissing(path: string): boolean {
 
 /** Why a file cannot be created in a folder. */
 export function explainFolder(folder: string, error: unknown): string {
+  if (error instanceof DatabaseError) return error.message;
   const problem = explainSystemError(error) ?? findFolderProblem(folder);
   return problem ?? (error instanceof Error ? error.message : String(error));
 }
@@ -44,7 +46,7 @@ export function explainUnreadable(path: string, error: unknown): string {
 /** Why a database file cannot be opened, and what to do. */
 export function explainDatabase(path: string, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  if (path === ":memory:") return message;
+  if (path === ":memory:" || error instanceof DatabaseError) return message;
   if (isDamage(error)) return `${message}. ${REMEDY(path)}`;
   return explainSystemError(error) ?? findFileProblem(path) ?? message;
 }
