@@ -22,7 +22,7 @@ interface Node {
 async function startNode(sandbox: Sandbox, url: string): Promise<Node> {
   const port = await freePort();
   // A node that is told to stop says at /readyz that it is not ready, and goes on for a second: the balancer sees it.
-  const settings = { POSTERN_SHUTDOWN_DELAY_SECONDS: "1", POSTERN_THROTTLE: "off" };
+  const settings = { POSTERN_SHUTDOWN_DELAY_SECONDS: "1", POSTERN_THROTTLE: "off", POSTERN_SESSIONS_PER_USER: "10000" };
   const environment = { DATABASE_URL: url, PORT: String(port), ...settings };
   const start = () => sandbox.serve({ environment });
   const node: Node = {

@@ -49,7 +49,7 @@ export async function killOnPostgres(kills: number, seed: number): Promise<Figur
 
 async function killRepeatedly(sandbox: Sandbox, database: Record<string, string>, kills: number, seed: number) {
   // More logins a minute than one address may try.
-  const environment = { ...database, POSTERN_THROTTLE: "off" };
+  const environment = { ...database, POSTERN_THROTTLE: "off", POSTERN_SESSIONS_PER_USER: "10000" };
   const random = createRandom(seed);
   const input = LOAD.password;
   await sandbox.run(["createuser", LOAD.username, "--password-stdin"], { input, environment });
