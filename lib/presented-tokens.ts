@@ -6,8 +6,11 @@ import type { Context } from "./context.ts";
 /** A session token: see `generateToken`. Values of other applications have another shape and cost no lookup. */
 const TOKEN = /^[a-z2-7]{32}$/;
 
-/** How many values of one request are looked up. Browsers send two or three; a header has room for hundreds. */
-const MAX_TOKENS = 16;
+/**
+ * How many values of one request are looked up. Browsers send two or three. A sibling host can plant more, but a browser
+ * keeps some 180 cookies for a domain and all its hosts, and a header has room for 370.
+ */
+const MAX_TOKENS = 200;
 
 /** Django throws away, unread, what is too short to be a session key of its own. */
 const MIN_KEY_CHARACTERS = 8;
@@ -24,8 +27,11 @@ export function presentedTokens({ cookies, services }: Request): string[] {
  * host can have set it (RFC 6265bis §4.1.3). To end a session, each variant will do.
  */
 export function allPresentedTokens({ cookies, services }: Request): string[] {
-  const name = services.config.sessionCookieName.replace(/^__(Host|Secure)-/, "");
-  return select([name, `__Host-${name}`, `__Secure-${name}`].flatMap((variant) => cookies.get(variant) ?? []));
+  const configured = services.config.sessionCookieName;
+  const name = configured.replace(/^__(Host|Secure)-/, "");
+  // The configured name first: values that were planted under another one must not crowd it out.
+  const names = [configured, name, `__Host-${name}`, `__Secure-${name}`];
+  return select(names.flatMap((variant) => cookies.get(variant) ?? []));
 }
 
 /** Whether the request has a value under the configured name that cannot be a session key, and no other value. */

@@ -88,11 +88,16 @@ export function authorizedTransaction<T>(
  *
  * @throws Problem not_authenticated; those of reading the body
  */
-export async function authorizedData({ services, current, data }: MemberContext): Promise<Data> {
-  const sent = await data();
+export async function authorizedData(context: MemberContext): Promise<Data> {
+  const sent = await context.data();
+  await requireLiveSession(context);
+  return sent;
+}
+
+/** Reads the request's session again. @throws Problem not_authenticated if it has ended */
+export async function requireLiveSession({ services, current }: MemberContext): Promise<void> {
   const live = await findLiveSession(services.db, current.session.id, lifetime(services));
   if (live === null) throw new Problem("not_authenticated");
-  return sent;
 }
 
 /**
@@ -203,14 +208,15 @@ export async function end(context: Context): Promise<void> {
   setCookies.push(...[CSRF_COOKIE, services.config.sessionCookieName].map((name) => deletion(context, name)));
 }
 
-/** Ends all sessions that the request presents. @returns the subject of each one's user */
+/** Ends all sessions that the request presents. @returns the subject of the user of each that was alive */
 async function endPresented(db: TransactionDb, context: Context): Promise<string[]> {
   const ids = allPresentedTokens(context).map(hashToken);
   const subjects: string[] = [];
   // In one order: two requests that present the same sessions must not wait for each other.
   for (const id of ids.sort()) {
+    const wasAlive = await lockLiveSession(db, id, lifetime(context.services));
     const userId = await deleteSession(db, id);
-    if (userId !== null) subjects.push(userSubject({ id: userId }));
+    if (wasAlive && userId !== null) subjects.push(userSubject({ id: userId }));
   }
   return subjects;
 }

@@ -4,7 +4,7 @@ import { createSandbox, type Sandbox } from "./support/process.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
-const SAFE = { PUBLIC_URL: "https://login.example.com" };
+const SAFE = { PUBLIC_URL: "https://login.example.com", POSTERN_TRUSTED_PROXIES: "127.0.0.1" };
 
 const PBKDF2 = "pbkdf2_sha256$260000$oracleSALT0123456789ab$xNZMnRcJ/BYKkTNjidI0MyBwjC9m5R4IVAmsGGwlEx0=";
 const MD5 = "96425fcc38caeb7f96f753af5276537e";

@@ -106,6 +106,22 @@ describe("a body that arrives after its session has ended changes nothing", () =
   });
 });
 
+test("a session that ends while its password is checked learns nothing of the password", async () => {
+  for (const json of [rightPassword, wrongPassword]) {
+    const scene = await setScene();
+    const { services, user, writer } = scene;
+    const { check } = services.passwords;
+    services.passwords.check = async (...given) => {
+      await endSessions(services, user);
+      return check(...given);
+    };
+    const response = await writer.post("/password/change/", json, SAME_ORIGIN);
+    assert.equal(response.status, 403);
+    assert.deepEqual(await response.json(), { detail: "Authentication credentials were not provided." });
+    await scene.close();
+  }
+});
+
 async function setScene(): Promise<Scene> {
   const test = await createTestApp();
   const user = await test.addUser({ username: "alice", password: "right horse" });

@@ -43,7 +43,11 @@ describe("told to stop", () => {
           "requests_cut_off",
           "stopped",
         ]);
-        assert.deepEqual(await readdir(sandbox.folder), ["postern.db"], "the database was closed");
+        assert.deepEqual(
+          (await readdir(sandbox.folder)).sort(),
+          ["postern.db", "postern.key"],
+          "the database was closed",
+        );
       },
     );
   }

@@ -99,19 +99,37 @@ describe("two session cookies of one name", () => {
     }
   });
 
-  test("are looked up sixteen times at the most: a header may hold hundreds", async () => {
+  test("are looked up two hundred times at the most, more than a browser keeps for a domain", async () => {
     const { ask, logIn } = await setUp();
     const alice = await logIn("alice");
     const dead = Array.from({ length: 300 }, (_, index) => index.toString(2).replaceAll("0", "a").replaceAll("1", "b"));
     const shaped = dead.map((text) => text.padStart(32, "c"));
-    assert.equal((await ask("GET", "/profile/", tokens(...shaped.slice(0, 15), alice))).status, 200);
-    assert.equal((await ask("GET", "/profile/", tokens(...shaped.slice(0, 16), alice))).status, 403);
+    assert.equal((await ask("GET", "/profile/", tokens(...shaped.slice(0, 199), alice))).status, 200);
+    assert.equal((await ask("GET", "/profile/", tokens(...shaped.slice(0, 200), alice))).status, 403);
     assert.equal(
       (await ask("GET", "/profile/", tokens(...dead, alice))).status,
       200,
       "no token of ours has their shape",
     );
     assert.equal((await ask("POST", "/logout/", tokens(...shaped))).status, 204);
+  });
+
+  test("are ended by a logout, however many were planted beside the session's", async () => {
+    const planted = Array.from({ length: 180 }, (_, index) => `${index}`.replace(/./g, "p$&x").replace(/[0189]/g, "q"));
+    const values = planted.map((text, index) => `${text}${"abcdefghij"[index % 10]}`.padStart(32, "w"));
+    for (const [environment, cookie] of [
+      [{}, (token: string) => tokens(...values, token)],
+      [
+        { PUBLIC_URL: "https://postern.test" },
+        (token: string) =>
+          `${tokens(...values, ...values.map((value) => `m${value.slice(1)}`))}; __Host-sessionid=${token}`,
+      ],
+    ] as const) {
+      const test = await setUp(environment);
+      const token = await test.logIn("alice");
+      assert.equal((await test.ask("POST", "/logout/", cookie(token))).status, 204);
+      assert.equal(await countSessions(test), 0);
+    }
   });
 });
 

@@ -5,7 +5,7 @@ import type { MemberContext } from "../context.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
 import { passwordPage } from "../pages/password.ts";
 import { Problem } from "../problem.ts";
-import { authorizedData, regenerateSession } from "../session.ts";
+import { authorizedData, regenerateSession, requireLiveSession } from "../session.ts";
 import { forgetDevices, type GrantedAttempt, guardAttempt } from "../throttle.ts";
 import { page, redirectDone, wantsPage } from "../view.ts";
 import { readFields } from "./fields.ts";
@@ -43,6 +43,8 @@ async function replace(
   const caller = { ...granted.caller, isKnown: true };
   const credentials = await findCredentials(services.db, current.user.username);
   const check = await services.passwords.check(password, credentials?.password ?? null, caller);
+  // The check may have waited in a queue. A session that ended meanwhile learns nothing of the password.
+  await requireLiveSession(context);
   if (credentials === null || !check.right) return null;
   const replacement = await services.passwords.hash(next, caller);
   const { user } = credentials;

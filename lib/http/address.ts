@@ -41,8 +41,11 @@ export function decodePath(path: string): string | null {
   }
 }
 
-/** A backslash, or a segment `.` or `..`: the URL parser rewrites both, and proxies differ in what they do with them. */
-const AMBIGUOUS = /\\|\/\.\.?(\/|$)/;
+/**
+ * A backslash, or a segment `.` or `..`, with parameters or without: the URL parser rewrites the first two, some back
+ * ends cut the parameters off, and proxies differ in what they do with each.
+ */
+const AMBIGUOUS = /\\|\/\.\.?(;[^/]*)?(\/|$)/;
 
 /**
  * The path that a request asks for, decoded. Null if it names nothing: its escapes are malformed, it has dot segments or
