@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { isPostgres } from "./columns.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
@@ -28,8 +29,9 @@ const find = prepare((db, { id, username, now }: { id: string; username: string;
     .selectFrom("devices")
     .innerJoin("users", "users.id", "devices.user_id")
     .select("devices.id")
-    .where("devices.id", "=", id)
-    .where("users.username", "=", username)
+    // The casts change nothing but the time, as in db/sessions.ts (measured on Bun: 17 µs without them, 2 µs with them).
+    .where("devices.id", "=", sql<string>`cast(${id} as text)`)
+    .where("users.username", "=", sql<string>`cast(${username} as text)`)
     .where("devices.expires_at", ">", now),
 );
 

@@ -223,6 +223,10 @@ describe("every row of the route table that changes something", () => {
     const sessions: { id: string; is_current: boolean }[] = JSON.parse(await (await client.get("/sessions/")).text());
     return sessions.find(({ is_current }) => !is_current)?.id ?? "";
   };
+  const device = async (client: Client): Promise<string> => {
+    const devices: { id: string }[] = JSON.parse(await (await client.get("/devices/")).text());
+    return devices[0]?.id ?? "";
+  };
   const form = (client: Client, path: string, fields: Record<string, string>) =>
     client.send("POST", path, { headers: FORM, body: String(new URLSearchParams(fields)) });
 
@@ -244,6 +248,9 @@ describe("every row of the route table that changes something", () => {
     "DELETE /sessions/:id/": async (client, test) =>
       client.send("DELETE", `/sessions/${await otherSession(client, test)}/`, { headers: OURS }),
     "POST /sessions/:id/": async (client, test) => form(client, `/sessions/${await otherSession(client, test)}/`, {}),
+    "DELETE /devices/:id/": async (client) =>
+      client.send("DELETE", `/devices/${await device(client)}/`, { headers: OURS }),
+    "POST /devices/:id/": async (client) => form(client, `/devices/${await device(client)}/`, {}),
     "POST /setup/": async (client, test) => {
       for (const { id } of await test.services.db.selectFrom("users").select("id").execute()) {
         await deleteUser(test.services.db, id);

@@ -37,6 +37,7 @@ const WRITES: Write[] = [
   },
   { what: "a form that ends the other sessions", ...formAt("/sessions/", "") },
   { what: "a form that ends one session", ...formAt("/sessions/:other/", "") },
+  { what: "a form that forgets a device", ...formAt("/devices/:device/", "") },
 ];
 
 function at(method: string, path: string, json: unknown) {
@@ -146,7 +147,8 @@ async function hold({ writer, other }: Scene, { method, path, body, type, header
     },
     { highWaterMark: 0 },
   );
-  const target = path.replace(":other", path.includes(":other") ? await nameOfCurrent(other) : "");
+  const name = path.includes(":other") ? await currentOf(other, "/sessions/") : await currentOf(writer, "/devices/");
+  const target = path.replace(/:other|:device/, name);
   const response = writer.send(method, target, { body: stream, headers: { "Content-Type": type, ...headers } });
   await asked.promise;
   return {
@@ -157,10 +159,10 @@ async function hold({ writer, other }: Scene, { method, path, body, type, header
   };
 }
 
-async function nameOfCurrent(client: Client): Promise<string> {
-  const sessions: unknown = await (await client.get("/sessions/")).json();
-  assert(Array.isArray(sessions));
-  return String(sessions.find(({ is_current }) => is_current)?.id);
+async function currentOf(client: Client, list: string): Promise<string> {
+  const items: unknown = await (await client.get(list)).json();
+  assert(Array.isArray(items));
+  return String(items.find(({ is_current }) => is_current)?.id);
 }
 
 function copyOf(app: TestApp["app"], client: Client): Client {
