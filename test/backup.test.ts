@@ -6,7 +6,7 @@ import { fillDatabase, readDatabase } from "./support/content.ts";
 import { createSandbox, login, profile, type Sandbox, type Server } from "./support/process.ts";
 import { runAtTerminal } from "./support/terminal.ts";
 
-const PROCESSES = { timeout: 60_000 };
+const PROCESSES = { timeout: 240_000 };
 
 const PASSWORD = "right horse";
 

@@ -11,6 +11,7 @@ import { empty, json } from "../answer.ts";
 import { recordEvents, userSubject } from "../audit.ts";
 import type { MemberContext } from "../context.ts";
 import { type Device, readDevice } from "../device-words.ts";
+import { queryValue } from "../http/address.ts";
 import { type SessionProps, sessionsPage } from "../pages/sessions.ts";
 import { linkNext, readCursor } from "../paging.ts";
 import { Problem } from "../problem.ts";
@@ -32,7 +33,8 @@ export async function sessions(context: MemberContext): Promise<Response> {
   const { shown, next } = await listPage(context);
   const props = shown.map((session) => describe(session, session.id === context.current.session.id));
   if (wantsPage(context)) {
-    const devices = await listKnownDevices(context);
+    // The devices are few, and stand on the first page alone.
+    const devices = queryValue(context.target, "cursor") === null ? await listKnownDevices(context) : [];
     return page(context, (frame) => sessionsPage(frame, props, { next, devices }));
   }
   return linkNext(context, json(context, props.map(toJson)), "/sessions/", next);
