@@ -106,6 +106,7 @@ describe("several nodes on one Postgres", () => {
         "0003_throttles",
         "0004_events",
         "0005_event_macs",
+        "0006_device_details",
         "0007_sessions_by_use",
         "0008_password_costs",
       ],
