@@ -130,7 +130,7 @@ function numbered(counters: readonly Counter[]): Numbered {
   return parameters;
 }
 
-/** A statement about so many rows is made once: an attempt has less than ten counters. */
+/** A statement about so many rows is made once. They are few: an attempt has less than ten counters, and a batch 48. */
 function perCount<Q>(make: (indexes: readonly number[]) => Q): (count: number) => Q {
   const made = new Map<number, Q>();
   return (count) => {

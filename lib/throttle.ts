@@ -20,6 +20,7 @@ import { findDevice, rememberDevice } from "./device.ts";
 import { describeError } from "./log.ts";
 import { type Network, networksOf } from "./network.ts";
 import { Problem } from "./problem.ts";
+import { countAttempt, countRequest, inTurn } from "./throttle-counts.ts";
 import {
   DEVICE,
   DEVICES,
@@ -104,15 +105,14 @@ const turns = createTurns();
 /** @throws Problem throttled */
 async function reserve(context: Context, username: string): Promise<Attempt> {
   const known = await findDevice(context, username);
-  const { attempt, decision } = await turns(known ?? username, () => countAttempt(context, username, known));
+  const { attempt, decision } = await turns(known ?? username, () => decideAttempt(context, username, known));
   if (decision.waitMs === null) return attempt;
   // A denied attempt is still a request, unless the requests denied it.
-  const { requests } = attempt.limits;
-  if (decision.changed.length > 0) await count(context.services, { requests, failures: [] });
+  if (decision.changed.length > 0) await countRequest(context.services, attempt.limits);
   throw throttled(decision.waitMs);
 }
 
-async function countAttempt(
+async function decideAttempt(
   context: Context,
   username: string,
   known: string | null,
@@ -128,35 +128,9 @@ async function countAttempt(
   const device = isKnown ? known : null;
   const limits = limitsAs(device);
   const expected = decide(limits, stored, now);
-  const decision = expected.waitMs === null ? await count(services, limits) : expected;
+  const decision = expected.waitMs === null ? await countAttempt(services, limits) : expected;
   const counted = new Map(decision.changed.map((counter) => [counter.key, counter]));
   return { attempt: { username, device, limits, counted }, decision };
-}
-
-/** Decides under lock, and stores the counters if the attempt is granted. */
-async function count({ db, now }: Services, limits: Limits): Promise<Decision> {
-  try {
-    return await transaction(db, async (db) => {
-      const stored = await lockCounters(db, keysOf(limits));
-      const decision = decide(limits, stored, now());
-      if (decision.waitMs !== null) throw new Denied(decision);
-      await saveCounters(db, stored, decision.changed);
-      return decision;
-    });
-  } catch (error) {
-    if (error instanceof Denied) return error.decision;
-    throw error;
-  }
-}
-
-/** Rolls the transaction of a denied attempt back: a commit takes time, in which others would wait for its locks. */
-class Denied extends Error {
-  readonly decision: Decision;
-
-  constructor(decision: Decision) {
-    super("The attempt is denied.");
-    this.decision = decision;
-  }
 }
 
 /**
@@ -220,7 +194,8 @@ async function settleAttempt(
 /** If the database is gone, the failure stays counted: the answer is what went wrong before. */
 async function giveBack({ db, log, metrics, now }: Services, attempt: Attempt): Promise<void> {
   try {
-    await transaction(db, (db) => settleAttempt(db, attempt, { isSuccess: false, now: now() }));
+    const settle = (db: TransactionDb) => settleAttempt(db, attempt, { isSuccess: false, now: now() });
+    await inTurn(attempt.limits, () => transaction(db, settle));
   } catch (error) {
     if (!isOutage(error)) throw error;
     metrics.databaseFailed();

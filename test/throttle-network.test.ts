@@ -148,6 +148,25 @@ describe("a wider network has a limit of its own:", () => {
     assert.equal(row.held_until, clock.now + 60_000, "a full bucket");
   });
 
+  test("denied attempts that come at once are each counted among the requests, narrow and wide", async () => {
+    const { stranger, clock, services } = await setUp();
+    for (let time = 0; time < 10; time++) await stranger().login("alice", "wrong");
+    const from = Array.from({ length: 200 }, (_, number) => inSite(number % 50));
+    const answers = await Promise.all(from.map((address) => stranger(address).login("alice", "wrong")));
+    assert(answers.every(({ status }) => status === 429));
+    const rows = await services.db.selectFrom("throttles").select(["key", "held_until"]).execute();
+    const drainsIn = (key: string) => (rows.find((row) => row.key === key)?.held_until ?? 0) - clock.now;
+    assert.equal(drainsIn("requests:2001:db8:1::/48"), 200 * 10);
+    assert.equal(drainsIn("requests:2001:db8:1:0::/56"), 200 * 25);
+    for (let number = 0; number < 50; number++) {
+      assert.equal(drainsIn(`requests:2001:db8:1:${number.toString(16)}::/64`), 4 * 100);
+    }
+    assert(
+      rows.every(({ key }) => !key.startsWith("failures:2001")),
+      "what is empty is not stored",
+    );
+  });
+
   test("a device that its account knows logs in from within a network that strangers have filled", LONG, async () => {
     const { tryName, stranger, clock } = await setUp();
     for (const own of [inSite(0x1234), "203.0.113.250"]) {
