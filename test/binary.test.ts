@@ -45,7 +45,7 @@ describe("the one-file program", onlyOnBun("the one-file program is made by Bun 
     for (const args of [["help"], ["users"]]) {
       assert.deepEqual(await sandbox.run(args, options), { code: 1, stdout: "", stderr });
     }
-    const cured = { environment: { ...options.environment, BUN_TMPDIR: sandbox.folder } };
+    const cured = { environment: { ...options.environment, BUN_TMPDIR: folder } };
     assert.equal((await sandbox.run(["--version"], cured)).code, 0);
   });
 

@@ -175,6 +175,12 @@ describe("settings that check finds unsafe:", () => {
     ["not a sibling's origin", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "https://app.example.com" }, []],
     ["no proxy that is trusted", { PUBLIC_URL: https, POSTERN_TRUSTED_PROXIES: "" }, ["no_trusted_proxies"]],
     ["not that without https", { PUBLIC_URL: "http://127.0.0.1", POSTERN_TRUSTED_PROXIES: "" }, []],
+    ["an underscore in the host", { PUBLIC_URL: "https://log_in.example.com" }, ["host_name"]],
+    [
+      "an underscore in an origin's host",
+      { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "https://my_app.example.com" },
+      ["host_name"],
+    ],
     ["logins that are not throttled", { PUBLIC_URL: https, POSTERN_THROTTLE: "off" }, ["throttle_off"]],
     ["another site's", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "https://example.org" }, ["foreign_origin"]],
     ["another scheme's", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "http://app.example.com" }, ["foreign_origin"]],

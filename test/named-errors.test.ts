@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { chmod, chown, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
-import { createSandbox, type Sandbox } from "./support/process.ts";
+import { createSandbox, FROM_SOURCE, type Sandbox } from "./support/process.ts";
 
 const PROCESSES = { timeout: 120_000 };
 
@@ -86,6 +87,16 @@ describe("one sentence, and no stack trace, for", () => {
     }
   });
 
+  test("standard output on a full disk", { ...PROCESSES, skip: !existsSync("/dev/full") }, async () => {
+    await using sandbox = await createSandbox();
+    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
+    for (const command of ["users", "users --json", "help"]) {
+      const program = ["sh", "-c", `exec "$@" ${command} > /dev/full`, "sh", ...FROM_SOURCE];
+      const expected = { code: 1, stdout: "", stderr: "The command cannot go on: the disk is full.\n" };
+      assert.deepEqual(await sandbox.run([], { program }), expected, command);
+    }
+  });
+
   test("what is no file", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await writeFile(join(sandbox.folder, "file"), "");
@@ -101,7 +112,7 @@ describe("one sentence, and no stack trace, for", () => {
 
 describe("one sentence, and no stack trace, for a Postgres that", () => {
   let postgres: TestPostgres | undefined;
-  after(() => postgres?.stop());
+  after(() => postgres?.stop(), PROCESSES);
 
   test("does not answer, whose host is unknown, or that denies the user", PROCESSES, async () => {
     await using sandbox = await createSandbox();

@@ -35,6 +35,7 @@ export async function run({ argv, environment, program, terminal, runtime, outpu
   };
   try {
     await dispatch({ program, terminal, runtime, config, now, open }, argv);
+    await terminal.finish();
     return 0;
   } catch (error) {
     // Who read has stopped reading, as `head` does: nobody is there to be told more.

@@ -10,6 +10,8 @@ export interface Terminal {
   print: (text: string) => void;
   /** Waits until what was printed has been taken, and held in memory no more. @throws Error where nobody reads on */
   flush: () => Promise<void>;
+  /** As `flush`, and nothing if nothing was printed. @throws Error if any of it was lost, as on a full disk */
+  finish: () => Promise<void>;
   /** Questions and remarks: standard error. */
   remark: (text: string) => void;
   /** Writes one line of standard error over the one before; null where that is no terminal. */
@@ -25,13 +27,30 @@ export interface Terminal {
 
 export function createTerminal(): Terminal {
   const prompt = createPrompt();
-  // Told to `flush` too; without anybody who listens, it would end the process with an error of ours.
-  process.stdout.on("error", () => {});
+  let failure: Error | null = null;
+  let isPrinted = false;
+  const note = (error?: Error | null) => {
+    failure ??= error ?? null;
+  };
+  // Without a listener, the error would end the process.
+  process.stdout.on("error", note);
+  const flush = () =>
+    new Promise<void>((resolve, reject) => {
+      if (failure !== null) reject(failure);
+      else process.stdout.write("", (error) => (error ? reject(failure ?? error) : resolve()));
+    });
   return {
     isInteractive: process.stdin.isTTY === true,
-    print: (text) => process.stdout.write(`${text}\n`),
-    flush: () =>
-      new Promise((resolve, reject) => process.stdout.write("", (error) => (error ? reject(error) : resolve()))),
+    print: (text) => {
+      isPrinted = true;
+      process.stdout.write(`${text}\n`, note);
+    },
+    flush,
+    finish: async () => {
+      if (!isPrinted) return;
+      await flush();
+      if (failure !== null) throw failure;
+    },
     remark: (text) => process.stderr.write(`${text}\n`),
     redraw: process.stderr.isTTY ? (line) => process.stderr.write(`\r\x1b[K${line}`) : null,
     ask: (question) => prompt.ask(question, { isHidden: false }),
