@@ -231,7 +231,7 @@ export const OPTIONS = {
     parse: parseClearing,
     expected: "cache, storage or both, with a comma between them",
     about:
-      "What a browser on https is told to forget at a logout (`Clear-Site-Data`): `cache`, `storage`, or `cache,storage`. " +
+      "What a logout has a browser on https forget (`Clear-Site-Data`): `cache`, `storage`, or `cache,storage`. " +
       "It forgets that of the whole origin, so `storage` empties the front end's localStorage and IndexedDB too.",
   } satisfies Option<string>,
   securityContact: {

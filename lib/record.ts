@@ -9,7 +9,7 @@ const METHODS = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 /** An origin is a scheme, a name of at most 253 characters (RFC 1035 §2.3.4) and a port. */
 const MAX_ORIGIN_CHARACTERS = 270;
 
-/** Writes one log line and counts once. Of what the client sent, only an Origin or Host that did not match is told. */
+/** Writes one log line and counts once. Of what the client sent, the line holds only an Origin or Host that did not match. */
 export function record(context: Context, { status, ms, problem }: Pick<Answered, "status" | "ms" | "problem">): void {
   const { services, request, requestId, client, endpoint, current, loggedInUserId } = context;
   const answered: Answered = {
