@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parseEnv } from "node:util";
 import { createTerminal } from "./lib/cli/terminal.ts";
-import { environment } from "./lib/config.ts";
-import { createOutput } from "./lib/output.ts";
+import { environment } from "./lib/config/load.ts";
+import { createOutput } from "./lib/observability/output.ts";
 import { loadRuntime } from "./lib/runtime/load.ts";
 
 const isDeno = process.versions["deno"] !== undefined;

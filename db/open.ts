@@ -1,15 +1,11 @@
 import { statSync } from "node:fs";
-import { type Dialect, Kysely, sql, type Transaction } from "kysely";
+import { type Dialect, Kysely, sql } from "kysely";
 import { DatabaseError } from "./error.ts";
 import { createPostgresDialect } from "./postgres.ts";
-import type { Schema } from "./schema.ts";
+import type { Db, Schema, TransactionDb } from "./schema.ts";
 import { createSqliteDialect } from "./sqlite.ts";
 
-/** The database, or a transaction on it: store functions take either and do not ask which. */
-export type Db = Kysely<Schema>;
-
-/** For what is whole only together with something else: nothing but `transaction` makes one. */
-export type TransactionDb = Transaction<Schema>;
+export type { Db, TransactionDb } from "./schema.ts";
 
 export interface DatabaseOptions {
   /** Whether an SQLite file that is missing is made. */

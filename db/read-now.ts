@@ -1,6 +1,6 @@
 import type { CompiledQuery, DialectAdapter } from "kysely";
-import type { Db } from "./open.ts";
 import { isBusy } from "./outage.ts";
+import type { Db } from "./schema.ts";
 
 /** Runs a select at once, on a connection that only reads. @throws Error as the driver does */
 export type Reader = (sql: string, parameters: readonly unknown[]) => unknown[];

@@ -1,4 +1,4 @@
-import type { Generated } from "kysely";
+import type { Generated, Kysely, Transaction } from "kysely";
 
 // Conventions, so that every database hands back the same JavaScript values: instants are epoch milliseconds, flags are
 // 0 or 1, text is never null where empty will do. No booleans, timestamps or JSON columns.
@@ -155,3 +155,9 @@ export interface Schema {
   event_chains: EventChainsTable;
   event_lanes: EventLanesTable;
 }
+
+/** The database, or a transaction on it: store functions take either and do not ask which. */
+export type Db = Kysely<Schema>;
+
+/** For what is whole only together with something else: nothing but `transaction` makes one. */
+export type TransactionDb = Transaction<Schema>;

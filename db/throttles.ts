@@ -3,7 +3,7 @@ import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Instant } from "./schema.ts";
 
-// Stores what lib/throttle-rules.ts decides, and knows no rule itself. A decision is one transaction: lockCounters, the
+// Stores what lib/throttle/rules.ts decides, and knows no rule itself. A decision is one transaction: lockCounters, the
 // rules, saveCounters. Requests at the same moment, on whatever node, decide one after another.
 
 /** What is stored about one account, device or network. */

@@ -1,21 +1,29 @@
 import { isOutage } from "../db/outage.ts";
-import { describe, json, preflight, redirectToSlash } from "./answer.ts";
-import { clientOf } from "./client.ts";
-import { type Context, createContext, type Entrance, type Peer, type Services } from "./context.ts";
+import {
+  type Context,
+  createContext,
+  type Endpoint,
+  type Entrance,
+  type Peer,
+  type Router,
+  type Services,
+} from "./context.ts";
 import { generateRequestId } from "./crypto/token.ts";
-import { requireOwnOrigin } from "./csrf.ts";
-import { addSafetyHeaders } from "./headers.ts";
 import { isHost, parseTarget, queryValue, requestPath, type Target } from "./http/address.ts";
+import { clientOf } from "./http/client-address.ts";
 import { parseCookies } from "./http/cookie.ts";
 import { type Negotiated, negotiate, type Representation, type Unacceptable } from "./http/negotiate.ts";
-import { describeError } from "./log.ts";
-import { Problem, type ProblemCode } from "./problem.ts";
-import { record } from "./record.ts";
-import { createRouter, type Endpoint, type Router, routeFor } from "./router.ts";
+import { Problem, type ProblemCode } from "./http/problem.ts";
+import { describeError } from "./observability/log.ts";
+import { requireOwnOrigin } from "./pipeline/csrf.ts";
+import { andThen, type Soon } from "./pipeline/maybe-promise.ts";
+import { refuseInWords } from "./pipeline/page-responses.ts";
+import { record } from "./pipeline/request-log.ts";
+import { describe, json, preflight, redirectToSlash } from "./pipeline/responses.ts";
+import { createRouter, routeFor } from "./pipeline/router.ts";
+import { addSafetyHeaders } from "./pipeline/security-headers.ts";
 import { ROUTES } from "./routes.ts";
-import { dropDeadCookie, findCurrent, isHttps } from "./session.ts";
-import { andThen, type Soon } from "./soon.ts";
-import { refuseInWords } from "./view.ts";
+import { dropDeadCookie, findCurrent, isHttps } from "./session/session.ts";
 
 /** When to come back while the database is gone: it is asked anew at every request. */
 const OUTAGE_SECONDS = 5;

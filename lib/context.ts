@@ -1,19 +1,18 @@
 import type { Db } from "../db/open.ts";
 import type { Session } from "../db/sessions.ts";
 import type { User } from "../db/users.ts";
-import type { Client } from "./client.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import type { Keys } from "./crypto/keys.ts";
-import type { Passwords } from "./crypto/password.ts";
 import type { Target } from "./http/address.ts";
 import { type Data, readData } from "./http/body.ts";
+import type { Client } from "./http/client-address.ts";
 import type { Cookies } from "./http/cookie.ts";
 import type { Representation } from "./http/negotiate.ts";
-import type { Log } from "./log.ts";
-import type { Metrics } from "./metrics.ts";
-import type { ProblemCode } from "./problem.ts";
-import type { Endpoint, Router } from "./router.ts";
-import type { Soon } from "./soon.ts";
+import type { Problem } from "./http/problem.ts";
+import type { Log } from "./observability/log.ts";
+import type { Metrics } from "./observability/metrics.ts";
+import type { Passwords } from "./passwords/passwords.ts";
+import type { Soon } from "./pipeline/maybe-promise.ts";
 
 /** What the application stands on. Handed in, so that a test can turn the clock. */
 export interface Services {
@@ -46,18 +45,6 @@ export interface Peer {
 
 /** Which listener a request came in by: the one for everybody, or the operators' own. */
 export type Entrance = "public" | "operators";
-
-/** What became of a request, for its log line and the metrics. Nothing in it is as the client sent it. */
-export interface Answered {
-  /** The path in the table of endpoints, null where it is none of them. */
-  route: string | null;
-  /** A method of RFC 9110 or PATCH, and GET for HEAD; `other` for any other. */
-  method: string;
-  status: number;
-  ms: number;
-  /** Null where the request was not refused. */
-  problem: ProblemCode | null;
-}
 
 /** A request on its way through the pipeline. A guard narrows it to what its handler needs. */
 export interface Context {
@@ -114,6 +101,53 @@ export type Guard<C extends Context> = (context: Context) => Soon<C>;
 
 /** Reads, decides, writes, replies. */
 export type Handler<C extends Context> = (context: C) => Soon<Response>;
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** One row of the table of endpoints. */
+export interface Route {
+  method: Method;
+  /** With a final slash, but for files and what operators ask. A segment `:name` takes any one segment. */
+  path: string;
+  /**
+   * `page`: for browsers alone, a program is answered as if it were not there. `file`: the same bytes for everybody.
+   * `operations`: for programs of those who run the server, that know no Host, no Accept and no session.
+   */
+  kind: "route" | "page" | "file" | "operations";
+  /** The name of its guard: who may come in. */
+  admits: string;
+  /** The guard: lets the request in or throws a Problem. */
+  admit: (context: Context) => unknown;
+  /** Guard, then handler. */
+  answer: (context: Context) => Soon<Response>;
+  /** Shows a browser the form again that it was refused with; null where there is none. */
+  showAgain: ((context: Context, problem: Problem) => Promise<Response>) | null;
+}
+
+/** Answers a refused form with its page, the mistakes beside their fields. */
+export type FormPage<C extends Context> = (context: C, problem: Problem) => Soon<Response>;
+
+/** All the rows of one path. */
+export interface Endpoint {
+  path: string;
+  /** That of its rows; `route` where some are for browsers alone. */
+  kind: Route["kind"];
+  routes: readonly Route[];
+  /** The `Allow` header, in the order Django REST Framework gives it. */
+  allow: string;
+  /** What every answer in JSON begins with, once the session has been looked up: safety, type, `Allow` and `Vary`. */
+  headers: Headers;
+  /** What OPTIONS calls it: `Profile` for `/profile/`. */
+  name: string;
+}
+
+/** The endpoint of a decoded path, and what stood in the places of its `:name` segments. */
+export interface Match {
+  endpoint: Endpoint;
+  parameters: Readonly<Record<string, string>>;
+}
+
+export type Router = (path: string) => Match | undefined;
 
 /** 64 KiB: a login is a few hundred bytes. */
 const MAX_BODY_BYTES = 65536;

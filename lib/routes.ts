@@ -6,11 +6,12 @@ import { logout } from "./account/logout.ts";
 import { editProfile, home, profile, showProfileAgain } from "./account/profile.ts";
 import { endOtherSessions, endSession, sessions } from "./account/sessions.ts";
 import { setUp, showSetUp, showSetUpAgain } from "./account/set-up.ts";
-import { anyone, member, newcomer, operator, probe } from "./guards.ts";
+import type { Route } from "./context.ts";
 import { alive } from "./ops/alive.ts";
 import { metrics } from "./ops/metrics.ts";
 import { ready } from "./ops/ready.ts";
-import { file, operations, page, type Route, route } from "./router.ts";
+import { anyone, member, newcomer, operator, probe } from "./pipeline/guards.ts";
+import { file, operations, page, route } from "./pipeline/router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
 import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
 

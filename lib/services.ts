@@ -3,14 +3,14 @@ import { migrate } from "../db/migrate.ts";
 import { isPostgresUrl, openDatabase } from "../db/open.ts";
 import { listPasswordCosts } from "../db/password-costs.ts";
 import manifest from "../package.json" with { type: "json" };
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
+import { openKeys, requireSecretKey } from "./config/secret-keys.ts";
 import type { Services } from "./context.ts";
 import type { Keys } from "./crypto/keys.ts";
-import { createPasswords } from "./crypto/password.ts";
-import { createLog, formatJson, formatReadable } from "./log.ts";
-import { createMetrics } from "./metrics.ts";
-import type { Output } from "./output.ts";
-import { openKeys, requireSecretKey } from "./secret-keys.ts";
+import { createLog, formatJson, formatReadable } from "./observability/log.ts";
+import { createMetrics } from "./observability/metrics.ts";
+import type { Output } from "./observability/output.ts";
+import { createPasswords } from "./passwords/passwords.ts";
 
 /**
  * Everything the application stands on, for real: the database opened and migrated, the clock of this machine.

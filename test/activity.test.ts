@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { EVENT_KINDS } from "../db/schema.ts";
-import { deactivate } from "../lib/account/credentials.ts";
-import { en } from "../lib/words/en.ts";
-import { it } from "../lib/words/it.ts";
+import { en } from "../lib/pages/messages/en.ts";
+import { it } from "../lib/pages/messages/it.ts";
+import { deactivate } from "../lib/users/credentials.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
 

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { sql } from "kysely";
 import { listEventsOf } from "../db/events.ts";
 import type { Db } from "../db/open.ts";
-import { cutTrail, userSubject } from "../lib/audit.ts";
+import { cutTrail, userSubject } from "../lib/audit/audit-log.ts";
 import { createClient } from "./support/client.ts";
 import { appendTo, assertWhole, createTrail, findAllBroken, isPostgres } from "./support/trail.ts";
 

@@ -5,7 +5,7 @@ import { emptyLane } from "../db/event-lanes.ts";
 import { sealTrail } from "../db/event-seal.ts";
 import { appendEvents, hashEvent } from "../db/events.ts";
 import { type Db, transaction } from "../db/open.ts";
-import { cutTrail, findYoungCuts, userSubject } from "../lib/audit.ts";
+import { cutTrail, findYoungCuts, userSubject } from "../lib/audit/audit-log.ts";
 import { deriveKeys, generateSecretKey, parseSecretKeys } from "../lib/crypto/keys.ts";
 import { createClient } from "./support/client.ts";
 import { TEST_KEYS, TEST_SECRET_KEY } from "./support/secret-key.ts";

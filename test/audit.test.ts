@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { listEvents, listEventsOf, type RecordedEvent } from "../db/events.ts";
 import { deleteUser } from "../db/users.ts";
-import { activate, changePassword, deactivate, endSessions, remove } from "../lib/account/credentials.ts";
 import { inviteFirstUser } from "../lib/account/set-up.ts";
-import { recordThrottledLogin } from "../lib/audit.ts";
+import { recordThrottledLogin } from "../lib/audit/audit-log.ts";
 import { createContext } from "../lib/context.ts";
 import { ROUTES } from "../lib/routes.ts";
+import { activate, changePassword, deactivate, endSessions, remove } from "../lib/users/credentials.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
 

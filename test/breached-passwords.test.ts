@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { describe, test } from "node:test";
-import { judgePassword } from "../lib/account/password-rules.ts";
-import { parseConfig } from "../lib/config.ts";
-import { createLog } from "../lib/log.ts";
+import { parseConfig } from "../lib/config/load.ts";
+import { createLog } from "../lib/observability/log.ts";
+import { judgePassword } from "../lib/passwords/password-rules.ts";
 import { freePort } from "./support/postgres.ts";
 import { PADDED_PASSWORD, sha1, startRangeService } from "./support/range-service.ts";
 

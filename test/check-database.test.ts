@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { configFindings } from "../lib/cli/findings.ts";
-import { parseConfig } from "../lib/config.ts";
+import { parseConfig } from "../lib/config/load.ts";
 import { TEST_SECRET_KEY } from "./support/secret-key.ts";
 
 const codes = (url: string) => {

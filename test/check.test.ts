@@ -3,7 +3,7 @@ import { chmod, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { configFindings } from "../lib/cli/findings.ts";
-import { parseConfig } from "../lib/config.ts";
+import { parseConfig } from "../lib/config/load.ts";
 import { createSandbox, type Sandbox } from "./support/process.ts";
 
 const PROCESSES = { timeout: 60_000 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { COMMANDS } from "../lib/cli/commands.ts";
-import { OPTIONS } from "../lib/options.ts";
+import { OPTIONS } from "../lib/config/options.ts";
 import manifest from "../package.json" with { type: "json" };
 import { createSandbox, PROGRAM } from "./support/process.ts";
 

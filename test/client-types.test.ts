@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { environment } from "../lib/config.ts";
+import { environment } from "../lib/config/load.ts";
 import { ROOT } from "./support/process.ts";
 
 /** Everything that the types promise, used; and what they forbid, which the compiler must object to. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { User } from "../db/users.ts";
-import { changePassword, deactivate, endSessions, remove } from "../lib/account/credentials.ts";
+import { changePassword, deactivate, endSessions, remove } from "../lib/users/credentials.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
 

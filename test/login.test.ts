@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findCredentials, findUser, setPassword } from "../db/users.ts";
-import { changePassword, deactivate } from "../lib/account/credentials.ts";
-import { createLine } from "../lib/crypto/line.ts";
-import type { Passwords } from "../lib/crypto/password.ts";
+import type { Passwords } from "../lib/passwords/passwords.ts";
+import { createLine } from "../lib/passwords/semaphore.ts";
+import { changePassword, deactivate } from "../lib/users/credentials.ts";
 import { createClient } from "./support/client.ts";
 import { anyPassword, createTestApp } from "./support/test-app.ts";
 

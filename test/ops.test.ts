@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { migrate } from "../db/migrate.ts";
 import { openDatabase } from "../db/open.ts";
 import { createApp } from "../lib/app.ts";
-import { parseConfig } from "../lib/config.ts";
+import { parseConfig } from "../lib/config/load.ts";
 import { createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
 

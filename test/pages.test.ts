@@ -5,10 +5,10 @@ import fc from "fast-check";
 import { ownPath } from "../lib/http/address.ts";
 import { html } from "../lib/http/html.ts";
 import { preferLanguage } from "../lib/http/language.ts";
+import { en } from "../lib/pages/messages/en.ts";
+import { it as italian } from "../lib/pages/messages/it.ts";
 import { ROUTES } from "../lib/routes.ts";
 import { preferEncoding } from "../lib/site/encoding.ts";
-import { en } from "../lib/words/en.ts";
-import { it as italian } from "../lib/words/it.ts";
 import { createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
 

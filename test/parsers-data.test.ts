@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { readData } from "../lib/http/body.ts";
-import { Problem } from "../lib/problem.ts";
+import { Problem } from "../lib/http/problem.ts";
 import { byteSoup, KIB_64, soup } from "./support/soup.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { ConfigError, parseConfig } from "../lib/config.ts";
-import { OPTIONS } from "../lib/options.ts";
+import { ConfigError } from "../lib/config/config.ts";
+import { parseConfig } from "../lib/config/load.ts";
+import { OPTIONS } from "../lib/config/options.ts";
 import { KIB_64, soup } from "./support/soup.ts";
 
 const RUNS = { numRuns: 1000 };

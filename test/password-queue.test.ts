@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createLine } from "../lib/crypto/line.ts";
-import type { Passwords } from "../lib/crypto/password.ts";
+import type { Passwords } from "../lib/passwords/passwords.ts";
+import { createLine } from "../lib/passwords/semaphore.ts";
 import { createClient } from "./support/client.ts";
 import { RIGHT } from "./support/guesses.ts";
 import { until } from "./support/poll.ts";

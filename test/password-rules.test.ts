@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { isCommonPassword } from "../lib/account/common-passwords.ts";
-import { judgePassword } from "../lib/account/password-rules.ts";
-import { isSimilar } from "../lib/account/similar-password.ts";
-import { parseConfig } from "../lib/config.ts";
+import { parseConfig } from "../lib/config/load.ts";
+import { isCommonPassword } from "../lib/passwords/common-passwords.ts";
+import { judgePassword } from "../lib/passwords/password-rules.ts";
+import { isSimilar } from "../lib/passwords/similar-password.ts";
 import similarities from "./fixtures/django-similar-passwords.json" with { type: "json" };
 import { createClient } from "./support/client.ts";
 import { makeFilterText, readCommonPasswords } from "./support/common-passwords.ts";
@@ -117,7 +117,7 @@ describe("the list of common passwords", () => {
   });
 
   test("is what `bun run passwords` makes", () => {
-    const text = readFileSync(join(ROOT, "lib/account/common-passwords.txt"), "utf8");
+    const text = readFileSync(join(ROOT, "lib/passwords/common-passwords.txt"), "utf8");
     assert(text.replaceAll("\r", "") === makeFilterText(words));
   });
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { createLine } from "../lib/crypto/line.ts";
-import { createPasswords } from "../lib/crypto/password.ts";
-import { Problem } from "../lib/problem.ts";
+import { Problem } from "../lib/http/problem.ts";
+import { createPasswords } from "../lib/passwords/passwords.ts";
+import { createLine } from "../lib/passwords/semaphore.ts";
 import { QUICK_ARGON2 } from "./support/test-app.ts";
 
 /** Lets everything that is ready to run do so. */

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { readHash } from "../lib/crypto/foreign-hash.ts";
-import { createPasswords } from "../lib/crypto/password.ts";
+import { readHash } from "../lib/passwords/django-hash.ts";
+import { createPasswords } from "../lib/passwords/passwords.ts";
 import { KIB_64, soup } from "./support/soup.ts";
 import { QUICK_ARGON2 } from "./support/test-app.ts";
 

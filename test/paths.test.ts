@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { FIXED_PATHS } from "../lib/cli/door.ts";
+import { FIXED_PATHS } from "../lib/cli/listen.ts";
 import { loadRuntime } from "../lib/runtime/load.ts";
 import type { Listener } from "../lib/runtime/runtime.ts";
 import { exchange } from "./support/raw-http.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createApp } from "../lib/app.ts";
-import { STYLE } from "../lib/assets.ts";
 import { ROUTES } from "../lib/routes.ts";
+import { STYLE } from "../lib/site/assets.ts";
 import { createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseConfig } from "../lib/config.ts";
+import { parseConfig } from "../lib/config/load.ts";
 import { ROUTES } from "../lib/routes.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";

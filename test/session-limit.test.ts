@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Db } from "../db/open.ts";
-import { changePassword, deactivate, endSessions, remove } from "../lib/account/credentials.ts";
 import { hashToken } from "../lib/crypto/token.ts";
-import { clearSessions, lifetime } from "../lib/session.ts";
-import { endExcessSessions } from "../lib/session-limit.ts";
+import { clearSessions, lifetime } from "../lib/session/session.ts";
+import { endExcessSessions } from "../lib/session/session-limit.ts";
+import { changePassword, deactivate, endSessions, remove } from "../lib/users/credentials.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { addSessions, watchRows } from "./support/many-sessions.ts";
 import { anyPassword, createTestApp } from "./support/test-app.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { setActive, type User } from "../db/users.ts";
-import { changePassword, deactivate } from "../lib/account/credentials.ts";
+import { changePassword, deactivate } from "../lib/users/credentials.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
 

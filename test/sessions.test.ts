@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findLiveSession } from "../db/sessions.ts";
 import { deleteUser } from "../db/users.ts";
-import { changePassword, deactivate } from "../lib/account/credentials.ts";
-import { clearSessions, lifetime } from "../lib/session.ts";
+import { clearSessions, lifetime } from "../lib/session/session.ts";
+import { changePassword, deactivate } from "../lib/users/credentials.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { anyPassword, createTestApp } from "./support/test-app.ts";
 

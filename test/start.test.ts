@@ -5,7 +5,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseConfig } from "../lib/config.ts";
+import { parseConfig } from "../lib/config/load.ts";
 import { createSandbox, login, profile, type RunOptions, type Sandbox } from "./support/process.ts";
 import { IS_DENO } from "./support/runtime.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { activate, changePassword, deactivate } from "../lib/account/credentials.ts";
+import { activate, changePassword, deactivate } from "../lib/users/credentials.ts";
 import type { Client } from "./support/client.ts";
 import { createGuessedApp, type GuessedApp, guess, RIGHT, told } from "./support/guesses.ts";
 import { anyPassword } from "./support/test-app.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseConfig } from "../lib/config.ts";
+import { parseConfig } from "../lib/config/load.ts";
 import { createGuessedApp, guess, RIGHT, times, told } from "./support/guesses.ts";
 
 /** Alice with a browser that she has logged in with, and strangers who have used up her account's guesses. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseNetworks } from "../lib/client.ts";
-import { networksOf } from "../lib/network.ts";
+import { parseNetworks } from "../lib/http/client-address.ts";
+import { networksOf } from "../lib/throttle/network.ts";
 import { TEST_DATABASE_URL } from "./support/database.ts";
 import { createGuessedApp, RIGHT, times, told } from "./support/guesses.ts";
 

@@ -12,7 +12,7 @@ import {
   type RateRule,
   STRANGERS,
   takeBack,
-} from "../lib/throttle-rules.ts";
+} from "../lib/throttle/rules.ts";
 import { openTestDatabase, TEST_DATABASE_URL } from "./support/database.ts";
 
 const NETWORK_FAILURES = networkFailures({ width: "/64" });

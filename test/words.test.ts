@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { Problem, REFUSALS } from "../lib/problem.ts";
-import { it as italian } from "../lib/words/it.ts";
-import { translate } from "../lib/words/words.ts";
+import { Problem, REFUSALS } from "../lib/http/problem.ts";
+import { it as italian } from "../lib/pages/messages/it.ts";
+import { translate } from "../lib/pages/messages/messages.ts";
 import { ROOT } from "./support/process.ts";
 
 /** Told to programs, or at the command line, and never on a page. */
@@ -30,7 +30,9 @@ function fill(message: string): string[] {
 
 /** Every sentence that a field may be refused with, found in the sources that refuse. */
 function fieldMessages(): string[] {
-  const sources = globSync("lib/account/*.ts", { cwd: ROOT }).map((path) => readFileSync(join(ROOT, path), "utf8"));
+  const sources = globSync(["lib/{account,users,passwords}/*.ts", "lib/http/fields.ts"], { cwd: ROOT }).map((path) =>
+    readFileSync(join(ROOT, path), "utf8"),
+  );
   const code = sources.join("\n").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
   const sentences = [...code.matchAll(/"([A-Z][^"\n]*\.)"|`([A-Z][^`]*\.)`/g)].map(
     ([, plain, made]) => plain ?? made ?? "",

@@ -4,7 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
 import { describe, test } from "node:test";
-import { parseConfig } from "../lib/config.ts";
+import { parseConfig } from "../lib/config/load.ts";
 import { until } from "./support/poll.ts";
 import { freePort, startPostgres } from "./support/postgres.ts";
 import { createSandbox, login, logout, type RunOptions, type Sandbox, type Server } from "./support/process.ts";

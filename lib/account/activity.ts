@@ -1,11 +1,11 @@
 import { listEventsOf, type RecordedEvent } from "../../db/events.ts";
-import { json } from "../answer.ts";
-import { COMMAND_LINE, NOBODY, SYSTEM, userSubject } from "../audit.ts";
+import { COMMAND_LINE, NOBODY, SYSTEM, userSubject } from "../audit/audit-log.ts";
 import type { MemberContext } from "../context.ts";
-import { type Device, describeDevice } from "../device-words.ts";
 import { type ActivityProps, activityPage } from "../pages/activity.ts";
-import { linkNext, readCursor } from "../paging.ts";
-import { page, wantsPage } from "../view.ts";
+import { page, wantsPage } from "../pipeline/page-responses.ts";
+import { linkNext, readCursor } from "../pipeline/paging.ts";
+import { json } from "../pipeline/responses.ts";
+import { type Device, describeDevice } from "../session/user-agent.ts";
 
 const PAGE_EVENTS = 50;
 

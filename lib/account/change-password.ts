@@ -1,15 +1,15 @@
 import type { TransactionDb } from "../../db/open.ts";
 import { findCredentials, type User } from "../../db/users.ts";
-import { empty } from "../answer.ts";
 import type { MemberContext } from "../context.ts";
+import { readFields } from "../http/fields.ts";
+import { Problem } from "../http/problem.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
 import { passwordPage } from "../pages/password.ts";
-import { Problem } from "../problem.ts";
-import { authorizedData, regenerateSession, requireLiveSession } from "../session.ts";
-import { forgetDevices, type GrantedAttempt, guardAttempt } from "../throttle.ts";
-import { page, redirectDone, wantsPage } from "../view.ts";
-import { readFields } from "./fields.ts";
-import { type AcceptedPassword, judgePassword } from "./password-rules.ts";
+import { type AcceptedPassword, judgePassword } from "../passwords/password-rules.ts";
+import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
+import { empty } from "../pipeline/responses.ts";
+import { authorizedData, regenerateSession, requireLiveSession } from "../session/session.ts";
+import { forgetDevices, type GrantedAttempt, guardAttempt } from "../throttle/throttle.ts";
 
 const FORM = { current_password: { trim: false }, new_password: { trim: false } };
 

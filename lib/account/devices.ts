@@ -1,14 +1,14 @@
 import { type Device, listDevices } from "../../db/devices.ts";
 import type { Db } from "../../db/open.ts";
-import { empty, json, redirect } from "../answer.ts";
-import { recordEvents, userSubject } from "../audit.ts";
+import { recordEvents, userSubject } from "../audit/audit-log.ts";
 import type { MemberContext } from "../context.ts";
-import { deleteDeviceCookie, deviceName, MAX_DEVICES, presentedDevices } from "../device.ts";
+import { Problem } from "../http/problem.ts";
 import type { KnownDeviceProps } from "../pages/devices.ts";
-import { Problem } from "../problem.ts";
-import { authorizedTransaction } from "../session.ts";
-import { forgetDevice as forget } from "../throttle.ts";
-import { redirectDone, wantsPage } from "../view.ts";
+import { redirectDone, wantsPage } from "../pipeline/page-responses.ts";
+import { empty, json, redirect } from "../pipeline/responses.ts";
+import { authorizedTransaction } from "../session/session.ts";
+import { deleteDeviceCookie, deviceName, MAX_DEVICES, presentedDevices } from "../throttle/device-cookie.ts";
+import { forgetDevice as forget } from "../throttle/throttle.ts";
 
 /**
  * `GET /devices/`: the browsers that have logged in to the account before, the last used first, this one marked. There

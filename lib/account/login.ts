@@ -1,17 +1,17 @@
 import { findCredentials, type User } from "../../db/users.ts";
-import { empty, redirect } from "../answer.ts";
-import { recordFailedLogin } from "../audit.ts";
+import { recordFailedLogin } from "../audit/audit-log.ts";
 import type { Context } from "../context.ts";
 import { queryValue } from "../http/address.ts";
+import { readFields } from "../http/fields.ts";
+import { Problem } from "../http/problem.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
 import { loginPage } from "../pages/login.ts";
-import { Problem } from "../problem.ts";
-import { start } from "../session.ts";
-import { type GrantedAttempt, guardAttempt } from "../throttle.ts";
-import { page, sentValues, wantsPage } from "../view.ts";
-import { nextPath } from "../ways-back.ts";
-import { readFields } from "./fields.ts";
-import { resolveUsername } from "./username.ts";
+import { nextPath } from "../pipeline/next-page.ts";
+import { page, sentValues, wantsPage } from "../pipeline/page-responses.ts";
+import { empty, redirect } from "../pipeline/responses.ts";
+import { start } from "../session/session.ts";
+import { type GrantedAttempt, guardAttempt } from "../throttle/throttle.ts";
+import { resolveUsername } from "../users/username.ts";
 
 const FORM = { username: { trim: true }, password: { trim: false } };
 

@@ -1,7 +1,7 @@
-import { empty } from "../answer.ts";
 import type { Context } from "../context.ts";
-import { end } from "../session.ts";
-import { redirectDone, wantsPage } from "../view.ts";
+import { redirectDone, wantsPage } from "../pipeline/page-responses.ts";
+import { empty } from "../pipeline/responses.ts";
+import { end } from "../session/session.ts";
 
 /** `POST /logout/`: 204, the session ended and both cookies expired, whether or not there was one. */
 export async function logout(context: Context): Promise<Response> {

@@ -1,14 +1,14 @@
 import { type ProfileChanges, type User, updateProfile } from "../../db/users.ts";
-import { json, redirect } from "../answer.ts";
-import { recordEvents, userSubject } from "../audit.ts";
+import { recordEvents, userSubject } from "../audit/audit-log.ts";
 import type { Context, MemberContext } from "../context.ts";
+import { readChanges } from "../http/fields.ts";
+import { Problem } from "../http/problem.ts";
 import { type Mistakes, NO_MISTAKES } from "../pages/form.ts";
 import { profilePage } from "../pages/profile.ts";
-import { Problem } from "../problem.ts";
-import { authorizedData, authorizedTransaction } from "../session.ts";
-import { page, redirectDone, sentValues, wantsPage } from "../view.ts";
-import { MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS, normalizeEmail } from "./create-user.ts";
-import { readChanges } from "./fields.ts";
+import { page, redirectDone, sentValues, wantsPage } from "../pipeline/page-responses.ts";
+import { json, redirect } from "../pipeline/responses.ts";
+import { authorizedData, authorizedTransaction } from "../session/session.ts";
+import { MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS, normalizeEmail } from "../users/create-user.ts";
 
 const NAME = { trim: true, mayBeBlank: true, maxCharacters: MAX_NAME_CHARACTERS };
 

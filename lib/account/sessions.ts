@@ -7,17 +7,17 @@ import {
   type Session,
   type SessionPlace,
 } from "../../db/sessions.ts";
-import { empty, json } from "../answer.ts";
-import { recordEvents, userSubject } from "../audit.ts";
+import { recordEvents, userSubject } from "../audit/audit-log.ts";
 import type { MemberContext } from "../context.ts";
-import { type Device, readDevice } from "../device-words.ts";
 import { queryValue } from "../http/address.ts";
+import { Problem } from "../http/problem.ts";
 import { type SessionProps, sessionsPage } from "../pages/sessions.ts";
-import { linkNext, readCursor } from "../paging.ts";
-import { Problem } from "../problem.ts";
-import { authorizedTransaction, end, endMostOtherSessions, lifetime } from "../session.ts";
-import { readSessionName, sessionName } from "../session-name.ts";
-import { page, redirectDone, wantsPage } from "../view.ts";
+import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
+import { linkNext, readCursor } from "../pipeline/paging.ts";
+import { empty, json } from "../pipeline/responses.ts";
+import { authorizedTransaction, end, endMostOtherSessions, lifetime } from "../session/session.ts";
+import { readSessionName, sessionName } from "../session/session-name.ts";
+import { type Device, readDevice } from "../session/user-agent.ts";
 import { listKnownDevices } from "./devices.ts";
 
 /** As many as the limit's default, so that a program gets all of them at once. */

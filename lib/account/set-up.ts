@@ -1,19 +1,25 @@
 import { transaction } from "../../db/open.ts";
 import { consumeSetupToken, insertSetupToken } from "../../db/setup-tokens.ts";
 import { hasUsers, insertUser, type NewUser, type User } from "../../db/users.ts";
-import { redirect } from "../answer.ts";
-import { NOBODY, recordEvents, userSubject } from "../audit.ts";
+import { NOBODY, recordEvents, userSubject } from "../audit/audit-log.ts";
 import type { NewcomerContext, Services } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
+import { readFields } from "../http/fields.ts";
+import { type FieldErrors, Problem } from "../http/problem.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
 import { setUpPage } from "../pages/set-up.ts";
-import { type FieldErrors, Problem } from "../problem.ts";
-import { start } from "../session.ts";
-import { page, sentValues } from "../view.ts";
-import { isUsername, MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS, prepareUser, USERNAME_MISTAKE } from "./create-user.ts";
-import { readFields } from "./fields.ts";
-import { judgePassword } from "./password-rules.ts";
-import { normalizeUsername } from "./username.ts";
+import { judgePassword } from "../passwords/password-rules.ts";
+import { page, sentValues } from "../pipeline/page-responses.ts";
+import { redirect } from "../pipeline/responses.ts";
+import { start } from "../session/session.ts";
+import {
+  isUsername,
+  MAX_EMAIL_CHARACTERS,
+  MAX_NAME_CHARACTERS,
+  prepareUser,
+  USERNAME_MISTAKE,
+} from "../users/create-user.ts";
+import { normalizeUsername } from "../users/username.ts";
 
 const TOKEN_MS = 30 * 60 * 1000;
 

@@ -3,9 +3,10 @@ import { type BrokenChain, countEvents, verifyEvents } from "../../db/event-chai
 import type { BrokenLane } from "../../db/event-lane-walk.ts";
 import type { Lane } from "../../db/event-macs.ts";
 import { findUsernames } from "../../db/users.ts";
-import { findYoungCuts, userIdOf, type YoungCut } from "../audit.ts";
+import { findYoungCuts, userIdOf, type YoungCut } from "../audit/audit-log.ts";
 import type { Services } from "../context.ts";
-import { type Cli, CommandError } from "./command.ts";
+import type { Cli } from "./command.ts";
+import { CommandError } from "./errors.ts";
 import { createProgress, formatCount, plural } from "./progress.ts";
 import { formatJson } from "./terminal.ts";
 import { formatInstant } from "./users.ts";

@@ -1,7 +1,8 @@
 import { backUp } from "../../db/backup.ts";
 import { openDatabase, sqliteFile } from "../../db/open.ts";
 import { commitRestore, discardRestore, prepareRestore, type Restoration, requireBackup } from "../../db/restore.ts";
-import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
+import type { Cli, Command, Input } from "./command.ts";
+import { CommandError, UsageError } from "./errors.ts";
 import { describeForeignTrail, KEY_REMINDER } from "./key-findings.ts";
 import { formatCounts } from "./progress.ts";
 

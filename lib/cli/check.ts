@@ -1,10 +1,11 @@
 import { DatabaseError } from "../../db/error.ts";
 import { findUnwritableFolder, inspectDatabase } from "../../db/inspect.ts";
 import { isOutage } from "../../db/outage.ts";
-import { type Config, ConfigError } from "../config.ts";
-import { createTally, tallyPassword } from "../crypto/stored-password.ts";
+import { type Config, ConfigError } from "../config/config.ts";
+import { createTally, tallyPassword } from "../passwords/stored-password.ts";
 import { STANDARDS } from "../requirements/standards.ts";
-import { type Cli, type Command, CommandError, type Input } from "./command.ts";
+import type { Cli, Command, Input } from "./command.ts";
+import { CommandError } from "./errors.ts";
 import {
   configFindings,
   configMistakes,

@@ -1,5 +1,5 @@
 import type { ParseArgsOptionDescriptor } from "node:util";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Services } from "../context.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Terminal } from "./terminal.ts";
@@ -49,14 +49,4 @@ export interface Cli {
    * @throws ConfigError, DatabaseError
    */
   open: (options?: { mayCreate?: boolean; worker?: number }) => Promise<Services>;
-}
-
-/** A mistake of use, in one sentence: exit code 1. */
-export class CommandError extends Error {
-  override readonly name = "CommandError";
-}
-
-/** A mistake of typing, in one sentence: exit code 2. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
 }

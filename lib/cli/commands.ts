@@ -1,13 +1,14 @@
 import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
+import { OPTIONS } from "../config/options.ts";
+import { openKeys, requireSecretKey } from "../config/secret-keys.ts";
 import { generateSecretKey } from "../crypto/keys.ts";
-import { OPTIONS } from "../options.ts";
-import { openKeys, requireSecretKey } from "../secret-keys.ts";
 import { AUDIT_COMMAND } from "./audit.ts";
 import { BACKUP_COMMANDS } from "./backup.ts";
 import { CHECK_COMMAND } from "./check.ts";
-import { type Cli, type Command, type Input, UsageError } from "./command.ts";
+import type { Cli, Command, Input } from "./command.ts";
 import { COPY_COMMAND } from "./copy.ts";
+import { UsageError } from "./errors.ts";
 import { SERVE_COMMAND } from "./serve.ts";
 import { SESSION_COMMANDS } from "./sessions.ts";
 import { formatTable } from "./terminal.ts";

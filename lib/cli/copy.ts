@@ -1,7 +1,8 @@
 import { copyDatabase, describeDatabase } from "../../db/copy.ts";
 import { areSame, sumOf } from "../../db/count.ts";
-import { OPTIONS } from "../options.ts";
-import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
+import { OPTIONS } from "../config/options.ts";
+import type { Cli, Command, Input } from "./command.ts";
+import { CommandError, UsageError } from "./errors.ts";
 import { createProgress, formatCount, formatCounts } from "./progress.ts";
 
 export const COPY_COMMAND: Command = {

@@ -3,9 +3,9 @@ import { DatabaseError } from "../../db/error.ts";
 import { explainSystemError, REMEDY } from "../../db/explain.ts";
 import { sqliteFile } from "../../db/open.ts";
 import { isOutage } from "../../db/outage.ts";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config/config.ts";
 import { ListenError } from "../runtime/runtime.ts";
-import { CommandError, UsageError } from "./command.ts";
+import { CommandError, UsageError } from "./errors.ts";
 
 const MENDABLE = [CommandError, UsageError, ConfigError, DatabaseError, ListenError];
 

@@ -2,7 +2,7 @@ import type { Inspection } from "../../db/inspect.ts";
 import { schemaMistake } from "../../db/migrate.ts";
 import { isPostgresUrl } from "../../db/open.ts";
 import { isPrivate } from "../../db/postgres.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { isSameSite } from "../http/site.ts";
 import { plural } from "./progress.ts";
 

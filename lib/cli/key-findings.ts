@@ -1,8 +1,8 @@
 import { DatabaseError } from "../../db/error.ts";
 import { isLaneSigned, type Lane } from "../../db/event-macs.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
+import { POSTGRES_NEEDS_KEY, readKeys } from "../config/secret-keys.ts";
 import type { Keys } from "../crypto/keys.ts";
-import { POSTGRES_NEEDS_KEY, readKeys } from "../secret-keys.ts";
 import type { Finding } from "./findings.ts";
 
 /**

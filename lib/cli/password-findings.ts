@@ -1,4 +1,4 @@
-import type { PasswordTally } from "../crypto/stored-password.ts";
+import type { PasswordTally } from "../passwords/stored-password.ts";
 import type { Finding } from "./findings.ts";
 import { formatCount, plural } from "./progress.ts";
 

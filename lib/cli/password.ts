@@ -1,11 +1,12 @@
+import type { Services } from "../context.ts";
 import {
   type AcceptedPassword,
   acceptAnyPassword,
   judgePassword,
   type PasswordOwner,
-} from "../account/password-rules.ts";
-import type { Services } from "../context.ts";
-import { type Cli, CommandError, type CommandOption, type Input, UsageError } from "./command.ts";
+} from "../passwords/password-rules.ts";
+import type { Cli, CommandOption, Input } from "./command.ts";
+import { CommandError, UsageError } from "./errors.ts";
 
 /** The options of every command that sets a password. */
 export const PASSWORD_OPTIONS = {

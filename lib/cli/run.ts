@@ -1,12 +1,14 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import manifest from "../../package.json" with { type: "json" };
-import { type Config, parseConfig } from "../config.ts";
+import type { Config } from "../config/config.ts";
+import { parseConfig } from "../config/load.ts";
 import type { Services } from "../context.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../observability/output.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { now, openServices } from "../services.ts";
-import { type Cli, type Command, type Input, UsageError } from "./command.ts";
+import type { Cli, Command, Input } from "./command.ts";
 import { commandHelp, findCommand } from "./commands.ts";
+import { UsageError } from "./errors.ts";
 import { explainError } from "./explain-error.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -1,15 +1,15 @@
 import { isOutage } from "../../db/outage.ts";
 import { inviteFirstUser } from "../account/set-up.ts";
-import { cutTrail } from "../audit.ts";
-import type { Config } from "../config.ts";
+import { cutTrail } from "../audit/audit-log.ts";
+import type { Config } from "../config/config.ts";
+import { describeLostKey } from "../config/secret-keys.ts";
 import type { Services } from "../context.ts";
-import { describeError } from "../log.ts";
-import { describeLostKey } from "../secret-keys.ts";
-import { clearSessions, lifetime } from "../session.ts";
-import { endExcessSessions } from "../session-limit.ts";
-import { clearThrottles } from "../throttle.ts";
+import { describeError } from "../observability/log.ts";
+import { clearSessions, lifetime } from "../session/session.ts";
+import { endExcessSessions } from "../session/session-limit.ts";
+import { clearThrottles } from "../throttle/throttle.ts";
 import type { Cli, Command } from "./command.ts";
-import { openDoors, urlOf } from "./door.ts";
+import { openDoors, urlOf } from "./listen.ts";
 import { shutDown, stopSignal } from "./shutdown.ts";
 import { startWorkers } from "./workers.ts";
 

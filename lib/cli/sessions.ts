@@ -1,8 +1,8 @@
 import { listLiveSessions, type Session } from "../../db/sessions.ts";
-import { endSessions } from "../account/credentials.ts";
-import { clearSessions, lifetime } from "../session.ts";
-import { endExcessSessions } from "../session-limit.ts";
-import { clearThrottles } from "../throttle.ts";
+import { clearSessions, lifetime } from "../session/session.ts";
+import { endExcessSessions } from "../session/session-limit.ts";
+import { clearThrottles } from "../throttle/throttle.ts";
+import { endSessions } from "../users/credentials.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { printJson, printTable, readPages } from "./listing.ts";
 import { plural } from "./progress.ts";

@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
-import { CommandError } from "./command.ts";
+import { CommandError } from "./errors.ts";
 
 /** Where a command talks to a person, or to the program that runs it. */
 export interface Terminal {

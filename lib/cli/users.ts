@@ -1,8 +1,9 @@
 import { findUser, listUsers, type User } from "../../db/users.ts";
-import { createUser, type UserInput, userMistake } from "../account/create-user.ts";
-import { activate, changePassword, deactivate, remove } from "../account/credentials.ts";
-import { findTypedUser, normalizeUsername } from "../account/username.ts";
-import { type Cli, type Command, CommandError, type CommandOption, type Input, UsageError } from "./command.ts";
+import { createUser, type UserInput, userMistake } from "../users/create-user.ts";
+import { activate, changePassword, deactivate, remove } from "../users/credentials.ts";
+import { findTypedUser, normalizeUsername } from "../users/username.ts";
+import type { Cli, Command, CommandOption, Input } from "./command.ts";
+import { CommandError, UsageError } from "./errors.ts";
 import { printJson, printTable, readPages } from "./listing.ts";
 import { PASSWORD_OPTIONS, requirePassword } from "./password.ts";
 

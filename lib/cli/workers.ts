@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout } from "node:timers/promises";
 import type { Services } from "../context.ts";
-import { type Cli, type Command, CommandError, type Input, UsageError } from "./command.ts";
-import { OPS, openDoors } from "./door.ts";
+import type { Cli, Command, Input } from "./command.ts";
+import { CommandError, UsageError } from "./errors.ts";
+import { OPS, openDoors } from "./listen.ts";
 import { shutDown } from "./shutdown.ts";
 
 /** A worker that ends unasked is replaced after so long, twice as long each time, */

@@ -1,8 +1,8 @@
-import { Problem } from "../problem.ts";
 import { MAX_FORM_FIELDS, parseForm } from "./form.ts";
 import { parseJson } from "./json.ts";
 import { matches, parseMediaType } from "./media-type.ts";
 import { parseMultipart } from "./multipart.ts";
+import { Problem } from "./problem.ts";
 
 /** A request's data, parsed. `form` is what `csrfmiddlewaretoken` may stand in. */
 export type Data = { kind: "json"; value: unknown } | { kind: "form"; fields: Map<string, unknown> };

@@ -1,8 +1,8 @@
 import { countLiveSessions } from "../../db/sessions.ts";
 import type { Context, Services } from "../context.ts";
-import { describeError } from "../log.ts";
-import { METRICS_TYPE } from "../metrics.ts";
-import { lifetime } from "../session.ts";
+import { describeError } from "../observability/log.ts";
+import { METRICS_TYPE } from "../observability/metrics.ts";
+import { lifetime } from "../session/session.ts";
 
 /** `GET /metrics`: what this process has counted, in the Prometheus text format. Answered without a database too. */
 export async function metrics({ services }: Context): Promise<Response> {

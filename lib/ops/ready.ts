@@ -1,8 +1,8 @@
 import { findMissingMigrations, proveWritable } from "../../db/migrate.ts";
 import { type Db, ping } from "../../db/open.ts";
-import { json } from "../answer.ts";
 import type { Context, Services } from "../context.ts";
-import { describeError } from "../log.ts";
+import { describeError } from "../observability/log.ts";
+import { json } from "../pipeline/responses.ts";
 
 /** In the order they are asked; one that throws has failed. */
 const CHECKS: Record<string, (services: Services) => Promise<boolean>> = {

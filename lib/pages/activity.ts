@@ -1,7 +1,7 @@
 import { type Html, html } from "../http/html.ts";
-import type { Words } from "../words/en.ts";
 import { type DeviceProps, deviceWords } from "./device.ts";
 import { type Frame, layout } from "./layout.ts";
+import type { Words } from "./messages/en.ts";
 import { moment } from "./moment.ts";
 
 export interface ActivityProps extends DeviceProps {

@@ -1,6 +1,6 @@
 import { type Html, html } from "../http/html.ts";
-import { translate } from "../words/words.ts";
 import { csrfField, type Frame } from "./layout.ts";
+import { translate } from "./messages/messages.ts";
 
 /** What was wrong with a form, in the wire's English. */
 export interface Mistakes {

@@ -1,5 +1,5 @@
 import { type Html, html } from "../http/html.ts";
-import type { Tongue } from "../words/words.ts";
+import type { Tongue } from "./messages/messages.ts";
 
 /** What every page is made from, whatever it shows. */
 export interface Frame extends Tongue {

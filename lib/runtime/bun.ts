@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { BunRequest, Server } from "bun";
-import type { Soon } from "../soon.ts";
+import type { Soon } from "../pipeline/maybe-promise.ts";
 import { listenError, type Runtime } from "./runtime.ts";
 
 /** Bodies are counted by whoever reads them; Bun discards what nobody reads, and must not answer in our place. */

@@ -1,5 +1,5 @@
-import type { OutputStream } from "../output.ts";
-import type { Soon } from "../soon.ts";
+import type { OutputStream } from "../observability/output.ts";
+import type { Soon } from "../pipeline/maybe-promise.ts";
 import { listenError, type Runtime } from "./runtime.ts";
 
 /** What is used of Deno. */

@@ -1,5 +1,5 @@
 import type { App } from "../app.ts";
-import type { OutputStream } from "../output.ts";
+import type { OutputStream } from "../observability/output.ts";
 
 /** What Postern needs of a JavaScript runtime beyond the Web APIs and `node:` modules. */
 export interface Runtime {

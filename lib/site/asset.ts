@@ -1,6 +1,6 @@
-import { type Asset, CLIENT, CLIENT_TYPES, HASHED_ASSETS, ICON } from "../assets.ts";
 import type { Context } from "../context.ts";
-import { Problem } from "../problem.ts";
+import { Problem } from "../http/problem.ts";
+import { type Asset, CLIENT, CLIENT_TYPES, HASHED_ASSETS, ICON } from "./assets.ts";
 import { compress, preferEncoding } from "./encoding.ts";
 
 /** A year: its path changes with what it holds (RFC 8246). */

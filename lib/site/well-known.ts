@@ -1,6 +1,6 @@
-import { redirect, text } from "../answer.ts";
 import type { Context } from "../context.ts";
-import { Problem } from "../problem.ts";
+import { Problem } from "../http/problem.ts";
+import { redirect, text } from "../pipeline/responses.ts";
 
 /** RFC 9116 §2.5.5 asks for less than a year, so that what nobody tends any more is known for stale. */
 const SECURITY_TXT_MS = 90 * 24 * 60 * 60 * 1000;

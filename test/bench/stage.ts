@@ -4,7 +4,7 @@ import { existsSync, rmSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { environment } from "../../lib/config.ts";
+import { environment } from "../../lib/config/load.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunOptions, start } from "../support/process.ts";
 

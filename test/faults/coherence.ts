@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Db } from "../../db/open.ts";
 import { setActive } from "../../db/users.ts";
-import { deactivate } from "../../lib/account/credentials.ts";
 import { generateToken, hashToken } from "../../lib/crypto/token.ts";
+import { deactivate } from "../../lib/users/credentials.ts";
 import { pipelineProfiles } from "../support/pipeline.ts";
 import { createSandbox, login, type Sandbox, type Server } from "../support/process.ts";
 import { TEST_KEYS } from "../support/secret-key.ts";

@@ -6,7 +6,7 @@ import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
 import { setActive, setPassword } from "../../db/users.ts";
 import { inviteFirstUser } from "../../lib/account/set-up.ts";
-import { createLog } from "../../lib/log.ts";
+import { createLog } from "../../lib/observability/log.ts";
 import { loadRuntime } from "../../lib/runtime/load.ts";
 import { createClient } from "../support/client.ts";
 import { FIXTURE_USERS } from "../support/recording.ts";

@@ -3,7 +3,7 @@ import { pbkdf2Sync, scryptSync } from "node:crypto";
 import { hashSync } from "@node-rs/bcrypt";
 import { listPasswordCosts } from "../../db/password-costs.ts";
 import { setActive, setPassword } from "../../db/users.ts";
-import { createPasswords, type PasswordOptions, type Passwords } from "../../lib/crypto/password.ts";
+import { createPasswords, type PasswordOptions, type Passwords } from "../../lib/passwords/passwords.ts";
 import { createClient } from "../support/client.ts";
 import { median, rankScore } from "../support/rank.ts";
 import { createTestApp } from "../support/test-app.ts";

@@ -4,7 +4,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
-import { environment } from "../../lib/config.ts";
+import { environment } from "../../lib/config/load.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { ROOT } from "./process.ts";
 

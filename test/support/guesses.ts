@@ -1,4 +1,4 @@
-import type { Passwords } from "../../lib/crypto/password.ts";
+import type { Passwords } from "../../lib/passwords/passwords.ts";
 import { type Client, createClient } from "./client.ts";
 import { createTestApp } from "./test-app.ts";
 

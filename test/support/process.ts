@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Db, isPostgresUrl, openDatabase } from "../../db/open.ts";
-import { environment } from "../../lib/config.ts";
+import { environment } from "../../lib/config/load.ts";
 import { IS_DENO } from "./runtime.ts";
 import { TEST_SECRET_KEY } from "./secret-key.ts";
 

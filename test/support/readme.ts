@@ -1,6 +1,6 @@
 import { COMMANDS } from "../../lib/cli/commands.ts";
-import { OPTIONS } from "../../lib/options.ts";
-import { REFUSALS } from "../../lib/problem.ts";
+import { OPTIONS } from "../../lib/config/options.ts";
+import { REFUSALS } from "../../lib/http/problem.ts";
 import { STANDARDS } from "../../lib/requirements/standards.ts";
 import { ROUTES } from "../../lib/routes.ts";
 

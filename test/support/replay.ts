@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { deleteUser, findCredentials, findUser, setActive, setPassword } from "../../db/users.ts";
-import { changePassword, deactivate } from "../../lib/account/credentials.ts";
 import { bytesOf } from "../../lib/http/form.ts";
+import { changePassword, deactivate } from "../../lib/users/credentials.ts";
 import { bodyText, DEVIATIONS, type Exchange, withProfileEditing } from "./deviations.ts";
 import { exchange, type RawResponse } from "./raw-http.ts";
 import {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
-import { environment } from "../../lib/config.ts";
+import { environment } from "../../lib/config/load.ts";
 import { startPostgres } from "./postgres.ts";
 
 // `bun run test:postgres [FILE…]`: every test that has a database, on a real Postgres, each file on one of its own that is

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { environment } from "../../lib/config.ts";
+import { environment } from "../../lib/config/load.ts";
 import { FROM_SOURCE, type Result, start } from "./process.ts";
 
 export const CTRL_C = "\x03";

@@ -1,13 +1,13 @@
 import type { Db } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
-import { createUser, type UserInput } from "../../lib/account/create-user.ts";
-import { type AcceptedPassword, acceptAnyPassword } from "../../lib/account/password-rules.ts";
 import { type App, createApp } from "../../lib/app.ts";
-import { parseConfig } from "../../lib/config.ts";
+import { parseConfig } from "../../lib/config/load.ts";
 import type { Services } from "../../lib/context.ts";
-import { createPasswords } from "../../lib/crypto/password.ts";
-import { createLog } from "../../lib/log.ts";
-import { createMetrics } from "../../lib/metrics.ts";
+import { createLog } from "../../lib/observability/log.ts";
+import { createMetrics } from "../../lib/observability/metrics.ts";
+import { type AcceptedPassword, acceptAnyPassword } from "../../lib/passwords/password-rules.ts";
+import { createPasswords } from "../../lib/passwords/passwords.ts";
+import { createUser, type UserInput } from "../../lib/users/create-user.ts";
 import { openTestDatabase } from "./database.ts";
 import { TEST_KEYS } from "./secret-key.ts";
 

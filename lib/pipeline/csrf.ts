@@ -1,0 +1,50 @@
+import type { Context } from "../context.ts";
+import { deriveCsrfToken, equalSecrets } from "../crypto/token.ts";
+import { provenanceOf } from "../http/origin.ts";
+import { Problem } from "../http/problem.ts";
+import { CSRF_COOKIE } from "../session/session.ts";
+import type { Soon } from "./maybe-promise.ts";
+
+/** Methods that change nothing and so need no proof of origin (RFC 9110 §9.2.1). */
+const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+
+/**
+ * Refuses an unsafe request that a foreign page may have sent, login included. A browser proves where it comes from by
+ * `Sec-Fetch-Site` or `Origin`. What sends neither is a program or an old browser: with a live session it must repeat
+ * its csrftoken, as Django demands; without one it has nothing that could be abused.
+ *
+ * @throws Problem csrf_site, csrf_origin, csrf_cookie, csrf_token, and those of reading the body
+ */
+export function requireOwnOrigin(context: Context): Soon<void> {
+  const { request, services, client } = context;
+  if (SAFE_METHODS.has(request.method)) return;
+  const { publicUrl, trustedOrigins } = services.config;
+  const own = { publicOrigin: publicUrl, host: client.host, isHttps: client.isHttps, trusted: trustedOrigins };
+  const provenance = provenanceOf(request.headers, own);
+  if (provenance.kind === "own") return;
+  if (provenance.kind === "unknown") return requireToken(context);
+  const { header, value } = provenance;
+  throw header === "Origin"
+    ? new Problem("csrf_origin", { values: { origin: value } })
+    : new Problem("csrf_site", { values: { site: value } });
+}
+
+/** The token is bound to the session: a pair that a sibling host has planted or made up does not pass. */
+async function requireToken(context: Context): Promise<void> {
+  const { cookies, current, request } = context;
+  if (current === null) return;
+  const presented = cookies.get(CSRF_COOKIE);
+  if (presented === undefined) throw new Problem("csrf_cookie");
+  const sent = (await formToken(context)) || (request.headers.get("x-csrftoken") ?? "");
+  const expected = deriveCsrfToken(current.token);
+  if (!presented.some((cookie) => equalSecrets(cookie, expected)) || !equalSecrets(sent, expected))
+    throw new Problem("csrf_token");
+}
+
+/** Django looks into the body of a POST only, and there into form fields only. */
+async function formToken({ request, data }: Context): Promise<string> {
+  if (request.method !== "POST") return "";
+  const body = await data();
+  const token = body.kind === "form" ? body.fields.get("csrfmiddlewaretoken") : "";
+  return typeof token === "string" ? token : "";
+}

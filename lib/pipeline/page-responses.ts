@@ -1,0 +1,103 @@
+import type { Context } from "../context.ts";
+import { deriveCsrfToken } from "../crypto/token.ts";
+import { queryValue } from "../http/address.ts";
+import type { Html } from "../http/html.ts";
+import type { Problem } from "../http/problem.ts";
+import type { Frame } from "../pages/layout.ts";
+import type { Words } from "../pages/messages/en.ts";
+import { chooseTongue } from "../pages/messages/messages.ts";
+import { refusalPage } from "../pages/refusal.ts";
+import { sessionName } from "../session/session-name.ts";
+import { ICON, SCRIPT, STYLE } from "../site/assets.ts";
+import { nearestPage } from "./next-page.ts";
+import { redirect } from "./responses.ts";
+
+/** What `?done=…` may have a page say. */
+const NOTICES = {
+  logout: "loggedOut",
+  saved: "saved",
+  password: "passwordChanged",
+  session: "sessionEnded",
+  sessions: "othersEnded",
+  device: "deviceForgotten",
+} as const satisfies Record<string, keyof Words>;
+
+export type Done = keyof typeof NOTICES;
+
+/** Whether a person is to be answered, not a program. */
+export function wantsPage({ representation }: Pick<Context, "representation">): boolean {
+  return representation.format === "page";
+}
+
+/** @param draw makes the page from what all pages share */
+export function page(context: Context, draw: (frame: Frame) => Html, status = 200): Response {
+  const frame = frameOf(context);
+  const headers = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Language": frame.language,
+    "Content-Security-Policy": contentSecurityPolicy(frame.logoUrl),
+    Vary: "Accept-Language, Sec-Fetch-Mode",
+  };
+  // Not compressed: a page holds a secret beside what the address may choose (BREACH), and a few kilobytes.
+  return new Response(draw(frame).text, { status, headers });
+}
+
+/** A denial, for a person. If they must log in first, they are sent to the login, and then back to the page they were on. */
+export function refuseInWords(context: Context, { code, status }: Problem): Response {
+  if (code === "not_authenticated") {
+    const { path, query } = context.target;
+    const back = nearestPage(context.router, path);
+    const next = query === "" || context.request.method !== "GET" || back !== path ? back : `${path}?${query}`;
+    return redirect(`/login/?next=${encodeURIComponent(next.toWellFormed())}`);
+  }
+  return page(context, (frame) => refusalPage({ ...frame, session: null }, status, context.requestId), status);
+}
+
+/** Sends a browser on, to be told there what has been done. */
+export function redirectDone(path: string, done: Done): Response {
+  return redirect(`${path}?done=${done}`);
+}
+
+/** What the fields of a form held when it was sent, empty where they did not arrive: for the form to be shown again. */
+export async function sentValues<Name extends string>(
+  context: Context,
+  ...names: Name[]
+): Promise<Record<Name, string>> {
+  const data = await context.data().catch(() => null);
+  const fields: ReadonlyMap<string, unknown> = data?.kind === "form" ? data.fields : new Map();
+  const entries = names.map((name) => [name, fields.get(name)] as const);
+  const values = entries.map(([name, value]) => [name, typeof value === "string" ? value : ""]);
+  return Object.fromEntries(values) as Record<Name, string>; // Each name has its value.
+}
+
+function frameOf(context: Context): Frame {
+  const { current, request } = context;
+  const { siteName, logoUrl } = context.services.config;
+  const done = queryValue(context.target, "done");
+  const tongue = chooseTongue(request.headers.get("accept-language"));
+  const notice = done !== null && Object.hasOwn(NOTICES, done) ? NOTICES[done as Done] : null; // hasOwn has shown it.
+  return {
+    ...tongue,
+    siteName,
+    logoUrl: logoUrl ?? ICON.path,
+    styleUrl: STYLE.path,
+    scriptUrl: SCRIPT.path,
+    iconUrl: ICON.path,
+    path: context.target.path,
+    session: current ? sessionName(current.session) : "",
+    member: current && {
+      username: current.user.username,
+      csrfToken: deriveCsrfToken(current.token),
+    },
+    notice: notice === null ? null : tongue.words[notice],
+  };
+}
+
+/** Everything from here and nothing inline; the logo alone may be another's (CSP Level 3). */
+function contentSecurityPolicy(logoUrl: string): string {
+  const logo = logoUrl.startsWith("/") ? "" : ` ${new URL(logoUrl).origin}`;
+  return (
+    `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'${logo}; connect-src 'self'; ` +
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+  );
+}

@@ -1,0 +1,35 @@
+import type { Context } from "../context.ts";
+import { queryValue } from "../http/address.ts";
+import { Problem } from "../http/problem.ts";
+
+/**
+ * Where the page that a request asks for begins: what `parse` makes of `?cursor=`. Null for the first page: without a
+ * cursor, and with an empty one.
+ *
+ * @param parse returns null if the text is no cursor
+ * @throws Problem invalid
+ */
+export function readCursor<Place>({ target }: Context, parse: (text: string) => Place | null): Place | null {
+  const cursor = queryValue(target, "cursor");
+  if (!cursor) return null;
+  const place = parse(cursor);
+  if (place === null) throw new Problem("invalid", { fields: { cursor: ["Invalid cursor."] } });
+  return place;
+}
+
+/**
+ * Adds the address of the next page to an answer in JSON, for programs (RFC 8288 §3). It is a relative reference, and
+ * asks for the same format.
+ *
+ * @param path of this list
+ * @param cursor of the next page, null if there is none
+ */
+export function linkNext({ target }: Context, response: Response, path: string, cursor: string | null): Response {
+  if (cursor === null) return response;
+  const format = queryValue(target, "format");
+  const query = new URLSearchParams(format ? { format, cursor } : { cursor });
+  response.headers.set("Link", `<${path}?${query}>; rel="next"`);
+  // A script of another origin sees the header only if it is named here (Fetch Standard §3.3.4).
+  response.headers.set("Access-Control-Expose-Headers", "Link");
+  return response;
+}

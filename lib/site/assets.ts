@@ -1,0 +1,37 @@
+import clientTypes from "../../public/client.d.ts.txt" with { type: "text" };
+import clientScript from "../../public/client.js" with { type: "text" };
+import iconText from "../../public/icon.svg" with { type: "text" };
+import styleText from "../../public/page.css" with { type: "text" };
+import pageScript from "../../public/page.js" with { type: "text" };
+import { hashToken } from "../crypto/token.ts";
+
+/** A file that is part of the program. */
+export interface Asset {
+  /** Where it is served, with a piece of its hash where it may be kept for ever. */
+  path: string;
+  type: string;
+  text: string;
+  /** An entity tag (RFC 9110 §8.8.3), weak: whatever the encoding, it is the same. */
+  etag: string;
+}
+
+export const STYLE = hashed("page", "css", "text/css; charset=utf-8", styleText);
+export const SCRIPT = hashed("page", "js", "text/javascript; charset=utf-8", pageScript);
+export const ICON = hashed("icon", "svg", "image/svg+xml", iconText);
+
+/** For the front ends of others, who write its address themselves. */
+export const CLIENT = asset("/client.js", "text/javascript; charset=utf-8", clientScript);
+export const CLIENT_TYPES = asset("/client.d.ts", "text/plain; charset=utf-8", clientTypes);
+
+/** By the last segment of their paths. */
+export const HASHED_ASSETS: ReadonlyMap<string, Asset> = new Map(
+  [STYLE, SCRIPT, ICON].map((asset) => [asset.path.slice("/static/".length), asset]),
+);
+
+function hashed(name: string, extension: string, type: string, text: string): Asset {
+  return asset(`/static/${name}.${hashToken(text).slice(0, 12)}.${extension}`, type, text);
+}
+
+function asset(path: string, type: string, text: string): Asset {
+  return { path, type, text, etag: `W/"${hashToken(text).slice(0, 24)}"` };
+}

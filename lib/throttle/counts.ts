@@ -1,0 +1,94 @@
+import { type Db, transaction } from "../../db/open.ts";
+import { lockCounters, saveCounters } from "../../db/throttles.ts";
+import type { Services } from "../context.ts";
+import { type Decision, decide, type Limit, type Limits } from "./rules.ts";
+import { createTurns } from "./turns.ts";
+
+// The transactions that only count. Attempts from one wide network lock the same rows until they have committed. So those
+// of this process come one after another, and a flood holds one connection of the pool, not all.
+
+const turns = createTurns();
+
+/** Runs what counts attempts from the widest of these networks, after all that has come before it. */
+export function inTurn<T>({ requests }: Limits, work: () => Promise<T>): Promise<T> {
+  const widest = requests.at(-1);
+  return widest === undefined ? work() : turns(widest.key, work);
+}
+
+/** Decides under lock, and stores the counters if the attempt is granted. */
+export async function countAttempt({ db, now }: Services, limits: Limits): Promise<Decision> {
+  const decideOnce = () =>
+    transaction(db, async (db) => {
+      const stored = await lockCounters(
+        db,
+        [...limits.requests, ...limits.failures].map(({ key }) => key),
+      );
+      const decision = decide(limits, stored, now());
+      if (decision.waitMs !== null) throw new Denied(decision);
+      await saveCounters(db, stored, decision.changed);
+      return decision;
+    });
+  try {
+    return await inTurn(limits, decideOnce);
+  } catch (error) {
+    if (error instanceof Denied) return error.decision;
+    throw error;
+  }
+}
+
+/** Rolls the transaction of a denied attempt back: a commit takes time, in which others would wait for its locks. */
+class Denied extends Error {
+  readonly decision: Decision;
+
+  constructor(decision: Decision) {
+    super("The attempt is denied.");
+    this.decision = decision;
+  }
+}
+
+/** So many denied attempts are counted in one transaction: each may have two counters of its own. */
+const MAX_BATCH = 16;
+
+/** Denied attempts that have not been counted yet, by their widest network. */
+const waiting = new WeakMap<Db, Map<string, Waiting>>();
+
+/** The limits of each of them. */
+type Waiting = (readonly Limit[])[];
+
+/** Counts a denied attempt among the requests of its networks, together with others that wait for that. */
+export async function countRequest(services: Services, limits: Limits): Promise<void> {
+  const widest = limits.requests.at(-1)?.key;
+  if (widest === undefined) return;
+  const groups = waiting.get(services.db) ?? new Map<string, Waiting>();
+  waiting.set(services.db, groups);
+  const group = groups.get(widest) ?? [];
+  groups.set(widest, group);
+  group.push(limits.requests);
+  await inTurn(limits, async () => {
+    const batch = group.splice(0, MAX_BATCH);
+    if (group.length === 0 && groups.get(widest) === group) groups.delete(widest);
+    if (batch.length > 0) await countBatch(services, batch); // Otherwise an earlier one has counted this one, too.
+  });
+}
+
+async function countBatch({ db, now }: Services, batch: Waiting): Promise<void> {
+  await transaction(db, async (db) => {
+    const stored = await lockCounters(
+      db,
+      batch.flat().map(({ key }) => key),
+    );
+    const counters = new Map(stored);
+    const changed = new Set<string>();
+    for (const requests of batch) {
+      for (const counter of decide({ requests, failures: [] }, counters, now()).changed) {
+        counters.set(counter.key, counter);
+        changed.add(counter.key);
+      }
+    }
+    await saveCounters(
+      db,
+      stored,
+      [...counters.values()].filter(({ key }) => changed.has(key)),
+    );
+  });
+}

@@ -1,0 +1,94 @@
+import { type Device, deleteOldDevices, hasDevice, insertDevice, renewDevice } from "../../db/devices.ts";
+import type { Db } from "../../db/open.ts";
+import type { User } from "../../db/users.ts";
+import type { Context } from "../context.ts";
+import { generateToken, hashToken } from "../crypto/token.ts";
+import { serializeCookie, serializeDeletion } from "../http/cookie.ts";
+import { readDevice, userAgentOf } from "../session/user-agent.ts";
+
+// Device cookies, as OWASP describes them (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies):
+// a browser that has logged in to an account is told from strangers, so that what holds those off does not hold off the
+// owner. The cookie opens nothing: it is compared with the devices of the one account that is named, and all it changes is
+// where failures are counted. It is stored as a hash rather than signed: no key to keep, and its number has an end.
+
+/** A year: whoever comes back after a longer time is a stranger. */
+const DEVICE_SECONDS = 31_536_000;
+
+/** Of a user at the most; the least recently used goes. */
+export const MAX_DEVICES = 10;
+
+/** What a device is called where people and programs see it: from a hash of its id, which is a hash itself. */
+export function deviceName({ id }: Pick<Device, "id">): string {
+  return hashToken(`device name of ${id}`).slice(0, 20);
+}
+
+/** More cookies of the name than this are not looked at: we set one, and a sibling domain may have set any number. */
+const MAX_PRESENTED = 5;
+
+/** The device that a request's cookie makes known to the account of that name; null for a stranger. */
+export async function findDevice(context: Context, username: string): Promise<string | null> {
+  const { db, now } = context.services;
+  for (const id of presentedDevices(context)) if (await hasDevice(db, id, username, now())) return id;
+  return null;
+}
+
+/** The ids that the request's device cookies stand for, whether or not there are such devices. */
+export function presentedDevices({ cookies, services }: Context): string[] {
+  const tokens = cookies.get(cookieName(services.config.secureCookies)) ?? [];
+  return tokens
+    .filter((token) => token !== "")
+    .slice(0, MAX_PRESENTED)
+    .map(hashToken);
+}
+
+/** Has the browser drop its device cookie. */
+export function deleteDeviceCookie({ client, services: { config }, setCookies }: Context): void {
+  const scope = { secure: config.secureCookies || client.isHttps, domain: null };
+  setCookies.push(serializeDeletion(cookieName(config.secureCookies), scope));
+}
+
+/**
+ * Makes the browser known to a user who has just proved to be one, by a new cookie. The presented one is used up.
+ *
+ * @param presented what `findDevice` found
+ * @returns the `Set-Cookie` value for when it is stored; null for what is no browser
+ */
+export async function rememberDevice(
+  db: Db,
+  { request, client, services: { config, now } }: Context,
+  { id: userId }: User,
+  presented: string | null,
+): Promise<string | null> {
+  // Browsers send one of these with every POST. A program that keeps no cookies would push the user's browsers out.
+  if (!request.headers.has("sec-fetch-site") && !request.headers.has("origin")) return null;
+  const token = generateToken();
+  const at = now();
+  const words = readDevice(userAgentOf(request));
+  const device: Device = {
+    id: hashToken(token),
+    userId,
+    browser: short(words.browser),
+    system: short(words.system),
+    createdAt: at,
+    lastUsedAt: at,
+    expiresAt: at + DEVICE_SECONDS * 1000,
+  };
+  const isRenewed = presented !== null && (await renewDevice(db, presented, device));
+  if (!isRenewed) {
+    await deleteOldDevices(db, userId, MAX_DEVICES - 1);
+    await insertDevice(db, device);
+  }
+  // Of this host alone, whatever POSTERN_COOKIE_DOMAIN says: no other has a use for it.
+  const scope = { secure: config.secureCookies || client.isHttps, domain: null };
+  const attributes = { ...scope, httpOnly: true, maxAgeSeconds: DEVICE_SECONDS };
+  return serializeCookie(cookieName(config.secureCookies), token, attributes, at);
+}
+
+/** If no browser is recognized, the name is what the client made up. */
+function short(words: string | null): string {
+  return (words ?? "").slice(0, 60);
+}
+
+function cookieName(isSecure: boolean): string {
+  return isSecure ? "__Host-devicecookie" : "devicecookie";
+}
