@@ -146,15 +146,6 @@ describe("check", () => {
     assert.deepEqual(await check(sandbox), { exit: 0, found: mistakes.slice(0, 1) });
   });
 
-  test("--requirements prints what of the standards is claimed, with the test that shows it", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const { code, stdout } = await sandbox.run(["check", "--requirements"]);
-    assert.equal(code, 0);
-    assert.match(stdout, /^ASVS 5\.0 V3:\n/);
-    assert.match(stdout, /^ {2}7\.3\.1 {2}an idle limit \[test\/sessions\.test\.ts: ends after 7 days unused/m);
-    assert.match(stdout, /^ {2}6\.3\.3 {2}a second factor \[not claimed\] There is none\.$/m);
-  });
-
   test("may be asked while a server runs", PROCESSES, async () => {
     await using sandbox = await createSound();
     const server = await sandbox.serve();

@@ -3,7 +3,6 @@ import { findUnwritableFolder, inspectDatabase } from "../../db/inspect.ts";
 import { isOutage } from "../../db/outage.ts";
 import { type Config, ConfigError } from "../config/config.ts";
 import { createTally, tallyPassword } from "../passwords/stored-password.ts";
-import { STANDARDS } from "../requirements/standards.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { CommandError } from "./errors.ts";
 import {
@@ -24,39 +23,19 @@ const UNCLEARED_AFTER_MS = 2 * 60 * 60 * 1000;
 export const CHECK_COMMAND: Command = {
   name: "check",
   operand: "",
-  options: {
-    json: { type: "boolean", about: "Print JSON." },
-    requirements: {
-      type: "boolean",
-      about: "Print what of OWASP ASVS and NIST SP 800-63B is claimed, and by which test.",
-    },
-  },
+  options: { json: { type: "boolean", about: "Print JSON." } },
   about: "Say what is wrong with the settings and the database, or unsafe in production. Changes nothing.",
   more: "The exit code is 1 where something is wrong or unsafe, 0 where all is well or merely worth knowing.",
   run: check,
 };
 
 async function check(cli: Cli, input: Input): Promise<void> {
-  if (input.flags.has("requirements")) return printRequirements(cli, input.flags.has("json"));
   const findings = await findAll(cli);
   if (input.flags.has("json")) cli.terminal.print(formatJson(findings));
   else for (const { level, message, mend } of findings) cli.terminal.print(line(level, message, mend));
   const count = findings.filter(({ level }) => level !== "info").length;
   if (count > 0) throw new CommandError(count === 1 ? "1 thing to mend." : `${count} things to mend.`);
   if (!input.flags.has("json")) cli.terminal.print("Nothing to mend.");
-}
-
-function printRequirements({ terminal }: Cli, isJson: boolean): void {
-  if (isJson) terminal.print(formatJson(STANDARDS));
-  else for (const standard of STANDARDS) printStandard(terminal, standard);
-}
-
-function printStandard(terminal: Cli["terminal"], { name, requirements }: (typeof STANDARDS)[number]): void {
-  terminal.print(`${name}:`);
-  for (const { id, about, test, remark } of requirements) {
-    const how = test === null ? "not claimed" : `test/${test.file}: ${test.name}`;
-    terminal.print(`  ${id}  ${about} [${how}]${remark === "" ? "" : ` ${remark}`}`);
-  }
 }
 
 function line(level: string, message: string, mend: string | null): string {

@@ -1,8 +1,8 @@
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { OPTIONS } from "../../lib/config/options.ts";
 import { REFUSALS } from "../../lib/http/problem.ts";
-import { STANDARDS } from "../../lib/requirements/standards.ts";
 import { ROUTES } from "../../lib/routes.ts";
+import { STANDARDS } from "../standards/standards.ts";
 
 const FOR_WHOM = { route: "everybody", page: "browsers", file: "everybody", operations: "operators" };
 

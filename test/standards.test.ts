@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { STANDARDS } from "../lib/requirements/standards.ts";
+import { STANDARDS } from "./standards/standards.ts";
 
 const ALL = STANDARDS.flatMap(({ requirements }) => requirements);
 
