@@ -12,7 +12,7 @@ import { isOutage } from "./outage.ts";
 // they went: a copy that was killed goes on there. What is written to the source meanwhile: users who are made are
 // copied, and events, and new sessions whose ids (hashes, in no order) are still to come; other sessions, changes and
 // deletions of what went over already are missed. Missing and superfluous rows show in the counts at the end; changes do
-// not. Throttles and known devices stay behind: at the next login, every browser is a stranger once.
+// not. Throttles, known devices and one-time tokens are not copied: at the next login, every browser is unknown once.
 
 export interface CopyOptions {
   /** URLs as `openDatabase` takes them. */

@@ -8,6 +8,7 @@ import * as eventMacs from "./migrations/0005_event_macs.ts";
 import * as deviceDetails from "./migrations/0006_device_details.ts";
 import * as sessionsByUse from "./migrations/0007_sessions_by_use.ts";
 import * as passwordCosts from "./migrations/0008_password_costs.ts";
+import * as oneTimeTokens from "./migrations/0009_one_time_tokens.ts";
 import { type Db, type TransactionDb, transaction } from "./open.ts";
 
 /** Every migration, oldest first. One that has landed is frozen: change the schema with the next one. */
@@ -20,6 +21,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0006_device_details": deviceDetails,
   "0007_sessions_by_use": sessionsByUse,
   "0008_password_costs": passwordCosts,
+  "0009_one_time_tokens": oneTimeTokens,
 };
 
 /** Of our own name: the database may hold another application's, which may use Kysely too. */

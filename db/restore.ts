@@ -201,13 +201,21 @@ async function checkCandidate(candidate: string, endSessions: boolean): Promise<
     const mistake = schemaMistake(state);
     if (mistake !== null) throw new DatabaseError(mistake);
     if (endSessions) await db.deleteFrom("sessions").execute();
-    // A set-up link is good once, also if the database goes back to a time before it was used.
-    if (!state.names.includes("0002_setup_tokens")) await db.deleteFrom("setup_tokens").execute();
+    await deleteTokens(db);
     // A backup from before the MACs has no lanes.
     const hasLanes = !state.names.includes("0005_event_macs");
     return { counts: await countRows(db), lanes: hasLanes ? await listLanes(db) : [] };
   } finally {
     await db.destroy();
+  }
+}
+
+/** The backup may be from before a token was used. No token may be used twice. */
+async function deleteTokens(db: Db): Promise<void> {
+  const tables = (await db.introspection.getTables()).map(({ name }) => name);
+  // The second table is in a backup of an older version.
+  for (const name of ["one_time_tokens", "setup_tokens"].filter((name) => tables.includes(name))) {
+    await sql`delete from ${sql.table(name)}`.execute(db);
   }
 }
 

@@ -36,12 +36,19 @@ export interface SessionsTable {
   user_agent: string;
 }
 
-/** Links that let whoever has one make the first user. */
-export interface SetupTokensTable {
-  /** Hex SHA-256 of the token in the link. */
+/** Tokens that can be used once. See `OneTimeToken`. */
+export interface OneTimeTokensTable {
+  /** Hex SHA-256 of the token; the token itself is stored nowhere. */
   id: string;
+  purpose: TokenPurpose;
+  user_id: number | null;
+  subject: string;
+  created_at: Instant;
   expires_at: Instant;
 }
+
+/** `setup`: the link that makes the first user. */
+export type TokenPurpose = "setup";
 
 export interface ThrottlesTable {
   /** Whom it holds off: `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network. */
@@ -148,7 +155,7 @@ export interface EventLanesTable {
 export interface Schema {
   users: UsersTable;
   sessions: SessionsTable;
-  setup_tokens: SetupTokensTable;
+  one_time_tokens: OneTimeTokensTable;
   throttles: ThrottlesTable;
   devices: DevicesTable;
   events: EventsTable;

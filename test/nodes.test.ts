@@ -109,6 +109,7 @@ describe("several nodes on one Postgres", () => {
         "0006_device_details",
         "0007_sessions_by_use",
         "0008_password_costs",
+        "0009_one_time_tokens",
       ],
     );
   });

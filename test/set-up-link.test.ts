@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { sql } from "kysely";
+import { migrate } from "../db/migrate.ts";
 import { deleteUser } from "../db/users.ts";
 import { inviteFirstUser } from "../lib/account/set-up.ts";
+import { clearExpired } from "../lib/cli/clear.ts";
+import { hashToken } from "../lib/crypto/token.ts";
 import { createClient } from "./support/client.ts";
 import { createSandbox, type Sandbox } from "./support/process.ts";
 import { createTestApp } from "./support/test-app.ts";
@@ -12,7 +15,7 @@ const PROCESSES = { timeout: 60_000 };
 const BROWSER = { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", Accept: "text/html,*/*;q=0.8" };
 
 const countTokens = async (sandbox: Sandbox) =>
-  sandbox.withDatabase(async (db) => (await db.selectFrom("setup_tokens").select("id").execute()).length);
+  sandbox.withDatabase(async (db) => (await db.selectFrom("one_time_tokens").select("id").execute()).length);
 
 describe("a set-up link that was printed", () => {
   test("is used up by a user who is made in another way, and stays so if that user is deleted", async () => {
@@ -28,7 +31,7 @@ describe("a set-up link that was printed", () => {
       assert.equal((await createClient(app).get(link, BROWSER)).status, 404);
       assert.equal((await createClient(app).send("POST", link, { headers, body })).status, 404);
     }
-    assert.deepEqual(await services.db.selectFrom("setup_tokens").selectAll().execute(), []);
+    assert.deepEqual(await services.db.selectFrom("one_time_tokens").selectAll().execute(), []);
   });
 
   test("is used up by another link, also one that has expired", async () => {
@@ -40,7 +43,7 @@ describe("a set-up link that was printed", () => {
     const headers = { ...BROWSER, "Content-Type": "application/x-www-form-urlencoded" };
     assert.equal((await createClient(app).send("POST", expired, { headers, body })).status, 404);
     assert.equal((await createClient(app).send("POST", link, { headers, body })).status, 303);
-    assert.deepEqual(await services.db.selectFrom("setup_tokens").selectAll().execute(), []);
+    assert.deepEqual(await services.db.selectFrom("one_time_tokens").selectAll().execute(), []);
   });
 
   test("stays good if a command makes no user", async () => {
@@ -68,7 +71,7 @@ describe("a set-up link that was printed", () => {
     const { services, addUser } = await createTestApp();
     await addUser({ username: "alice", password: "right horse" });
     assert.equal(await inviteFirstUser(services), null);
-    assert.deepEqual(await services.db.selectFrom("setup_tokens").selectAll().execute(), []);
+    assert.deepEqual(await services.db.selectFrom("one_time_tokens").selectAll().execute(), []);
   });
 
   test("is used up by the users that a copy brings", PROCESSES, async () => {
@@ -89,7 +92,42 @@ describe("a set-up link that was printed", () => {
     await sql`insert into users
       (username, email, first_name, last_name, password, is_active, is_staff, is_superuser, date_joined)
       values ('imported', '', '', '', '!', 1, 0, 0, 0)`.execute(services.db);
-    assert.deepEqual(await services.db.selectFrom("setup_tokens").selectAll().execute(), []);
+    assert.deepEqual(await services.db.selectFrom("one_time_tokens").selectAll().execute(), []);
+  });
+
+  test("works after an upgrade from a version that kept it in a table of its own", async () => {
+    const { app, services, clock } = await createTestApp();
+    const { db } = services;
+    await sql`drop table one_time_tokens`.execute(db);
+    await sql`create table setup_tokens (id text primary key, expires_at bigint not null)`.execute(db);
+    await sql`insert into setup_tokens values (${hashToken("from-before")}, ${clock.now + 60_000})`.execute(db);
+    await sql`delete from postern_migration where name = '0009_one_time_tokens'`.execute(db);
+    assert.deepEqual(await migrate(db), ["0009_one_time_tokens"]);
+    const body = new URLSearchParams({ username: "root", email: "", password: "k7#qz!pv-9" }).toString();
+    const headers = { ...BROWSER, "Content-Type": "application/x-www-form-urlencoded" };
+    const first = await createClient(app).send("POST", "/setup/?token=from-before", { headers, body });
+    assert.equal(first.status, 303);
+    assert.deepEqual(await db.selectFrom("one_time_tokens").selectAll().execute(), []);
+  });
+
+  test("makes one user if two links are used at once", async () => {
+    const { app, services } = await createTestApp();
+    const links = [await inviteFirstUser(services), await inviteFirstUser(services)].map((link) => link ?? "");
+    const headers = { ...BROWSER, "Content-Type": "application/x-www-form-urlencoded" };
+    const answers = links.map((link, index) => {
+      const body = new URLSearchParams({ username: `root${index}`, email: "", password: "k7#qz!pv-9" }).toString();
+      return createClient(app).send("POST", link, { headers, body });
+    });
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    assert.deepEqual(statuses.sort(), [303, 404]);
+  });
+
+  test("is deleted by clearsessions when it has expired", async () => {
+    const { services, clock } = await createTestApp();
+    await inviteFirstUser(services);
+    clock.advance(30 * 60);
+    await clearExpired(services);
+    assert.deepEqual(await services.db.selectFrom("one_time_tokens").selectAll().execute(), []);
   });
 
   for (const command of ["createuser", "createsuperuser"]) {

@@ -1,5 +1,5 @@
+import { consumeToken, insertSetupToken } from "../../db/one-time-tokens.ts";
 import { transaction } from "../../db/open.ts";
-import { consumeSetupToken, insertSetupToken } from "../../db/setup-tokens.ts";
 import { hasUsers, insertUser, type NewUser, type User } from "../../db/users.ts";
 import { NOBODY, recordEvents, userSubject } from "../audit/audit-log.ts";
 import type { NewcomerContext, Services } from "../context.ts";
@@ -32,7 +32,8 @@ const FORM = {
 /** A path that lets whoever has it make the first user, once, within half an hour; null where there are users. */
 export async function inviteFirstUser({ db, now }: Pick<Services, "db" | "now">): Promise<string | null> {
   const token = generateToken();
-  const isStored = await insertSetupToken(db, hashToken(token), now() + TOKEN_MS);
+  const createdAt = now();
+  const isStored = await insertSetupToken(db, { id: hashToken(token), createdAt, expiresAt: createdAt + TOKEN_MS });
   return isStored ? `/setup/?token=${token}` : null;
 }
 
@@ -71,7 +72,7 @@ export async function showSetUpAgain(context: NewcomerContext, { mistakes, statu
 function insertFirstUser(context: NewcomerContext, tokenId: string, newUser: NewUser): Promise<User> {
   const { db, now } = context.services;
   return transaction(db, async (db) => {
-    const isFirst = (await consumeSetupToken(db, tokenId, now())) && !(await hasUsers(db));
+    const isFirst = (await consumeToken(db, "setup", tokenId, now())) !== null && !(await hasUsers(db));
     const user = isFirst ? await insertUser(db, newUser) : null;
     if (user === null) throw new Problem("not_found");
     await recordEvents(db, context, { kind: "set_up", subject: userSubject(user), actor: NOBODY });

@@ -5,9 +5,7 @@ import type { Config } from "../config/config.ts";
 import { describeLostKey } from "../config/secret-keys.ts";
 import type { Services } from "../context.ts";
 import { describeError } from "../observability/log.ts";
-import { clearSessions, lifetime } from "../session/session.ts";
-import { endExcessSessions } from "../session/session-limit.ts";
-import { clearThrottles } from "../throttle/throttle.ts";
+import { clearExpired } from "./clear.ts";
 import type { Cli, Command } from "./command.ts";
 import { openDoors, urlOf } from "./listen.ts";
 import { shutDown, stopSignal } from "./shutdown.ts";
@@ -74,11 +72,9 @@ function remarks({ cookieDomain, secureCookies, sessionCookieName, host, publicU
 
 async function clear(services: Services): Promise<void> {
   try {
-    const count = await clearSessions(services);
-    if (count > 0) services.log("info", "sessions_cleared", { count });
-    const excess = await endExcessSessions(services, lifetime(services));
-    if (excess > 0) services.log("info", "sessions_over_limit_ended", { count: excess });
-    await clearThrottles(services);
+    const { cleared, ended } = await clearExpired(services);
+    if (cleared > 0) services.log("info", "sessions_cleared", { count: cleared });
+    if (ended > 0) services.log("info", "sessions_over_limit_ended", { count: ended });
     const cut = await cutTrail(services);
     if (cut > 0) services.log("info", "events_cut", { count: cut });
   } catch (error) {

@@ -1,8 +1,7 @@
 import { listLiveSessions, type Session } from "../../db/sessions.ts";
-import { clearSessions, lifetime } from "../session/session.ts";
-import { endExcessSessions } from "../session/session-limit.ts";
-import { clearThrottles } from "../throttle/throttle.ts";
+import { lifetime } from "../session/session.ts";
 import { endSessions } from "../users/credentials.ts";
+import { clearExpired } from "./clear.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { printJson, printTable, readPages } from "./listing.ts";
 import { plural } from "./progress.ts";
@@ -35,11 +34,9 @@ export const SESSION_COMMANDS: Command[] = [
     about: "Delete what is left of sessions, devices and throttles that are over. A running server does so every hour.",
     run: async (cli) => {
       const services = await cli.open();
-      const count = await clearSessions(services);
-      const excess = await endExcessSessions(services, lifetime(services));
-      await clearThrottles(services);
-      cli.terminal.print(`${plural(count, "session")} cleared.`);
-      if (excess > 0) cli.terminal.print(`${plural(excess, "session")} over the limit ended.`);
+      const { cleared, ended } = await clearExpired(services);
+      cli.terminal.print(`${plural(cleared, "session")} cleared.`);
+      if (ended > 0) cli.terminal.print(`${plural(ended, "session")} over the limit ended.`);
     },
   },
 ];

@@ -1,0 +1,16 @@
+import { deleteInBatches } from "../../db/batches.ts";
+import { deleteExpiredTokens } from "../../db/one-time-tokens.ts";
+import type { Services } from "../context.ts";
+import { clearSessions, lifetime } from "../session/session.ts";
+import { endExcessSessions } from "../session/session-limit.ts";
+import { clearThrottles } from "../throttle/throttle.ts";
+
+/** Deletes the rows of expired sessions, devices, throttles and one-time tokens, and ends sessions beyond the limit. */
+export async function clearExpired(services: Services): Promise<{ cleared: number; ended: number }> {
+  const { db, now } = services;
+  const cleared = await clearSessions(services);
+  const ended = await endExcessSessions(services, lifetime(services));
+  await clearThrottles(services);
+  await deleteInBatches((limit) => deleteExpiredTokens(db, now(), limit));
+  return { cleared, ended };
+}
