@@ -11,14 +11,14 @@ import type { Representation } from "./http/negotiate.ts";
 import type { Problem } from "./http/problem.ts";
 import type { Log } from "./observability/log.ts";
 import type { Metrics } from "./observability/metrics.ts";
-import type { Passwords } from "./passwords/passwords.ts";
+import type { Hasher } from "./passwords/hasher.ts";
 import type { Soon } from "./pipeline/maybe-promise.ts";
 
 /** What the application stands on. Handed in, so that a test can turn the clock. */
 export interface Services {
   config: Config;
   db: Db;
-  passwords: Passwords;
+  hasher: Hasher;
   keys: Keys;
   log: Log;
   metrics: Metrics;

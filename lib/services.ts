@@ -10,7 +10,7 @@ import type { Keys } from "./crypto/keys.ts";
 import { createLog, formatJson, formatReadable } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import type { Output } from "./observability/output.ts";
-import { createPasswords } from "./passwords/passwords.ts";
+import { createHasher } from "./passwords/hasher.ts";
 
 /**
  * Everything the application stands on, for real: the database opened and migrated, the clock of this machine.
@@ -45,9 +45,9 @@ export async function openServices(
   return {
     config,
     db,
-    passwords: createPasswords({
-      atOnce: Math.ceil(availableParallelism() / config.workers),
-      waiting: config.passwordQueue,
+    hasher: createHasher({
+      concurrency: Math.ceil(availableParallelism() / config.workers),
+      maxWaiting: config.passwordQueue,
       watch: metrics.watchHashes,
       costs: () => listPasswordCosts(db),
     }),

@@ -11,7 +11,7 @@ const MD5 = "96425fcc38caeb7f96f753af5276537e";
 const SHA1 = "2c6f757d3e4bdf92c0760ebf6f904a52e90a2538";
 const ARGON2_OF_DJANGO = "argon2$argon2id$v=19$m=102400,t=2,p=8$b3JhY2xlU0FMVDAxMjM0NTY3ODlhYg$PgByPuCaFxsNrrnWTJocQg";
 
-/** A folder with the superuser alice, and users who were imported with these passwords. */
+/** A sandbox with the superuser alice and imported users with these stored passwords. */
 async function createImported(...passwords: string[]): Promise<Sandbox> {
   const sandbox = await createSandbox();
   await sandbox.run(["createsuperuser", "alice", "--password-stdin"], { input: "right horse" });
@@ -29,7 +29,7 @@ async function check(sandbox: Sandbox) {
 }
 
 describe("check counts the stored passwords", () => {
-  test("that the next login replaces, by algorithm, and nothing is to mend", PROCESSES, async () => {
+  test("that the next login replaces, by algorithm, as information", PROCESSES, async () => {
     await using sandbox = await createImported(
       PBKDF2,
       PBKDF2,
@@ -49,7 +49,7 @@ describe("check counts the stored passwords", () => {
     assert.equal(messages["own_hashes"], "With a password hash of Postern's own, argon2id: 1 user.");
   });
 
-  test("that can never be right, by kind, and says what to do", PROCESSES, async () => {
+  test("that no login can match, by algorithm, and says what to do", PROCESSES, async () => {
     await using sandbox = await createImported(
       "crypt$$abJnggxhB/yWI",
       "pbkdf2_sha256$260000$salt$c2hvcnQ=",
@@ -82,7 +82,7 @@ describe("check counts the stored passwords", () => {
     assert(!/speak|friend/i.test(JSON.stringify(messages)), "shows no password that was stored as it was typed");
   });
 
-  test("of more users than are read at once", PROCESSES, async () => {
+  test("of more users than one batch holds", PROCESSES, async () => {
     await using sandbox = await createImported("!");
     await sandbox.withDatabase(async (db) => {
       const common = { email: "", first_name: "", last_name: "", is_active: 1, is_staff: 0, is_superuser: 0 };

@@ -111,8 +111,8 @@ test("a session that ends while its password is checked learns nothing of the pa
   for (const json of [rightPassword, wrongPassword]) {
     const scene = await setScene();
     const { services, user, writer } = scene;
-    const { check } = services.passwords;
-    services.passwords.check = async (...given) => {
+    const { check } = services.hasher;
+    services.hasher.check = async (...given) => {
       await endSessions(services, user);
       return check(...given);
     };

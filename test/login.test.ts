@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findCredentials, findUser, setPassword } from "../db/users.ts";
-import type { Passwords } from "../lib/passwords/passwords.ts";
-import { createLine } from "../lib/passwords/semaphore.ts";
+import type { Hasher } from "../lib/passwords/hasher.ts";
+import { createSemaphore } from "../lib/passwords/semaphore.ts";
 import { changePassword, deactivate } from "../lib/users/credentials.ts";
 import { createClient } from "./support/client.ts";
 import { anyPassword, createTestApp } from "./support/test-app.ts";
@@ -109,14 +109,14 @@ describe("POST /login/", () => {
     const { app, services, addUser } = await setUp();
     await deactivate(services, await addUser({ username: "gone", password: "right horse" }));
     const checked: (string | null)[] = [];
-    const passwords: Passwords = {
-      ...services.passwords,
+    const hasher: Hasher = {
+      ...services.hasher,
       check: (password, encoded) => {
         checked.push(encoded === null ? "decoy" : "hash");
         return Promise.resolve({ right: password === "", replacement: null });
       },
     };
-    services.passwords = passwords;
+    services.hasher = hasher;
     for (const username of ["alice", "nobody", "gone"]) await createClient(app).login(username, "wrong");
     assert.deepEqual(checked, ["hash", "decoy", "decoy"]);
   });
@@ -137,9 +137,9 @@ describe("POST /login/", () => {
   test("does not let in who was deactivated, or whose password changed, while their password was checked", async () => {
     const { app, services, user, addUser } = await setUp();
     const bob = await addUser({ username: "bob", password: "right horse" });
-    const real = services.passwords;
+    const real = services.hasher;
     const meanwhile = async (change: () => Promise<unknown>, username: string) => {
-      services.passwords = {
+      services.hasher = {
         ...real,
         check: async (password, encoded) => {
           const check = await real.check(password, encoded);
@@ -149,12 +149,12 @@ describe("POST /login/", () => {
       };
       const client = createClient(app);
       const response = await client.login(username, "right horse");
-      services.passwords = real;
+      services.hasher = real;
       assert.deepEqual(await response.json(), WRONG);
       assert.equal(client.cookies.size, 0);
     };
     await meanwhile(
-      () => changePassword({ ...services, passwords: real }, user, anyPassword("another horse"), null),
+      () => changePassword({ ...services, hasher: real }, user, anyPassword("another horse"), null),
       "alice",
     );
     await meanwhile(() => deactivate(services, bob), "bob");
@@ -164,9 +164,9 @@ describe("POST /login/", () => {
   test("answers 503 with Retry-After, at once, when too many passwords wait to be hashed", async () => {
     const { app, services } = await setUp();
     const { promise: hashed, resolve: finishHashing } = Promise.withResolvers<void>();
-    const enter = createLine(1, 0);
-    const real = services.passwords;
-    services.passwords = { ...real, check: (...sent) => enter(() => hashed.then(() => real.check(...sent))) };
+    const enter = createSemaphore(1, 0);
+    const real = services.hasher;
+    services.hasher = { ...real, check: (...sent) => enter(() => hashed.then(() => real.check(...sent))) };
     const logins = [1, 2].map(() => createClient(app).login("alice", "right horse"));
     const refused = await Promise.race(logins); // On Postgres, either may be the first to hash.
     assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);

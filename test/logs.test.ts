@@ -51,7 +51,7 @@ describe("a request's line", () => {
 
   test("has the id that the answer gives, as has the error behind a 500", async () => {
     const { services, events } = await setUp();
-    services.passwords = { ...services.passwords, check: () => Promise.reject(new Error("on fire")) };
+    services.hasher = { ...services.hasher, check: () => Promise.reject(new Error("on fire")) };
     const response = await createClient(createApp(services)).login("alice", PASSWORD);
     const id = response.headers.get("x-request-id");
     assert.deepEqual(

@@ -4,22 +4,22 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { readHash } from "../lib/passwords/django-hash.ts";
-import { createPasswords } from "../lib/passwords/passwords.ts";
+import { createHasher } from "../lib/passwords/hasher.ts";
 import { QUICK_ARGON2 } from "./support/test-app.ts";
 
 const DJANGO: { password: string; encoded: string }[] = JSON.parse(
   readFileSync(join(import.meta.dirname, "fixtures", "django-hashes.json"), "utf8"),
 );
 
-const quick = () => createPasswords({ atOnce: 2, waiting: 1000, argon2: QUICK_ARGON2 });
+const quick = () => createHasher({ concurrency: 2, maxWaiting: 1000, argon2: QUICK_ARGON2 });
 
-describe("a check", () => {
+describe("a password check", () => {
   const OURS = "argon2$argon2id$v=19$m=19456,t=2,p=1$";
 
-  test("of the right password replaces a foreign hash with our own, which is right and stays", {
+  test("of the right password returns a replacement for an imported hash, and none for the replacement", {
     timeout: 60_000,
   }, async () => {
-    const passwords = createPasswords({ atOnce: 2, waiting: 10 });
+    const passwords = createHasher({ concurrency: 2, maxWaiting: 10 });
     const foreign = DJANGO.find(
       ({ encoded, password }) => encoded.startsWith("pbkdf2_sha256$1000$") && /\P{ASCII}/u.test(password),
     );
@@ -30,12 +30,12 @@ describe("a check", () => {
     assert.deepEqual(await passwords.check(`${foreign.password} `, first.replacement), { right: false });
   });
 
-  test("of the wrong password replaces nothing", async () => {
+  test("of a wrong password returns no replacement", async () => {
     const cheap = DJANGO.filter(({ encoded }) => /^pbkdf2_\w+\$1000\$|^bcrypt/.test(encoded));
     for (const { encoded } of cheap) assert.deepEqual(await quick().check("wrong", encoded), { right: false });
   });
 
-  test("replaces our own hash where its parameters are others, also higher ones", async () => {
+  test("returns a replacement if the argon2 parameters differ, even if they were higher", async () => {
     const costs = [
       QUICK_ARGON2,
       { ...QUICK_ARGON2, memoryCost: 16 },
@@ -43,9 +43,9 @@ describe("a check", () => {
       { memoryCost: 16, timeCost: 1, parallelism: 2 },
     ];
     for (const made of costs) {
-      const encoded = await createPasswords({ atOnce: 1, waiting: 0, argon2: made }).hash("right");
+      const encoded = await createHasher({ concurrency: 1, maxWaiting: 0, argon2: made }).hash("right");
       for (const wanted of costs) {
-        const check = await createPasswords({ atOnce: 1, waiting: 0, argon2: wanted }).check("right", encoded);
+        const check = await createHasher({ concurrency: 1, maxWaiting: 0, argon2: wanted }).check("right", encoded);
         assert(check.right);
         const { memoryCost, timeCost, parallelism } = wanted;
         if (made === wanted) assert.equal(check.replacement, null);
@@ -55,7 +55,7 @@ describe("a check", () => {
     }
   });
 
-  test("reads back what it hashed, whatever the text is, with a salt of its own each time", async () => {
+  test("matches the hash of any text, and each hash has its own salt", async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "binary", maxLength: 100 }), async (password) => {
         const passwords = quick();
@@ -68,13 +68,13 @@ describe("a check", () => {
     );
   });
 
-  test("costs a hash of ours, whatever else there is to look at", async () => {
+  test("computes one argon2 hash for every stored text, also for an unreadable one", async () => {
     const read: string[] = [];
     const count = (encoded: string) => {
       read.push(encoded);
       return readHash(encoded);
     };
-    const passwords = createPasswords({ atOnce: 1, waiting: 0, argon2: QUICK_ARGON2, read: count });
+    const passwords = createHasher({ concurrency: 1, maxWaiting: 0, argon2: QUICK_ARGON2, read: count });
     const isOurs = (encoded: string) => encoded.startsWith("argon2$argon2id$v=19$m=8,t=1,p=1$");
     const blind = [
       null,

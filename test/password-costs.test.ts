@@ -7,8 +7,8 @@ import { sql } from "kysely";
 import { listPasswordCosts, selectCosts } from "../db/password-costs.ts";
 import { setActive, setPassword } from "../db/users.ts";
 import { readHash } from "../lib/passwords/django-hash.ts";
-import { decoyOf, kindOf, withRounds } from "../lib/passwords/hash-scheme.ts";
-import { createPasswords } from "../lib/passwords/passwords.ts";
+import { decoyHash, parseScheme, withIterations } from "../lib/passwords/hash-scheme.ts";
+import { createHasher } from "../lib/passwords/hasher.ts";
 import { createClient } from "./support/client.ts";
 import { TEST_DATABASE_URL } from "./support/database.ts";
 import { soup } from "./support/soup.ts";
@@ -21,12 +21,12 @@ const DJANGO: { password: string; encoded: string }[] = JSON.parse(
 const SCRYPT = btoa("a".repeat(64));
 const OURS = "argon2$argon2id$v=19$m=8,t=1,p=1";
 
-/** Of each layout one that is cheap to check, none of which is right for "wrong". */
+/** One cheap stored password of each layout. None matches "wrong". */
 const CHEAP = {
   argon2: "argon2$argon2id$v=19$m=16,t=2,p=2$YWJjZGVmZ2hpamtsbW5vcA$YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXo",
   argon2i: "argon2$argon2i$v=19$m=8,t=1,p=1$YWJjZGVmZ2hpamtsbW5vcA$YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXo",
   pbkdf2: "pbkdf2_sha256$300$salt$xNZMnRcJ/BYKkTNjidI0MyBwjC9m5R4IVAmsGGwlEx0=",
-  fewerRounds: "pbkdf2_sha256$20$salt$xNZMnRcJ/BYKkTNjidI0MyBwjC9m5R4IVAmsGGwlEx0=",
+  fewerIterations: "pbkdf2_sha256$20$salt$xNZMnRcJ/BYKkTNjidI0MyBwjC9m5R4IVAmsGGwlEx0=",
   pbkdf2Sha1: "pbkdf2_sha1$7$salt$xnb6Waevn/KzRdW60N8K57F+Wpk=",
   bcrypt: "bcrypt$$2b$04$0sAKKhQhEUUIfBJb6NGfweVMSF/8bEk5kXStu/Z1RCDjTLJ27gfFe",
   bcryptSha256: "bcrypt_sha256$$2b$04$9PifR11KNNMFZBS.XynI0OKn3KgBf.08VXaboMaT6/VE4Tg.053g.",
@@ -37,7 +37,7 @@ const CHEAP = {
   bareMd5: "06c219e5bc8378f3a8a3f83b4b7e4649",
 };
 
-/** Whoever has one of these cannot log in. */
+/** No password matches one of these. */
 const UNREADABLE = [
   "!never",
   "",
@@ -52,14 +52,14 @@ async function setUp(stored: Record<string, string> = {}) {
   const test = await createTestApp({ POSTERN_THROTTLE: "off" });
   const { db } = test.services;
   const work: string[] = [];
-  test.services.passwords = createPasswords({
-    atOnce: 2,
-    waiting: 10,
+  test.services.hasher = createHasher({
+    concurrency: 2,
+    maxWaiting: 10,
     argon2: QUICK_ARGON2,
     costs: () => listPasswordCosts(db),
     read: (encoded) => {
-      const { name = "", rounds = 0 } = kindOf(encoded) ?? {};
-      work.push(...Array.from({ length: rounds }, () => name));
+      const { name = "", iterations = 0 } = parseScheme(encoded) ?? {};
+      work.push(...Array.from({ length: iterations }, () => name));
       return readHash(encoded);
     },
   });
@@ -68,7 +68,6 @@ async function setUp(stored: Record<string, string> = {}) {
     await setPassword(db, user.id, encoded);
     return user;
   };
-  /** Many at once. */
   const importAll = async (stored: Record<string, string>) => {
     const common = { email: "", first_name: "", last_name: "", is_active: 1, is_staff: 0, is_superuser: 0 };
     const rows = Object.entries(stored).map(([username, password]) => ({
@@ -80,7 +79,7 @@ async function setUp(stored: Record<string, string> = {}) {
     if (rows.length > 0) await db.insertInto("users").values(rows).execute();
   };
   await importAll(stored);
-  /** How often a wrong login did the work of each kind, in the order in which it was done. */
+  /** Logs in with a wrong password. @returns the iterations of each scheme, in their order */
   const workFor = async (username: string) => {
     work.length = 0;
     assert.equal((await createClient(test.app).login(username, "wrong")).status, 400);
@@ -91,8 +90,8 @@ async function setUp(stored: Record<string, string> = {}) {
   return { ...test, db, add, importAll, workFor };
 }
 
-describe("a wrong password costs the same work", () => {
-  test("whatever kind of password the user has, and if there is no such user", async () => {
+describe("a wrong password takes the same work", () => {
+  test("for each scheme of the user's password, and for an unknown user", async () => {
     const { workFor, addUser, add, db } = await setUp(CHEAP);
     await addUser({ username: "ours", password: "right horse" });
     await setActive(db, (await add("inactive", CHEAP.bcrypt)).id, false);
@@ -125,26 +124,26 @@ describe("a wrong password costs the same work", () => {
       const { db, workFor, addUser } = await setUp();
       await addUser({ username: "ours", password: "right horse" });
       const before = await workFor("unknown");
-      // By a program that knows nothing of the server.
+      // Another program inserts the row.
       await sql`insert into users
         (username, email, first_name, last_name, password, is_active, is_staff, is_superuser, date_joined)
         values ('imported', '', '', '', ${encoded}, 1, 0, 0, 0)`.execute(db);
       const unknown = await workFor("unknown");
       assert.deepEqual(await workFor("imported"), unknown);
       assert.deepEqual(await workFor("ours"), unknown);
-      assert(unknown.some(([name]) => name === kindOf(encoded)?.name));
+      assert(unknown.some(([name]) => name === parseScheme(encoded)?.name));
       await sql`update users set password = '!' where username = 'imported'`.execute(db);
       for (const username of ["unknown", "imported", "ours"]) assert.deepEqual(await workFor(username), before);
     });
   }
 
-  test("beside a damaged password of the same kind, which hides no other", async () => {
+  test("if another password of the same scheme is damaged", async () => {
     const { workFor } = await setUp({ damaged: "pbkdf2_sha256$300$salt$short", imported: CHEAP.pbkdf2 });
     assert.deepEqual(await workFor("imported"), await workFor("unknown"));
     assert.deepEqual(await workFor("damaged"), await workFor("unknown"));
   });
 
-  test("beside hundreds of other numbers of rounds, of which the greatest counts", async () => {
+  test("if passwords have hundreds of different iterations: the greatest counts", async () => {
     const { db, workFor, importAll } = await setUp({ scrypt: CHEAP.scrypt });
     const numbers = Array.from({ length: 200 }, (_, index) => index + 1);
     await importAll(Object.fromEntries(numbers.map((n) => [`rounds${n}`, CHEAP.pbkdf2.replace("$300$", `$${n}$`)])));
@@ -160,11 +159,11 @@ describe("a wrong password costs the same work", () => {
       assert.deepEqual(await workFor(username), expected, username);
     await db.deleteFrom("users").execute();
     await importAll(Object.fromEntries(numbers.map((n) => [`m${n}`, CHEAP.argon2i.replace("m=8,", `m=${n + 8},`)])));
-    const kinds = (await workFor("unknown")).length;
-    assert(kinds <= 50, `${kinds} kinds are checked`);
+    const schemes = (await workFor("unknown")).length;
+    assert(schemes <= 50, `${schemes} schemes are checked`);
   });
 
-  test("and less again, once the next login has replaced the last imported password", async () => {
+  test("and less work after a login has replaced the last imported password", async () => {
     const { app, workFor } = await setUp({
       taro: "pbkdf2_sha256$1000$oracleSALT0123456789ab$b3SaK/eRjQpkwp4jOrm6Oo0Gz0nH3OnhwGtCSzyLujE=",
     });
@@ -178,12 +177,12 @@ describe("a wrong password costs the same work", () => {
 });
 
 describe("the costs of stored passwords", () => {
-  test("are listed once each, and none of what cannot be checked", async () => {
+  test("are listed once each, without those of unreadable passwords", async () => {
     const stored = Object.fromEntries([...Object.values(CHEAP), ...UNREADABLE].map((encoded, n) => [`u${n}`, encoded]));
     const { db, add } = await setUp(stored);
     await add("again", CHEAP.scrypt.replace("salt", "other9"));
     await add("unpadded", CHEAP.scrypt.replaceAll("=", ""));
-    const readable = (await listPasswordCosts(db)).filter((cost) => readHash(decoyOf(cost) ?? "") !== null);
+    const readable = (await listPasswordCosts(db)).filter((cost) => readHash(decoyHash(cost) ?? "") !== null);
     assert.deepEqual(readable, [
       "argon2$argon2i$v=19$m=8,t=1,p=1",
       "argon2$argon2id$v=19$m=16,t=2,p=2",
@@ -197,7 +196,7 @@ describe("the costs of stored passwords", () => {
     ]);
   });
 
-  test("stand for every password that can be checked, whatever its parameters and salt", {
+  test("give a decoy of the same scheme for every readable password", {
     timeout: 60_000,
   }, async () => {
     const { db, add } = await setUp();
@@ -224,15 +223,15 @@ describe("the costs of stored passwords", () => {
       fc.asyncProperty(encoded, async (encoded) => {
         fc.pre(readHash(encoded) !== null);
         await setPassword(db, id, encoded);
-        const kind = kindOf(encoded);
+        const kind = parseScheme(encoded);
         assert(kind);
         if (kind.name === "md5" || kind.name === "sha1") return; // Every check does one of each.
         const costs = await listPasswordCosts(db);
         assert.deepEqual(
-          costs.map((cost) => kindOf(decoyOf(cost) ?? "")),
+          costs.map((cost) => parseScheme(decoyHash(cost) ?? "")),
           [kind],
         );
-        for (const cost of costs) assert(readHash(decoyOf(cost) ?? ""), cost);
+        for (const cost of costs) assert(readHash(decoyHash(cost) ?? ""), cost);
       }),
       { numRuns: 500 },
     );
@@ -260,7 +259,7 @@ describe("the costs of stored passwords", () => {
   });
 });
 
-test("a kind is told from any text without an error, and the rounds of pbkdf2 can be made others", () => {
+test("the scheme of any text is parsed without an error, and PBKDF2's iterations can be replaced", () => {
   const pieces = [
     "$",
     "argon2",
@@ -276,12 +275,12 @@ test("a kind is told from any text without an error, and the rounds of pbkdf2 ca
   ];
   fc.assert(
     fc.property(soup(...pieces), (text) => {
-      const { rounds = 1 } = kindOf(text) ?? {};
-      assert(rounds >= 1 && typeof (decoyOf(text) ?? "") === "string");
+      const { iterations = 1 } = parseScheme(text) ?? {};
+      assert(iterations >= 1 && typeof (decoyHash(text) ?? "") === "string");
     }),
     { numRuns: 2000 },
   );
-  assert.deepEqual(kindOf("pbkdf2_sha256$260000$salt$hash"), { name: "pbkdf2_sha256", rounds: 260000 });
-  assert.equal(withRounds("pbkdf2_sha256$260000$sa$1$lt$hash", 5), "pbkdf2_sha256$5$sa$1$lt$hash");
-  assert.equal(withRounds("bcrypt$$2b$12$abc", 5), "bcrypt$$2b$12$abc");
+  assert.deepEqual(parseScheme("pbkdf2_sha256$260000$salt$hash"), { name: "pbkdf2_sha256", iterations: 260000 });
+  assert.equal(withIterations("pbkdf2_sha256$260000$sa$1$lt$hash", 5), "pbkdf2_sha256$5$sa$1$lt$hash");
+  assert.equal(withIterations("bcrypt$$2b$12$abc", 5), "bcrypt$$2b$12$abc");
 });

@@ -1,30 +1,30 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Passwords } from "../lib/passwords/passwords.ts";
-import { createLine } from "../lib/passwords/semaphore.ts";
+import type { Hasher } from "../lib/passwords/hasher.ts";
+import { createSemaphore } from "../lib/passwords/semaphore.ts";
 import { createClient } from "./support/client.ts";
 import { RIGHT } from "./support/guesses.ts";
 import { until } from "./support/poll.ts";
 import { createTestApp } from "./support/test-app.ts";
 
 const LONG = { timeout: 120_000 };
-const ROUNDS = 7;
+const FLOODS = 7;
 
-/** An address of a /64 of its own in the /48 of that number. */
+/** @returns an address in the /48 `site`, in a /64 of its own */
 const inSite = (site: number, number: number) => `2001:db8:${site}:${(number & 65535).toString(16)}::1`;
 
-/** The application with a queue of eight places and one hash at a time, which ends when the test says so. */
+/** The application with a queue of 8 places and one hash at a time. A flood stops the hashes until its `end`. */
 async function setUp() {
   const test = await createTestApp();
   await test.addUser({ username: "alice", password: RIGHT });
-  const real = test.services.passwords;
-  const enter = createLine(1, 8);
-  let asked = 0;
+  const real = test.services.hasher;
+  const semaphore = createSemaphore(1, 8);
+  let checks = 0;
   let gate = Promise.withResolvers<void>();
   gate.resolve();
-  const check: Passwords["check"] = (password, encoded, ...rest) => {
-    asked++;
-    return enter(
+  const check: Hasher["check"] = (password, encoded, ...rest) => {
+    checks++;
+    return semaphore(
       async () => {
         await gate.promise;
         return real.check(password, encoded);
@@ -32,17 +32,17 @@ async function setUp() {
       ...rest,
     );
   };
-  test.services.passwords = { ...real, check };
+  test.services.hasher = { ...real, check };
   const client = (address: string) => createClient(test.app, "postern.test", address);
   let names = 0;
-  /** Wrong logins at once, while no hash ends. @returns when all are in the queue or denied */
+  /** Sends wrong logins while no hash ends. @returns when each is in the queue or denied */
   const flood = async (addresses: string[]) => {
     gate = Promise.withResolvers();
-    const before = asked;
+    const before = checks;
     const sent = addresses.map((address) => client(address).login(`name${names++}`, "wrong"));
-    await until("all have asked for a hash", () => asked === before + addresses.length);
+    await until("all logins have asked for a hash", () => checks === before + addresses.length);
     return {
-      /** Lets the hashes go on. @returns how many were answered with which status */
+      /** Lets the hashes end. @returns the number of answers with each status */
       end: async () => {
         gate.resolve();
         const statuses = (await Promise.all(sent)).map(({ status }) => status);
@@ -53,46 +53,42 @@ async function setUp() {
       },
     };
   };
-  /** Sends what asks for a hash. @returns its answer to come, when it has asked */
+  /** Sends a request that needs a hash. @returns a promise of its answer, when it is in the queue */
   const during = async (send: () => Promise<Response>) => {
-    const before = asked;
+    const before = checks;
     const answer = send();
-    await until("it has asked for a hash", () => asked > before);
+    await until("the request has asked for a hash", () => checks > before);
     return { answer };
   };
   return { ...test, client, flood, during };
 }
 
-/** Of so many /64s of each site. */
+/** @returns `count` addresses in each site, each in a /64 of its own */
 function spread(sites: number[], count: number): string[] {
   return sites.flatMap((site) => Array.from({ length: count }, (_, number) => inSite(site, number * 977)));
 }
 
 describe("while a flood of logins fills the password queue", () => {
-  test(
-    "a device that its account knows gets in, each time, also from within the flood's own network",
-    LONG,
-    async () => {
-      const { client, flood, during, clock } = await setUp();
-      for (const address of ["198.51.100.1", inSite(1, 60_000)]) {
-        const own = client(address);
-        assert.equal((await own.login("alice", RIGHT)).status, 202);
-        const answers: number[] = [];
-        for (let round = 0; round < ROUNDS; round++) {
-          const { end } = await flood(spread([1, 2, 3, 4], 30));
-          const { answer } = await during(() => own.login("alice", RIGHT));
-          const counts = await end();
-          answers.push((await answer).status);
-          assert.equal(counts.wrong, 9, "one hash under way, and eight in the queue");
-          assert.equal(counts.busy, 111);
-          clock.advance(300);
-        }
-        assert.deepEqual(answers, Array(ROUNDS).fill(202));
+  test("a known device logs in each time, even from a network of the flood", LONG, async () => {
+    const { client, flood, during, clock } = await setUp();
+    for (const address of ["198.51.100.1", inSite(1, 60_000)]) {
+      const own = client(address);
+      assert.equal((await own.login("alice", RIGHT)).status, 202);
+      const answers: number[] = [];
+      for (let number = 0; number < FLOODS; number++) {
+        const { end } = await flood(spread([1, 2, 3, 4], 30));
+        const { answer } = await during(() => own.login("alice", RIGHT));
+        const counts = await end();
+        answers.push((await answer).status);
+        assert.equal(counts.wrong, 9, "one hash under way, and eight in the queue");
+        assert.equal(counts.busy, 111);
+        clock.advance(300);
       }
-    },
-  );
+      assert.deepEqual(answers, Array(FLOODS).fill(202));
+    }
+  });
 
-  test("the password change of a user who is logged in goes on as well", LONG, async () => {
+  test("a logged-in user can change the password", LONG, async () => {
     const { client, flood, during } = await setUp();
     const own = client("198.51.100.1");
     assert.equal((await own.post("/login/", { username: "alice", password: RIGHT })).status, 202);
@@ -106,7 +102,7 @@ describe("while a flood of logins fills the password queue", () => {
   });
 
   test(
-    "a /48 that floods alone leaves half of it, and an address three quarters, to other strangers",
+    "a /48 fills at most half of the places for unknown callers, and a /64 or IPv4 address a quarter",
     LONG,
     async () => {
       const { client, flood, during } = await setUp();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { readHash } from "../lib/passwords/django-hash.ts";
-import { createPasswords } from "../lib/passwords/passwords.ts";
+import { createHasher } from "../lib/passwords/hasher.ts";
 import { KIB_64, soup } from "./support/soup.ts";
 import { QUICK_ARGON2 } from "./support/test-app.ts";
 
@@ -18,10 +18,9 @@ const read = (name: string) => JSON.parse(readFileSync(join(import.meta.dirname,
 const VECTORS: { passwords: Recorded[]; refused: Recorded[] } = read("drf/vectors.json");
 const DJANGO: Recorded[] = read("django-hashes.json");
 
-const quick = () => createPasswords({ atOnce: 2, waiting: 1000, argon2: QUICK_ARGON2 });
+const quick = () => createHasher({ concurrency: 2, maxWaiting: 1000, argon2: QUICK_ARGON2 });
 const isBcrypt = ({ encoded }: Recorded) => encoded.startsWith("bcrypt$");
 
-/** The verifier of a hash that must be one. */
 function verifierOf(encoded: string) {
   const verify = readHash(encoded);
   assert(verify, `${encoded} is not read`);
@@ -33,23 +32,23 @@ describe("a hash that Django made", () => {
     ["one Django", VECTORS.passwords],
     ["another", DJANGO],
   ] as const) {
-    test(`is right for its password and for no other (${source})`, { timeout: 120_000 }, async () => {
+    test(`matches its own password and no other (${source})`, { timeout: 120_000 }, async () => {
       assert(recorded.length > 0);
       for (const { note, password, encoded } of recorded) {
         const verify = verifierOf(encoded);
-        // The difference stands first: plain bcrypt looks at 72 bytes.
+        // The difference is at the beginning: plain bcrypt reads only 72 bytes.
         const [right, wrong] = await Promise.all([verify(password), verify(`x${password}`)]);
         assert.deepEqual([right, wrong], [true, false], `${note}: ${password}`);
       }
     });
   }
 
-  test("is wrong for what is nearly its password", { timeout: 60_000 }, async () => {
+  test("does not match a password that differs in one place", { timeout: 60_000 }, async () => {
     const cheap = DJANGO.filter(({ encoded }) => /^pbkdf2_\w+\$1000\$|^bcrypt/.test(encoded));
     assert(cheap.length > 0);
     for (const { note, password, encoded } of cheap) {
       const verify = verifierOf(encoded);
-      // Django counts no byte past 72 of plain bcrypt's either.
+      // Django's plain bcrypt, too, ignores all bytes after the 72nd.
       const longer =
         encoded.startsWith("bcrypt$") && Buffer.byteLength(password) >= 72 ? [] : [`${password} `, `${password}x`];
       for (const nearly of ["", password.toUpperCase(), ` ${password}`, password.slice(1), ...longer])
@@ -57,7 +56,7 @@ describe("a hash that Django made", () => {
     }
   });
 
-  test("that Django refuses is refused, except hashers that it reads where it is told to", async () => {
+  test("that Django cannot read is not read, except by hashers that Django leaves off by default", async () => {
     const isOptional = (recorded: Recorded) => isBcrypt(recorded) || /md5/.test(recorded.note);
     const refused = VECTORS.refused.filter((recorded) => !isOptional(recorded));
     assert.equal(refused.length, VECTORS.refused.length - 3);
@@ -67,7 +66,7 @@ describe("a hash that Django made", () => {
     }
   });
 
-  test("by md5 or sha1 is right for no other spelling of the hash, and for no other salt", async () => {
+  test("by md5 or sha1 does not match with another spelling of the digest or another salt", async () => {
     const digests = DJANGO.filter(({ encoded }) => /^(md5|sha1)\$|^[0-9a-f]{32}$/.test(encoded));
     assert.equal(digests.length, 21);
     for (const { password, encoded } of digests) {
@@ -85,7 +84,7 @@ describe("a hash that Django made", () => {
     }
   });
 
-  test("by an algorithm of the time before is replaced at the next login", async () => {
+  test("by md5 or sha1 is replaced by a correct check", async () => {
     for (const { password, encoded } of DJANGO) {
       if (!/^(md5|sha1)\$|^[0-9a-f]{32}$/.test(encoded)) continue;
       const check = await quick().check(password, encoded);
@@ -125,7 +124,7 @@ describe("a stored hash", () => {
     "!",
   ];
 
-  test("is read or not, whatever it is, and nothing is thrown", () => {
+  test("of any text is parsed without an error", () => {
     fc.assert(
       fc.property(soup(...pieces), (encoded) => {
         const verify = readHash(encoded);
@@ -149,7 +148,7 @@ describe("a stored hash", () => {
     "06c219e5bc8378f3a8a3f83b4b7e4649",
   ];
 
-  test("damaged in any place is not read or not right, and nothing is thrown", { timeout: 60_000 }, async () => {
+  test("that is damaged in any place matches no password and throws no error", { timeout: 60_000 }, async () => {
     const damage = fc.tuple(fc.constantFrom(...cheap), fc.nat(), fc.nat(2), fc.constantFrom(..."$=,.!+/-_ AzB\0é\n"));
     await fc.assert(
       fc.asyncProperty(damage, async ([encoded, at, removed, character]) => {
@@ -161,7 +160,7 @@ describe("a stored hash", () => {
     );
   });
 
-  test("cut short anywhere, or with a part too many, is not read or not right", { timeout: 60_000 }, async () => {
+  test("that is cut anywhere, or has an extra part, matches no password", { timeout: 60_000 }, async () => {
     for (const encoded of cheap) {
       assert(readHash(encoded));
       assert.equal(readHash(`${encoded}$`), null);
@@ -170,12 +169,12 @@ describe("a stored hash", () => {
     }
   });
 
-  test("that would take too much time or memory is not read", () => {
+  test("that exceeds the limits of time or memory is not read", () => {
     const argon2 = (parameters: string, version = 19) =>
       `argon2$argon2id$v=${version}$${parameters}$YWJjZGVmZ2hpamtsbW5vcA$YWJjZGVmZ2hpamtsbW5vcA`;
     const scrypt = (cost: string | number, block: number, lanes: number) =>
       `scrypt$${cost}$salt$${block}$${lanes}$${btoa("a".repeat(64))}`;
-    const pbkdf2 = (rounds: string) => `pbkdf2_sha256$${rounds}$salt$${btoa("a".repeat(32))}`;
+    const pbkdf2 = (iterations: string) => `pbkdf2_sha256$${iterations}$salt$${btoa("a".repeat(32))}`;
     const bcrypt = (cost: string) => `bcrypt$$2b$${cost}$${"a".repeat(53)}`;
     const tooMuch = [
       ...[
@@ -187,7 +186,7 @@ describe("a stored hash", () => {
         `m=${"9".repeat(400)},t=1,p=1`,
         "m=800,t=1,p=100",
       ].map((text) => argon2(text)),
-      // Not huge, but nothing that argon2 or scrypt could be run with.
+      // Parameters that argon2 does not accept.
       ...["m=7,t=1,p=1", "m=8,t=0,p=1", "m=8,t=1,p=0", "m=8,t=1,p=2", "m=08,t=1,p=1", "m=8,t=1", "m=-8,t=1,p=1"].map(
         (text) => argon2(text),
       ),

@@ -163,7 +163,7 @@ describe("a header", () => {
 
 test("an unexpected error is a silent 500, with everything in the log", async () => {
   const { app, services, logged } = await setUp();
-  services.passwords = { ...services.passwords, check: () => Promise.reject(new Error("the hasher caught fire")) };
+  services.hasher = { ...services.hasher, check: () => Promise.reject(new Error("the hasher caught fire")) };
   const response = await createClient(createApp(services)).post("/login/", RIGHT);
   assert.deepEqual([response.status, await response.json()], [500, { detail: "A server error occurred." }]);
   assert(logged.some((line) => line.includes("the hasher caught fire") && line.includes("requests.test.ts")));

@@ -116,12 +116,12 @@ describe("a change of the password", () => {
 
   test("that comes during a login leaves no device of that login", async () => {
     const app = await setUp();
-    const { passwords } = app.services;
+    const { hasher } = app.services;
     const late = app.stranger();
-    app.services.passwords = {
-      ...passwords,
+    app.services.hasher = {
+      ...hasher,
       check: async (...sent) => {
-        const checked = await passwords.check(...sent);
+        const checked = await hasher.check(...sent);
         await changePassword(app.services, app.alice, anyPassword("another horse"), null);
         return checked;
       },

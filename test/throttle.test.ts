@@ -103,19 +103,19 @@ describe("guessing at an account", () => {
 
   test("is not counted where the password was never looked at", async () => {
     const app = await createGuessedApp();
-    const passwords = app.services.passwords;
+    const passwords = app.services.hasher;
     const broken = [new Problem("overloaded", { retryAfterSeconds: 1 }), new Error("a bug")];
     for (const error of broken) {
-      app.services.passwords = { ...passwords, check: () => Promise.reject(error) };
+      app.services.hasher = { ...passwords, check: () => Promise.reject(error) };
       const statuses = new Set(await guess(app, "alice", 40));
       assert.deepEqual(statuses, new Set([error instanceof Problem ? 503 : 500]));
     }
-    app.services.passwords = passwords;
+    app.services.hasher = passwords;
     assert.deepEqual(await guess(app, "alice", 10), times(10, 400));
     app.clock.advance(30);
-    app.services.passwords = { ...passwords, check: () => Promise.reject(broken[0]) };
+    app.services.hasher = { ...passwords, check: () => Promise.reject(broken[0]) };
     assert.deepEqual(await guess(app, "alice", 3), times(3, 503), "nor does it make the next one wait");
-    app.services.passwords = passwords;
+    app.services.hasher = passwords;
     assert.deepEqual(await guess(app, "alice", 2), [400, 429]);
     assert.equal(told(await app.stranger().login("alice", "wrong")), "429 after 60");
   });

@@ -42,11 +42,11 @@ async function replace(
   // A live session proves as much as a device cookie does.
   const caller = { ...granted.caller, isKnown: true };
   const credentials = await findCredentials(services.db, current.user.username);
-  const check = await services.passwords.check(password, credentials?.password ?? null, caller);
+  const check = await services.hasher.check(password, credentials?.password ?? null, caller);
   // The check may have waited in a queue. A session that ended meanwhile learns nothing of the password.
   await requireLiveSession(context);
   if (credentials === null || !check.right) return null;
-  const replacement = await services.passwords.hash(next, caller);
+  const replacement = await services.hasher.hash(next, caller);
   const { user } = credentials;
   const alongside = async (db: TransactionDb) => {
     await forgetDevices(db, user, granted.device);

@@ -58,7 +58,7 @@ async function enter(
   const { services } = context;
   const credentials = await findCredentials(services.db, username);
   const encoded = credentials?.user.isActive ? credentials.password : null;
-  const check = await services.passwords.check(password, encoded, caller);
+  const check = await services.hasher.check(password, encoded, caller);
   if (credentials !== null && check.right) {
     const { user } = credentials;
     const isLoggedIn = await start(context, credentials, check.replacement, (db) => succeed(db, user));

@@ -2,7 +2,7 @@ import { DatabaseError } from "../../db/error.ts";
 import { findUnwritableFolder, inspectDatabase } from "../../db/inspect.ts";
 import { isOutage } from "../../db/outage.ts";
 import { type Config, ConfigError } from "../config/config.ts";
-import { createTally, tallyPassword } from "../passwords/stored-password.ts";
+import { createTally, tallyPassword } from "../passwords/password-tally.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { CommandError } from "./errors.ts";
 import {

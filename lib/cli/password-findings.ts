@@ -1,4 +1,4 @@
-import type { PasswordTally } from "../passwords/stored-password.ts";
+import type { PasswordTally } from "../passwords/password-tally.ts";
 import type { Finding } from "./findings.ts";
 import { formatCount, plural } from "./progress.ts";
 

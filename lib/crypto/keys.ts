@@ -1,15 +1,15 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 
-/** NIST SP 800-107r1 §5.3.4: a key for HMAC-SHA-256 needs no more than the length of the hash. */
+/** NIST SP 800-107r1 §5.3.4: a key longer than the hash adds no strength to an HMAC. */
 const KEY_BYTES = 32;
 
 /** 32 bytes in base64url without padding (RFC 4648 §5). */
 const KEY_TEXT = /^[A-Za-z0-9_-]{43}$/;
 
-/** The secrets that other keys are derived from. The first one signs, all of them verify: that is rotation. */
+/** All other keys are derived from these. For rotation, the first one signs and every one verifies. Never empty. */
 export type SecretKeys = readonly Uint8Array[];
 
-/** @returns the keys of a list with commas, null if any of them is malformed, and never an empty list */
+/** Parses keys separated by commas. @returns null if one is malformed */
 export function parseSecretKeys(text: string): SecretKeys | null {
   const keys = text.split(",").map((part) => parseKey(part.trim()));
   return keys.every((key) => key !== null) ? keys : null;
@@ -18,27 +18,27 @@ export function parseSecretKeys(text: string): SecretKeys | null {
 function parseKey(text: string): Uint8Array | null {
   if (!KEY_TEXT.test(text)) return null;
   const bytes = Buffer.from(text, "base64url");
-  // The last character holds 4 bits: several texts would name one key.
+  // 43 characters hold 258 bits. If the last 2 bits are not zero, the text is a second spelling of a key.
   return bytes.length === KEY_BYTES && bytes.toString("base64url") === text ? bytes : null;
 }
 
-/** A new random key, as POSTERN_SECRET_KEY holds it. */
+/** A random key in the format of POSTERN_SECRET_KEY. */
 export function generateSecretKey(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(KEY_BYTES))).toString("base64url");
 }
 
-/** Every key that the server works with. Each has one purpose, so that no use of one tells about another. */
+/** The derived keys. Each serves one purpose (NIST SP 800-57 Part 1 §5.2). */
 export interface Keys {
   /** Signs the audit trail. */
   audit: MacKey;
 }
 
-/** Signs lists of values, and verifies what any of the secret keys has signed. */
+/** Signs with the first secret key, verifies with all of them. */
 export interface MacKey {
-  /** @returns the name of the key and the MAC, hex, with a dot between them */
+  /** @returns `name.mac`: the name of the key, and the MAC in hex */
   sign: (fields: readonly (string | number)[]) => string;
   verify: (fields: readonly (string | number)[], mac: string) => boolean;
-  /** Whether one of the secret keys has the name that a MAC begins with. That does not prove the MAC. */
+  /** Whether a secret key has the name in the MAC. Does not verify the MAC. */
   knows: (mac: string) => boolean;
 }
 
@@ -46,7 +46,7 @@ export function deriveKeys(secrets: SecretKeys): Keys {
   return { audit: createMacKey(secrets, "audit trail MAC") };
 }
 
-/** RFC 5869. The purpose is the `info`: keys for two purposes are independent of each other. */
+/** RFC 5869. The purpose is part of `info`, so that keys for two purposes are independent (§3.2). */
 function deriveKey(secret: Uint8Array, purpose: string): Buffer {
   return Buffer.from(hkdfSync("sha256", secret, "", `postern v1 ${purpose}`, KEY_BYTES));
 }
@@ -55,7 +55,7 @@ const NAME_DIGITS = 8;
 
 function createMacKey(secrets: SecretKeys, purpose: string): MacKey {
   const keys = secrets.map((secret) => ({
-    // Public, and derived apart: it tells nothing about the key.
+    // The name is public. It is derived separately, so it reveals nothing about the key.
     name: deriveKey(secret, `${purpose}, name`).toString("hex").slice(0, NAME_DIGITS),
     key: deriveKey(secret, purpose),
   }));
@@ -74,7 +74,7 @@ function createMacKey(secrets: SecretKeys, purpose: string): MacKey {
   };
 }
 
-/** JSON keeps the fields apart, and texts from numbers: no two lists have one encoding. */
+/** JSON, so that no two lists have the same encoding. */
 function computeMac(key: Buffer, fields: readonly (string | number)[]): Buffer {
   return createHmac("sha256", key).update(JSON.stringify(fields)).digest();
 }

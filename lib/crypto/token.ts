@@ -4,7 +4,7 @@ import { SHA256 } from "@oslojs/crypto/sha2";
 import { constantTimeEqual } from "@oslojs/crypto/subtle";
 import { encodeBase32LowerCaseNoPadding } from "@oslojs/encoding";
 
-/** 160 bits (ASVS 5.0 V7.2.3 asks for 128); in base32 exactly 32 characters, the shape of Django's session key. */
+/** 160 bits: ASVS 5.0 V7.2.3 asks for 128. In base32 they are 32 characters, as long as Django's session key. */
 const TOKEN_BYTES = 20;
 
 const utf8 = new TextEncoder();
@@ -18,25 +18,25 @@ export function generateToken(): string {
 const LETTERS = utf8.encode("abcdefghijklmnopqrstuvwxyz234567");
 const ascii = new TextDecoder("latin1");
 
-/** A new name for a request: 16 characters `[a-z2-7]`, 80 bits, so that no two share one. No secret. */
+/** 16 characters `[a-z2-7]`, 80 random bits. Not a secret. */
 export function generateRequestId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   for (let index = 0; index < bytes.length; index++) bytes[index] = LETTERS[(bytes[index] ?? 0) & 31] ?? 0;
   return ascii.decode(bytes);
 }
 
-/** What is stored of a token: its SHA-256 in hex. 160 random bits need no salt and no slow hash. */
+/** The SHA-256 of a token in hex; the database stores only this. 160 random bits need no salt and no slow hash. */
 export function hashToken(token: string): string {
-  return hash("sha256", token); // The runtime's own: every request with a session asks for it.
+  return hash("sha256", token); // Called by every request with a session; the runtime's hash is the fastest.
 }
 
-/** The CSRF token of a session, 32 characters `[a-z2-7]`: an HMAC that only who knows the session token can make. */
+/** The CSRF token of a session: 32 characters `[a-z2-7]`, an HMAC keyed with the session token. */
 export function deriveCsrfToken(sessionToken: string): string {
   const digest = hmac(SHA256, utf8.encode(sessionToken), utf8.encode("csrftoken"));
   return encodeBase32LowerCaseNoPadding(digest.slice(0, TOKEN_BYTES));
 }
 
-/** Compares two secrets in a time that tells nothing of where they differ. */
+/** Compares in constant time, except for the lengths. */
 export function equalSecrets(a: string, b: string): boolean {
   return constantTimeEqual(utf8.encode(a), utf8.encode(b));
 }

@@ -6,25 +6,26 @@ import { sha256 } from "@oslojs/crypto/sha2";
 import { constantTimeEqual } from "@oslojs/crypto/subtle";
 import { decodeBase64IgnorePadding, encodeHexLowerCase } from "@oslojs/encoding";
 
-/** Says whether a password is the one behind a hash. Runs off the main thread, unless it takes but microseconds. */
+/** Checks a password against one stored hash. Everything slower than microseconds runs on another thread. */
 export type Verifier = (password: string) => Promise<boolean>;
 
 const derivePbkdf2 = promisify(pbkdf2);
 const utf8 = new TextEncoder();
 
-// What one login may cost at most: a damaged or hostile import must not be able to stop the server.
-const MAX_PBKDF2_ROUNDS = 5_000_000;
+// The most work for one login. Without limits, a damaged or hostile import could stop the server.
+const MAX_PBKDF2_ITERATIONS = 5_000_000;
 const MAX_BCRYPT_COST = 16;
 const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
-/** Memory times passes (argon2) or lanes (scrypt): four times what Django 5.2's own parameters come to. */
+/** Memory times passes (argon2) or lanes (scrypt): 4 times the work of Django 5.2's parameters. */
 const MAX_WORK_BYTES = 1024 * 1024 * 1024;
 const MAX_PASSES = 32;
 const MAX_LANES = 32;
 
 /**
- * The verifier for a stored password in one of Django's layouts (`algorithm$…`), null where it is unusable (`!…`),
- * damaged, or of an algorithm that is not read.
- * Layouts: https://docs.djangoproject.com/en/5.2/topics/auth/passwords/#included-hashers
+ * Parses a stored password in one of Django's layouts (`algorithm$…`).
+ * https://docs.djangoproject.com/en/5.2/topics/auth/passwords/#included-hashers
+ *
+ * @returns null if it is unusable (`!…`), damaged, too costly, or of an unknown algorithm
  */
 export function readHash(encoded: string): Verifier | null {
   const cut = encoded.indexOf("$");
@@ -48,16 +49,13 @@ export function readHash(encoded: string): Verifier | null {
   }
 }
 
-/** In hexadecimal, small letters, as Django compares them. */
+/** Hexadecimal digits, in lower case as Django compares them. */
 const DIGITS: Record<string, number> = { md5: 32, sha1: 40 };
 
-/** Django's whole column has 128. */
+/** Django's column holds 128 characters in all. */
 const MAX_SALT_CHARACTERS = 256;
 
-/**
- * `md5$salt$hex` and `sha1$salt$hex`, of the salt and the password. With an empty salt they are what Django calls unsalted;
- * the oldest Django wrote such an MD5 as nothing but its 32 digits.
- */
+/** `md5$salt$hex` or `sha1$salt$hex`; the salt of Django's unsalted hashers is empty. The oldest Django stored MD5 as hex alone. */
 function readDigest(encoded: string): Verifier | null {
   const bare = /^[0-9a-f]{32}$/.test(encoded) ? `md5$$${encoded}` : encoded;
   const [, algorithm = "", salt = "", hash = ""] = /^(md5|sha1)\$([^$]*)\$([0-9a-f]+)$/.exec(bare) ?? [];
@@ -71,7 +69,7 @@ function readDigest(encoded: string): Verifier | null {
   };
 }
 
-/** `$argon2id$v=19$m=102400,t=2,p=8$salt$hash`, less its first `$`. */
+/** `argon2id$v=19$m=102400,t=2,p=8$salt$hash`: the PHC format without its first `$`. */
 function readArgon2(phc: string): Verifier | null {
   const match = /^argon2(?:id|i|d)\$v=(?:16|19)\$m=(\d+),t=(\d+),p=(\d+)\$([^$]+)\$([^$]+)$/.exec(phc);
   if (match === null) return null;
@@ -86,23 +84,24 @@ function readArgon2(phc: string): Verifier | null {
   return (password) => verifyArgon2(`$${phc}`, password);
 }
 
-/** `rounds$salt$base64`; the salt is used as its text. */
+/** `iterations$salt$base64`; the salt is text, not base64. */
 function readPbkdf2(rest: string, digest: string, length: number): Verifier | null {
-  const [roundsText = "", salt, hash, ...more] = rest.split("$");
+  const [count = "", salt, hash, ...more] = rest.split("$");
   const expected = decodeBase64(hash, length);
-  const rounds = parseCount(roundsText, MAX_PBKDF2_ROUNDS);
-  if (salt === undefined || expected === null || rounds === null || more.length > 0) return null;
-  return async (password) => constantTimeEqual(await derivePbkdf2(password, salt, rounds, length, digest), expected);
+  const iterations = parseCount(count, MAX_PBKDF2_ITERATIONS);
+  if (salt === undefined || expected === null || iterations === null || more.length > 0) return null;
+  return async (password) =>
+    constantTimeEqual(await derivePbkdf2(password, salt, iterations, length, digest), expected);
 }
 
-/** `$2b$12$` and 53 characters. */
+/** `$2b$12$`, then 22 characters of salt and 31 of hash. */
 function readBcrypt(hash: string, prepare: (password: string) => string): Verifier | null {
   const cost = /^\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(hash)?.[1];
   if (cost === undefined || Number(cost) > MAX_BCRYPT_COST) return null;
   return (password) => verifyBcrypt(prepare(password), hash);
 }
 
-/** `N$salt$r$p$base64`, 64 bytes; the salt is used as its text. */
+/** `N$salt$r$p$base64`, a hash of 64 bytes; the salt is text, not base64. */
 function readScrypt(rest: string): Verifier | null {
   const [costText = "", salt, blockText = "", lanesText = "", hash, ...more] = rest.split("$");
   const expected = decodeBase64(hash, 64);
@@ -111,7 +110,7 @@ function readScrypt(rest: string): Verifier | null {
   const parallelization = parseCount(lanesText, MAX_LANES);
   if (salt === undefined || expected === null || more.length > 0) return null;
   if (cost === null || blockSize === null || parallelization === null) return null;
-  // RFC 7914 §2: a power of two, less than 2^(128 r / 8).
+  // RFC 7914 §2: N is a power of 2 less than 2^(128 r / 8).
   const isCost = cost > 1 && Number.isInteger(Math.log2(cost)) && Math.log2(cost) < 16 * blockSize;
   const memoryBytes = 128 * blockSize * (cost + parallelization);
   if (!isCost || memoryBytes > MAX_MEMORY_BYTES || memoryBytes * parallelization > MAX_WORK_BYTES) return null;

@@ -2,8 +2,8 @@ import type { User } from "../../db/users.ts";
 import type { Services } from "../context.ts";
 import { isBreachedPassword } from "./breached-passwords.ts";
 import { isCommonPassword } from "./common-passwords.ts";
-import { MAX_PASSWORD_BYTES } from "./passwords.ts";
-import { isSimilar } from "./similar-password.ts";
+import { MAX_PASSWORD_BYTES } from "./hasher.ts";
+import { isSimilar } from "./similarity.ts";
 
 /**
  * How many characters each set of rules asks for; null where it has no rule at all. None asks for digits or capitals.

@@ -1,94 +1,94 @@
 import { Problem } from "../http/problem.ts";
 
-/** For which request a piece of work waits. */
+/** The request that a task waits for. */
 export interface Caller {
-  /** Aborted if the client has gone: the work leaves the line, unless it has begun. */
+  /** Aborts when the client disconnects. A task that has not begun then leaves the queue. */
   gone?: AbortSignal | undefined;
-  /** Whether it may take one of the places that are kept. */
+  /** Whether the task may wait in the reserved queue. */
   isKnown?: boolean;
-  /** The names of the networks that the client is in, the narrowest first; none if they are unknown. */
+  /** The client's networks, the narrowest first; empty if they are unknown. */
   networks?: readonly string[];
 }
 
-/** Runs work, at most so much at once; the rest waits its turn. */
-export type Line = <T>(work: () => Promise<T>, caller?: Caller) => Promise<T>;
+/** Runs tasks, a limited number at a time; further tasks wait. */
+export type Semaphore = <T>(task: () => Promise<T>, caller?: Caller) => Promise<T>;
 
-/** Called when somebody joins the line; what it returns is called when they leave it, at once where nobody waits. */
+/** Called when a task arrives. Returns a function that is called when the task begins or leaves the queue. */
 export type WaitWatch = () => () => void;
 
-/** For so many places that strangers may wait in, one more is kept for known callers. */
-const STRANGERS_PER_KEPT_PLACE = 4;
+/** For 4 places in the common queue there is 1 in the reserved queue. */
+const PLACES_PER_RESERVED_PLACE = 4;
 
-/** The part of the places that one network may take: the narrowest, and any wider one. No network fills them alone. */
+/** The share of a queue that one network may fill: the narrowest network, and each wider one. */
 const NARROW_SHARE = 1 / 4;
 const WIDE_SHARE = 1 / 2;
 
 /**
- * A bounded waiting line. If it is full, the next is denied at once: an answer after a long wait is an answer that no
- * client reads. Known callers have places of their own beside the strangers', and the two have their turns by turns.
+ * Two bounded queues, the common one and a reserved one for known callers, take turns. If the queue is full, a task is
+ * denied at once: clients give up before a long wait ends.
  *
- * @param atOnce how many pieces of work run side by side
- * @param waiting how many strangers may wait
- * @throws Problem overloaded, from the returned function, if the line is full; abandoned, if the client has gone
+ * @param concurrency tasks that run at the same time
+ * @param maxWaiting places in the common queue
+ * @throws Problem from the returned function: overloaded if the queue is full, abandoned if the client disconnected
  */
-export function createLine(atOnce: number, waiting: number, watch: WaitWatch = () => () => {}): Line {
-  const strangers = createPlaces(waiting);
-  const kept = createPlaces(Math.ceil(waiting / STRANGERS_PER_KEPT_PLACE));
-  let isKeptNext = true;
+export function createSemaphore(concurrency: number, maxWaiting: number, watch: WaitWatch = () => () => {}): Semaphore {
+  const common = createQueue(maxWaiting);
+  const reserved = createQueue(Math.ceil(maxWaiting / PLACES_PER_RESERVED_PLACE));
+  let isReservedNext = true;
   let running = 0;
-  const placesFor = ({ isKnown = false, networks = [] }: Caller) =>
-    (isKnown ? [kept, strangers] : [strangers]).find(({ hasRoom }) => hasRoom(networks)) ?? null;
-  const leave = () => {
-    const [first, second] = isKeptNext ? [kept, strangers] : [strangers, kept];
+  const findQueue = ({ isKnown = false, networks = [] }: Caller) =>
+    (isKnown ? [reserved, common] : [common]).find(({ hasRoom }) => hasRoom(networks)) ?? null;
+  const release = () => {
+    const [first, second] = isReservedNext ? [reserved, common] : [common, reserved];
     const served = first.isEmpty() ? second : first;
     const next = served.shift();
     if (next === null) {
       running--;
       return;
     }
-    isKeptNext = served === strangers;
-    next(); // The place goes to it without ever being free.
+    isReservedNext = served === common;
+    next(); // `running` stays the same, so no new task can take the place in between.
   };
-  return async (work, caller = {}) => {
+  return async (task, caller = {}) => {
     if (caller.gone?.aborted) throw new Problem("abandoned");
-    const places = running < atOnce ? null : placesFor(caller);
-    if (running >= atOnce && places === null) {
+    const queue = running < concurrency ? null : findQueue(caller);
+    if (running >= concurrency && queue === null) {
       throw new Problem("overloaded", { values: { seconds: 1 }, retryAfterSeconds: 1 });
     }
-    const left = watch();
+    const stopWatch = watch();
     try {
-      if (places === null) running++;
-      else await places.wait(caller);
+      if (queue === null) running++;
+      else await queue.wait(caller);
     } finally {
-      left();
+      stopWatch();
     }
     try {
-      return await work();
+      return await task();
     } finally {
-      leave();
+      release();
     }
   };
 }
 
-/** Where callers wait, first come, first served. */
-interface Places {
+/** First in, first out. */
+interface Queue {
   isEmpty: () => boolean;
   hasRoom: (networks: readonly string[]) => boolean;
   /** @throws Problem abandoned */
   wait: (caller: Caller) => Promise<void>;
-  /** Lets go of the first. @returns what begins its work; null if none waits */
+  /** Removes the first task. @returns the function that begins it; null if the queue is empty */
   shift: () => (() => void) | null;
 }
 
-function createPlaces(count: number): Places {
+function createQueue(places: number): Queue {
   const queue: { begin: () => void; networks: readonly string[] }[] = [];
   const taken = new Map<string, number>();
-  const change = (networks: readonly string[], by: number) => {
-    for (const name of networks) taken.set(name, (taken.get(name) ?? 0) + by);
+  const count = (networks: readonly string[], change: 1 | -1) => {
+    for (const name of networks) taken.set(name, (taken.get(name) ?? 0) + change);
     for (const name of networks) if (taken.get(name) === 0) taken.delete(name);
   };
   const isInShare = (name: string, index: number) =>
-    (taken.get(name) ?? 0) < Math.ceil(count * (index === 0 ? NARROW_SHARE : WIDE_SHARE));
+    (taken.get(name) ?? 0) < Math.ceil(places * (index === 0 ? NARROW_SHARE : WIDE_SHARE));
   const wait = ({ gone, networks = [] }: Caller) =>
     new Promise<void>((resolve, reject) => {
       const begin = () => {
@@ -98,21 +98,21 @@ function createPlaces(count: number): Places {
       const waiting = { begin, networks };
       const abandon = () => {
         queue.splice(queue.indexOf(waiting), 1);
-        change(networks, -1);
+        count(networks, -1);
         reject(new Problem("abandoned"));
       };
       queue.push(waiting);
-      change(networks, 1);
+      count(networks, 1);
       gone?.addEventListener("abort", abandon, { once: true });
     });
   return {
     isEmpty: () => queue.length === 0,
-    hasRoom: (networks) => queue.length < count && networks.every(isInShare),
+    hasRoom: (networks) => queue.length < places && networks.every(isInShare),
     wait,
     shift: () => {
       const first = queue.shift();
       if (first === undefined) return null;
-      change(first.networks, -1);
+      count(first.networks, -1);
       return first.begin;
     },
   };

@@ -26,7 +26,7 @@ export const MAX_EMAIL_CHARACTERS = 254;
  * @throws Problem overloaded
  */
 export async function createUser(
-  services: Pick<Services, "db" | "keys" | "passwords" | "now">,
+  services: Pick<Services, "db" | "keys" | "hasher" | "now">,
   input: UserInput,
 ): Promise<User | string> {
   const mistake = userMistake(input);
@@ -44,14 +44,14 @@ export const NAME_TAKEN = "That username is already taken.";
 
 /** The row of a user whose names and password have been found right. @throws Problem overloaded */
 export async function prepareUser(
-  { passwords, now }: Pick<Services, "passwords" | "now">,
+  { hasher, now }: Pick<Services, "hasher" | "now">,
   input: UserInput,
 ): Promise<NewUser> {
   return {
     ...input,
     username: normalizeUsername(input.username),
     email: normalizeEmail(input.email),
-    password: await passwords.hash(input.password, { isKnown: true }),
+    password: await hasher.hash(input.password, { isKnown: true }),
     dateJoined: now(),
   };
 }

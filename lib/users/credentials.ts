@@ -19,12 +19,12 @@ import { forgetDevices } from "../throttle/throttle.ts";
  * @throws Problem overloaded
  */
 export async function changePassword(
-  services: Pick<Services, "db" | "keys" | "passwords" | "now">,
+  services: Pick<Services, "db" | "keys" | "hasher" | "now">,
   user: User,
   password: AcceptedPassword,
   keepSessionId: string | null,
 ): Promise<boolean> {
-  const encoded = await services.passwords.hash(password, { isKnown: true });
+  const encoded = await services.hasher.hash(password, { isKnown: true });
   await thinOut(services, user, keepSessionId);
   return transaction(services.db, async (db) => {
     if (!(await setPassword(db, user.id, encoded))) return false;

@@ -3,7 +3,7 @@ import { pbkdf2Sync, scryptSync } from "node:crypto";
 import { hashSync } from "@node-rs/bcrypt";
 import { listPasswordCosts } from "../../db/password-costs.ts";
 import { setActive, setPassword } from "../../db/users.ts";
-import { createPasswords, type PasswordOptions, type Passwords } from "../../lib/passwords/passwords.ts";
+import { createHasher, type Hasher, type HasherOptions } from "../../lib/passwords/hasher.ts";
 import { createClient } from "../support/client.ts";
 import { median, rankScore } from "../support/rank.ts";
 import { createTestApp } from "../support/test-app.ts";
@@ -17,7 +17,7 @@ export const THRESHOLD = 5.5;
 
 /** What hashing costs. */
 export interface Costs {
-  argon2?: NonNullable<PasswordOptions["argon2"]>;
+  argon2?: NonNullable<HasherOptions["argon2"]>;
   /** Of those who are active, one each. */
   pbkdf2Rounds: readonly number[];
   bcryptCost: number;
@@ -55,12 +55,12 @@ export async function measure(
   costs: Costs,
   attempts: number,
   seed: number,
-  breakIt: (passwords: Passwords) => Passwords = (passwords) => passwords,
+  breakIt: (passwords: Hasher) => Hasher = (passwords) => passwords,
 ): Promise<Timing[]> {
   const test = await createTestApp({ POSTERN_THROTTLE: "off" });
   const { app, services, addUser } = test;
-  const options = { atOnce: 1, waiting: 0, ...(costs.argon2 ? { argon2: costs.argon2 } : {}) };
-  services.passwords = createPasswords(options);
+  const options = { concurrency: 1, maxWaiting: 0, ...(costs.argon2 ? { argon2: costs.argon2 } : {}) };
+  services.hasher = createHasher(options);
   const imported = importedHashes(costs);
   for (const username of [WRONG, "inactive", "unusable", ...Object.keys(imported)]) {
     const user = await addUser({ username, password: "right horse" });
@@ -68,8 +68,8 @@ export async function measure(
     if (username === "unusable") await setPassword(services.db, user.id, "!never");
     if (username.startsWith("inactive")) await setActive(services.db, user.id, false);
   }
-  services.passwords = breakIt(
-    createPasswords(costs.isBlind ? options : { ...options, costs: () => listPasswordCosts(services.db) }),
+  services.hasher = breakIt(
+    createHasher(costs.isBlind ? options : { ...options, costs: () => listPasswordCosts(services.db) }),
   );
   const kinds = [WRONG, "unknown", "inactive", "unusable", ...Object.keys(imported)];
   const times = new Map(kinds.map((kind): [string, number[]] => [kind, []]));

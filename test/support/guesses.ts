@@ -1,25 +1,23 @@
-import type { Passwords } from "../../lib/passwords/passwords.ts";
 import { type Client, createClient } from "./client.ts";
 import { createTestApp } from "./test-app.ts";
 
 export const RIGHT = "right horse";
 
-/** The application with the user alice, whose hasher counts and costs nothing, and browsers wherever they are wanted. */
+/** The application with the user alice and a hasher that records each password and computes no hash. */
 export async function createGuessedApp(environment: Record<string, string> = {}) {
   const test = await createTestApp(environment);
   const alice = await test.addUser({ username: "alice", password: RIGHT });
-  const real = test.services.passwords;
+  const real = test.services.hasher;
   const hashed: string[] = [];
-  const passwords: Passwords = {
+  test.services.hasher = {
     ...real,
     check: async (password, encoded) => {
       hashed.push(password);
       return encoded !== null && password === RIGHT ? { right: true, replacement: null } : { right: false };
     },
   };
-  test.services.passwords = passwords;
   let strangers = 0;
-  /** A browser that has not been here, by default of a network that has not either. */
+  /** A browser without cookies; by default in a network that has sent no request. */
   const stranger = (address = `198.51.${(++strangers >> 8) & 255}.${strangers & 255}`): Client =>
     createClient(test.app, "postern.test", address);
   return { ...test, alice, hashed, stranger };
@@ -27,7 +25,7 @@ export async function createGuessedApp(environment: Record<string, string> = {})
 
 export type GuessedApp = Awaited<ReturnType<typeof createGuessedApp>>;
 
-/** Guesses wrong, each time from another network. @returns the statuses */
+/** Logs in with a wrong password, each time from another network. @returns the statuses */
 export async function guess({ stranger }: Pick<GuessedApp, "stranger">, username: string, times: number) {
   const statuses: number[] = [];
   for (let time = 0; time < times; time++) statuses.push((await stranger().login(username, "wrong")).status);

@@ -5,8 +5,8 @@ import { parseConfig } from "../../lib/config/load.ts";
 import type { Services } from "../../lib/context.ts";
 import { createLog } from "../../lib/observability/log.ts";
 import { createMetrics } from "../../lib/observability/metrics.ts";
+import { createHasher } from "../../lib/passwords/hasher.ts";
 import { type AcceptedPassword, acceptAnyPassword } from "../../lib/passwords/password-rules.ts";
-import { createPasswords } from "../../lib/passwords/passwords.ts";
 import { createUser, type UserInput } from "../../lib/users/create-user.ts";
 import { openTestDatabase } from "./database.ts";
 import { TEST_KEYS } from "./secret-key.ts";
@@ -52,7 +52,7 @@ export async function createTestApp(
   const services: Services = {
     config: parseConfig(environment),
     db,
-    passwords: createPasswords({ atOnce: 2, waiting: 1000, argon2: QUICK_ARGON2, watch: metrics.watchHashes }),
+    hasher: createHasher({ concurrency: 2, maxWaiting: 1000, argon2: QUICK_ARGON2, watch: metrics.watchHashes }),
     keys: TEST_KEYS,
     log: createLog((line) => logged.push(line), now),
     metrics,

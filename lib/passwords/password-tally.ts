@@ -1,16 +1,16 @@
 import { readHash } from "./django-hash.ts";
-import { CURRENT_COST } from "./passwords.ts";
+import { CURRENT_COST } from "./hasher.ts";
 
-/** What stored passwords are, each of them counted once. */
+/** Counts of stored passwords. Each password is in one of them. */
 export interface PasswordTally {
-  /** As Postern hashes now. */
+  /** Hashed with the current parameters. */
   ours: number;
-  /** The next login replaces each: by algorithm. */
+  /** By algorithm: older hashes. The next login replaces each. */
   readable: Map<string, number>;
-  /** `!…`: by intention without a password. */
+  /** `!…`: Django's mark of an account without a password. */
   unusable: number;
   empty: number;
-  /** Nothing is right for these: by algorithm. */
+  /** By algorithm: hashes that no password matches. */
   unreadable: Map<string, number>;
 }
 
@@ -38,7 +38,7 @@ function readableName(encoded: string): string {
 
 const READ = /^(argon2|bcrypt|bcrypt_sha256|md5|pbkdf2_sha1|pbkdf2_sha256|scrypt|sha1)\$/;
 
-/** A name and as much behind it as a hash has. What is shorter may be a password as it was typed, and is not shown. */
+/** A name, followed by as many characters as a hash has. A shorter text may be a plain password, and is not shown. */
 const NAMED = /^((?:[a-z][a-z0-9_]{1,30}|\$[a-z0-9-]{1,15})\$).{16}|^(crypt\$)/s;
 
 function unreadableName(encoded: string): string {
