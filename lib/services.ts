@@ -10,19 +10,26 @@ import type { Keys } from "./crypto/keys.ts";
 import { createLog, formatJson, formatReadable } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import type { Output } from "./observability/output.ts";
-import { createHasher } from "./passwords/hasher.ts";
+import { type Argon2Parameters, createHasher } from "./passwords/hasher.ts";
+
+export interface ServicesOptions {
+  /** Whether an SQLite file that is missing is made. */
+  mayCreate?: boolean;
+  /** The number of this worker, if `serve` started it after migrating the database. */
+  worker?: number | null;
+  /** The cost of a hash. Tests pass a low one; no setting reaches it. */
+  argon2?: Argon2Parameters | undefined;
+}
 
 /**
  * Everything the application stands on, for real: the database opened and migrated, the clock of this machine.
  *
- * @param options whether an SQLite file that is missing is made; the number of this worker where `serve` started it,
- *   having migrated the database before
  * @throws DatabaseError
  */
 export async function openServices(
   config: Config,
   output: Output,
-  { mayCreate = false, worker = null }: { mayCreate?: boolean; worker?: number | null } = {},
+  { mayCreate = false, worker = null, argon2 }: ServicesOptions = {},
 ): Promise<Services> {
   requireSecretKey(config);
   const { databaseUrl, databasePoolSize: poolSize } = config;
@@ -50,6 +57,7 @@ export async function openServices(
       maxWaiting: config.passwordQueue,
       watch: metrics.watchHashes,
       costs: () => listPasswordCosts(db),
+      argon2,
     }),
     keys,
     log,

@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import { parseConfig } from "../config/load.ts";
 import type { Services } from "../context.ts";
 import type { Output } from "../observability/output.ts";
+import type { Argon2Parameters } from "../passwords/hasher.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { now, openServices } from "../services.ts";
 import type { Cli, Command, Input } from "./command.ts";
@@ -21,6 +22,8 @@ interface Invocation {
   runtime: Runtime;
   /** Where log lines go. */
   output: Output;
+  /** As of `openServices`. */
+  argon2?: Argon2Parameters;
 }
 
 /**
@@ -28,11 +31,12 @@ interface Invocation {
  *
  * @returns the exit code: 0, 1 for a mistake of use, 2 for one of typing
  */
-export async function run({ argv, environment, program, terminal, runtime, output }: Invocation): Promise<number> {
+export async function run(invocation: Invocation): Promise<number> {
+  const { argv, environment, program, terminal, runtime, output, argon2 } = invocation;
   const config = () => parseConfig(environment);
   let services: Services | undefined;
   const open: Cli["open"] = async (options) => {
-    services = await openServices(config(), output, options);
+    services = await openServices(config(), output, { ...options, argon2 });
     return services;
   };
   try {

@@ -1,5 +1,5 @@
 import { createInterface, type Interface } from "node:readline";
-import { Writable } from "node:stream";
+import { type Readable, Writable } from "node:stream";
 import { CommandError } from "./errors.ts";
 
 /** Where a command talks to a person, or to the program that runs it. */
@@ -25,25 +25,32 @@ export interface Terminal {
   close: () => void;
 }
 
-export function createTerminal(): Terminal {
-  const prompt = createPrompt();
+/** The streams of this process, or a test's own. */
+interface Streams {
+  stdin: Readable & { isTTY?: boolean };
+  stdout: Writable;
+  stderr: Writable & { isTTY?: boolean };
+}
+
+export function createTerminal({ stdin, stdout, stderr }: Streams = process): Terminal {
+  const prompt = createPrompt(stdin, stderr);
   let failure: Error | null = null;
   let isPrinted = false;
   const note = (error?: Error | null) => {
     failure ??= error ?? null;
   };
   // Without a listener, the error would end the process.
-  process.stdout.on("error", note);
+  stdout.on("error", note);
   const flush = () =>
     new Promise<void>((resolve, reject) => {
       if (failure !== null) reject(failure);
-      else process.stdout.write("", (error) => (error ? reject(failure ?? error) : resolve()));
+      else stdout.write("", (error) => (error ? reject(failure ?? error) : resolve()));
     });
   return {
-    isInteractive: process.stdin.isTTY === true,
+    isInteractive: stdin.isTTY === true,
     print: (text) => {
       isPrinted = true;
-      process.stdout.write(`${text}\n`, note);
+      stdout.write(`${text}\n`, note);
     },
     flush,
     finish: async () => {
@@ -51,18 +58,18 @@ export function createTerminal(): Terminal {
       await flush();
       if (failure !== null) throw failure;
     },
-    remark: (text) => process.stderr.write(`${text}\n`),
-    redraw: process.stderr.isTTY ? (line) => process.stderr.write(`\r\x1b[K${line}`) : null,
+    remark: (text) => stderr.write(`${text}\n`),
+    redraw: stderr.isTTY ? (line) => stderr.write(`\r\x1b[K${line}`) : null,
     ask: (question) => prompt.ask(question, { isHidden: false }),
     askHidden: (question) => prompt.ask(question, { isHidden: true }),
-    readInput,
+    readInput: () => readInput(stdin),
     close: prompt.close,
   };
 }
 
-async function readInput(): Promise<string> {
+async function readInput(stdin: Readable): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk);
+  for await (const chunk of stdin) chunks.push(chunk);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
   } catch {
@@ -74,7 +81,7 @@ async function readInput(): Promise<string> {
  * Asks one question after the other. The terminal is in raw mode from the first one to `close`, so that nothing typed or
  * pasted ahead is lost, or shown where it is a password.
  */
-function createPrompt() {
+function createPrompt(stdin: Readable, stderr: Writable) {
   const lines: string[] = [];
   let isHidden = true;
   let isOver = false;
@@ -82,12 +89,12 @@ function createPrompt() {
   let reader: Interface | undefined;
   const output = new Writable({
     write: (chunk, _encoding, done) => {
-      if (!isHidden) process.stderr.write(chunk);
+      if (!isHidden) stderr.write(chunk);
       done();
     },
   });
   const open = () => {
-    const opened = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
+    const opened = createInterface({ input: stdin, output, terminal: true, historySize: 0 });
     opened.on("line", (line) => {
       lines.push(line);
       isHidden = true; // What comes behind it may answer a hidden question.
@@ -102,11 +109,11 @@ function createPrompt() {
   };
   const ask = async (question: string, how: { isHidden: boolean }): Promise<string> => {
     reader ??= open();
-    process.stderr.write(question);
+    stderr.write(question);
     isHidden = how.isHidden;
     while (lines.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve));
     const line = lines.shift();
-    if (how.isHidden || line === undefined) process.stderr.write("\n");
+    if (how.isHidden || line === undefined) stderr.write("\n");
     if (line === undefined) throw new CommandError("Cancelled: nothing was changed.");
     return line;
   };

@@ -32,10 +32,10 @@ export interface HasherOptions {
   costs?: () => Promise<readonly string[]>;
   /** Replaced by tests that count the hashes. */
   read?: typeof readHash;
-  argon2?: Argon2Parameters;
+  argon2?: Argon2Parameters | undefined;
 }
 
-interface Argon2Parameters {
+export interface Argon2Parameters {
   /** KiB. */
   memoryCost: number;
   timeCost: number;
