@@ -26,7 +26,11 @@ const OPTIONS = {
   sessions: { type: "string", default: "1000000", about: "growth: how many sessions are many" },
   users: { type: "string", default: "100000", about: "growth: how many users are many" },
   expired: { type: "string", default: "1000000", about: "growth: how many expired sessions are cleared" },
-  write: { type: "boolean", default: false, about: "put the result into the README, its charts beside this file" },
+  write: {
+    type: "boolean",
+    default: false,
+    about: "write the result to test/bench/README.md, and its charts beside it",
+  },
   help: { type: "boolean", default: false, about: "show this" },
 } as const;
 
@@ -109,12 +113,12 @@ async function write(name: string, report: string, charts: Record<string, string
   const results = join(ROOT, RESULTS);
   await mkdir(results, { recursive: true });
   for (const [chart, svg] of Object.entries(charts)) await writeFile(join(results, `${chart}.svg`), svg);
-  const images = Object.keys(charts).map((chart) => `![${chart}](${RESULTS}/${chart}.svg)\n\n`);
-  const readme = join(ROOT, "README.md");
+  const images = Object.keys(charts).map((chart) => `![${chart}](results/${chart}.svg)\n\n`);
+  const readme = join(ROOT, "test/bench/README.md");
   const before = await readFile(readme, "utf8");
   const marker = name === "throughput" ? "bench" : `bench ${name}`;
   const part = new RegExp(`(<!-- ${marker} -->\n)[\\s\\S]*?(<!-- /${marker} -->)`);
-  if (!part.test(before)) throw new Error(`The README has no <!-- ${marker} -->.`);
+  if (!part.test(before)) throw new Error(`test/bench/README.md has no <!-- ${marker} -->.`);
   await writeFile(
     readme,
     before.replace(part, (_, begin: string, end: string) => `${begin}${images.join("")}${report}\n${end}`),

@@ -170,6 +170,11 @@ export const NIST: readonly Requirement[] = [
     "sessions",
     "ends after 7 days unused (deviation 6)",
   ),
-  shown("5.2 documented", "the limits are documented", "readme", "the README's tables are those of the code"),
+  shown(
+    "5.2 documented",
+    "the limits are documented",
+    "readme",
+    "have each table of the code once, and as the code has it",
+  ),
   unclaimed("5.3 monitoring", "sessions may be monitored", "They are not."),
 ];

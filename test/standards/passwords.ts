@@ -78,7 +78,7 @@ export const PASSWORDS: readonly Requirement[] = [
     "the first serve on an empty one names the command that makes the first user",
   ),
   unclaimed("6.3.3", "a second factor", "There is none."),
-  shown("6.3.4", "no undocumented way in", "readme", "the README's tables are those of the code"),
+  shown("6.3.4", "no undocumented way in", "readme", "have each table of the code once, and as the code has it"),
   unclaimed("6.3.5", "users are notified of suspicious attempts", "No mail is sent."),
   unclaimed("6.3.6", "e-mail is no factor", "It is none; there is nothing to test."),
   unclaimed("6.3.7", "users are notified of changes", "No mail is sent."),

@@ -15,7 +15,7 @@ export interface Exchange {
 }
 
 interface Deviation {
-  /** The number in the README's table of deviations. */
+  /** The number in the table of differences in lib/http/README.md. */
   number: number;
   /** Decided by the request, and by what Postern must answer to it: never by which case it is. */
   applies: (exchange: Exchange) => boolean;

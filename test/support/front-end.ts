@@ -16,13 +16,14 @@ export interface Site extends AsyncDisposable {
 const POSTERNS = /^\/(login|logout|profile|password|sessions|setup|static|client\.js)(\/|$)/;
 const VUE = readFileSync(join(ROOT, "node_modules/vue/dist/vue.esm-browser.prod.js"));
 
-/** The examples of the README's "From a front end", as they stand there. */
-export const [PLAIN_PAGE = "", VUE_PAGE = ""] = readFrontEnds();
+/** The examples of the documents, as they stand there. */
+export const PLAIN_PAGE = readExample("README.md");
+export const VUE_PAGE = readExample("lib/site/README.md");
 
-function readFrontEnds(): string[] {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  const [, section = ""] = /^### From a front end\n([\s\S]*?)^##/m.exec(readme) ?? [];
-  return [...section.matchAll(/^```html\n([\s\S]*?)^```/gm)].map(([, page = ""]) => page);
+function readExample(document: string): string {
+  const [, page] = /^```html\n([\s\S]*?)^```/m.exec(readFileSync(join(ROOT, document), "utf8")) ?? [];
+  if (page === undefined) throw new Error(`${document} has no example in HTML`);
+  return page;
 }
 
 /** @param page what stands at `/` */

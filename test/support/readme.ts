@@ -1,12 +1,14 @@
+import { globSync } from "node:fs";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { OPTIONS } from "../../lib/config/options.ts";
 import { REFUSALS } from "../../lib/http/problem.ts";
 import { ROUTES } from "../../lib/routes.ts";
 import { STANDARDS } from "../standards/standards.ts";
+import { ROOT } from "./process.ts";
 
 const FOR_WHOM = { route: "everybody", page: "browsers", file: "everybody", operations: "operators" };
 
-/** The README's tables, made from the code that they tell of. */
+/** The tables of the documents, made from the code that they describe. */
 export const TABLES: Record<string, () => string> = {
   endpoints: () =>
     table(
@@ -31,14 +33,11 @@ export const TABLES: Record<string, () => string> = {
       ]),
     ),
   requirements: () =>
-    table(
-      ["Standard", "Requirements", "Shown by a test", "Not claimed"],
-      STANDARDS.map(({ name, requirements }) => {
-        const unclaimed = requirements.filter(({ test }) => test === null).map(({ id }) => id);
-        const shown = requirements.length - unclaimed.length;
-        return [name, String(requirements.length), String(shown), unclaimed.join(", ")];
-      }),
-    ),
+    STANDARDS.map(({ name, requirements }) => {
+      const shown = requirements.filter(({ test }) => test !== null).length;
+      const rows = requirements.map(({ id, about, test, remark }) => [id, about, evidence(test?.file, remark)]);
+      return `### ${name}\n\n${shown} of ${requirements.length} are claimed.\n\n${table(["", "Requirement", "Evidence"], rows)}`;
+    }).join("\n\n"),
   refusals: () =>
     table(
       ["Code", "Status", "Body"],
@@ -53,16 +52,25 @@ export const TABLES: Record<string, () => string> = {
     ),
 };
 
-/** The README with every table between `<!-- name -->` and `<!-- /name -->` made anew. */
-export function fillReadme(readme: string): string {
+/** Every document, by its path from the root. */
+export const DOCUMENTS: readonly string[] = globSync(["*.md", "{db,lib,test}/**/*.md"], { cwd: ROOT }).sort();
+
+/** A document with every table between `<!-- name -->` and `<!-- /name -->` made anew. */
+export function fillTables(document: string): string {
   return Object.entries(TABLES).reduce(
     (text, [name, make]) =>
       text.replace(
         new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`),
         (_, start: string, end: string) => `${start}${make()}\n${end}`,
       ),
-    readme,
+    document,
   );
+}
+
+/** A link from SECURITY.md to the test, or the reason why there is none. */
+function evidence(file: string | undefined, remark: string): string {
+  const link = file === undefined ? "Not claimed." : `[${file}](test/${file})`;
+  return `${link} ${remark}`.trim();
 }
 
 function table(headings: string[], rows: string[][]): string {
