@@ -6,7 +6,7 @@ export const NIST: readonly Requirement[] = [
     "3.1.1.1 chosen",
     "a password on the blocklist must be replaced by another",
     "password-rules",
-    "is asked whatever the case and the spaces around",
+    "ignores case and surrounding spaces",
     "Whoever runs the commands may insist.",
   ),
   shown(
@@ -21,19 +21,19 @@ export const NIST: readonly Requirement[] = [
     "3.1.1.2 characters",
     "ASCII, spaces and Unicode, counted by code points",
     "password-rules",
-    "is counted in characters, not in the pairs that JavaScript stores them in",
+    "is measured in code points, not in UTF-16 code units",
   ),
   shown(
     "3.1.1.2 composition",
     "no rules of composition",
     "password-rules",
-    "needs no digits, capitals or signs, and may be nothing but them",
+    "needs no digits, capitals or symbols, and may consist of them alone",
   ),
   shown(
     "3.1.1.2 rotation",
     "no change by the calendar",
     "password-rules",
-    "a password that was set before there were rules still logs in",
+    "a password that was set before the rules still logs in",
   ),
   unclaimed(
     "3.1.1.2 compromise",
@@ -45,7 +45,7 @@ export const NIST: readonly Requirement[] = [
     "3.1.1.2 whole",
     "the whole password is verified",
     "password-check",
-    "reads back what it hashed, whatever the text is, with a salt of its own each time",
+    "matches the hash of any text, and each hash has its own salt",
     "A plain bcrypt that was imported ends at 72 bytes, until its first login.",
   ),
   unclaimed(
@@ -57,13 +57,13 @@ export const NIST: readonly Requirement[] = [
     "3.1.1.2 blocklist",
     "common, expected and compromised passwords are refused",
     "password-rules",
-    "has 120,000, of which 100,000 and more have eight characters",
+    "has 120,000 entries, of which more than 100,000 have at least 8 characters",
   ),
   shown(
     "3.1.1.2 reason",
     "the reason of a refusal is told",
     "password-rules",
-    "is told everything that is wrong with it, in Django's order",
+    "gets all its validation errors at once, in Django's order",
   ),
   unclaimed("3.1.1.2 guidance", "guidance to a strong password", "The reasons of a refusal, and no more."),
   unclaimed(
@@ -82,13 +82,13 @@ export const NIST: readonly Requirement[] = [
     "3.1.1.2 storage",
     "salted and hashed by a password hash",
     "password-check",
-    "reads back what it hashed, whatever the text is, with a salt of its own each time",
+    "matches the hash of any text, and each hash has its own salt",
   ),
   shown(
     "3.1.1.2 cost",
     "the cost is stored, and raised over time",
     "password-check",
-    "replaces our own hash where its parameters are others, also higher ones",
+    "returns a replacement if the argon2 parameters differ, even if they were higher",
   ),
   unclaimed("3.1.1.2 key", "a keyed hash beside it", "There is no key to keep."),
   shown(
