@@ -1,16 +1,31 @@
 import { availableParallelism } from "node:os";
 import { migrate } from "../db/migrate.ts";
-import { isPostgresUrl, openDatabase } from "../db/open.ts";
+import { type Db, isPostgresUrl, openDatabase } from "../db/open.ts";
 import { listPasswordCosts } from "../db/password-costs.ts";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config/config.ts";
 import { openKeys, requireSecretKey } from "./config/secret-keys.ts";
-import type { Services } from "./context.ts";
 import type { Keys } from "./crypto/keys.ts";
-import { createLog, formatJson, formatReadable } from "./observability/log.ts";
-import { createMetrics } from "./observability/metrics.ts";
+import { createLog, formatJson, formatReadable, type Log } from "./observability/log.ts";
+import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import type { Output } from "./observability/output.ts";
-import { type Argon2Parameters, createHasher } from "./passwords/hasher.ts";
+import { type Argon2Parameters, createHasher, type Hasher } from "./passwords/hasher.ts";
+
+/** What the application stands on. Handed in, so that a test can turn the clock. */
+export interface Services {
+  config: Config;
+  db: Db;
+  hasher: Hasher;
+  keys: Keys;
+  log: Log;
+  metrics: Metrics;
+  /** The number of log lines that could not be written. */
+  droppedLines: () => number;
+  /** Whether this process is about to stop. `/readyz` answers 503 then. */
+  lifecycle: { isStopping: boolean };
+  /** Epoch milliseconds. */
+  now: () => number;
+}
 
 export interface ServicesOptions {
   /** Whether an SQLite file that is missing is made. */
@@ -22,7 +37,7 @@ export interface ServicesOptions {
 }
 
 /**
- * Everything the application stands on, for real: the database opened and migrated, the clock of this machine.
+ * Opens the services: the database, migrated, and the clock of this machine.
  *
  * @throws DatabaseError
  */

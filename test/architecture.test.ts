@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, test } from "node:test";
+import { ROUTES } from "../lib/routes.ts";
 
 // The design's rules, so that they stay true. Each test goes over every source file.
 
@@ -107,7 +108,8 @@ describe("where things may stand", () => {
   test("SQL stands in db/ only", () => onlyIn(/\b(selectFrom|insertInto|deleteFrom|updateTable)\b|sql`/, /^db\//));
   test("a password that breaks the rules is let through in lib/cli/ only", () =>
     onlyIn(/\bacceptAnyPassword\b/, /^lib\/(cli\/|passwords\/password-rules\.ts)/));
-  test("a Problem is caught in lib/app.ts only", () => onlyIn(/instanceof Problem/, /^lib\/app\.ts$/));
+  test("a Problem is caught in lib/pipeline/error-response.ts only", () =>
+    onlyIn(/instanceof Problem/, /^lib\/pipeline\/error-response\.ts$/));
   test("nobody writes to the console", () => onlyIn(/\bconsole\./, /^$/));
 });
 
@@ -125,10 +127,15 @@ describe("how things look", () => {
     }
   });
 
-  test("every row of the route table has a guard with a name", () => {
+  test("every row of the route table names its guard, and its throttle if a handler could check a secret", () => {
     const text = SOURCES.find(({ path }) => path === "lib/routes.ts")?.text ?? "";
-    const rows = text.match(/^ {2}(route|page|file|operations)\(.*\),$/gm) ?? [];
-    assert(rows.length > 0);
-    for (const row of rows) assert.match(row, /^ {2}\w+\(("[A-Z]+", )?"\/\S*", \w+(\(.*\))?, \w+(, \w+)?\),$/, row);
+    const rows = text.match(/^ {2}(api|page|asset|ops)\(.*\),$/gm) ?? [];
+    assert.equal(rows.length, ROUTES.length);
+    for (const row of rows) {
+      assert.match(
+        row,
+        /^ {2}(?:(?:api|page)\("[A-Z]+", "\/\S*", \w+, \w+, \w+(, \w+)?|asset\("\/\S*", \w+|ops\("\/\S*", \w+, \w+)\),$/,
+      );
+    }
   });
 });

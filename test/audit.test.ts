@@ -4,7 +4,7 @@ import { listEvents, listEventsOf, type RecordedEvent } from "../db/events.ts";
 import { deleteUser } from "../db/users.ts";
 import { inviteFirstUser } from "../lib/account/set-up.ts";
 import { recordThrottledLogin } from "../lib/audit/audit-log.ts";
-import { createContext } from "../lib/context.ts";
+import { arrive } from "../lib/pipeline/arrive.ts";
 import { ROUTES } from "../lib/routes.ts";
 import { activate, changePassword, deactivate, endSessions, remove } from "../lib/users/credentials.ts";
 import { type Client, createClient } from "./support/client.ts";
@@ -170,18 +170,8 @@ describe("the audit trail", () => {
   test("tells whose logins are refused for a while, and no name that nobody has", async () => {
     const test = await setUp();
     const request = new Request("http://postern.test/login/", { method: "POST" });
-    const context = createContext({
-      ...{
-        services: test.services,
-        request,
-        target: { path: "/login/", query: "" },
-        requestId: "r",
-        entrance: "public",
-      },
-      peer: { address: "192.0.2.1" },
-      client: { address: "192.0.2.1", host: null, isHttps: false, isProxyIgnored: false, requestId: null },
-      ...{ cookies: new Map(), representation: { format: "json", indent: 0 }, router: () => undefined },
-    });
+    const peer = { address: "192.0.2.1" };
+    const context = arrive(request, peer, { services: test.services, listener: "public", router: () => undefined });
     await recordThrottledLogin(context, "alice");
     await recordThrottledLogin(context, "hunter2");
     assert.equal((await kindsOf(test, test.user)).at(-1), "login_throttled");

@@ -7,6 +7,7 @@ import { html } from "../lib/http/html.ts";
 import { preferLanguage } from "../lib/http/language.ts";
 import { en } from "../lib/pages/messages/en.ts";
 import { it as italian } from "../lib/pages/messages/it.ts";
+import { PAGE } from "../lib/pipeline/surface.ts";
 import { ROUTES } from "../lib/routes.ts";
 import { preferEncoding } from "../lib/site/encoding.ts";
 import { createClient } from "./support/client.ts";
@@ -29,9 +30,9 @@ describe("one address, two readers:", () => {
   test("what is for browsers alone is not there for programs", async () => {
     const { client } = await setUp();
     await client.login("alice", PASSWORD);
-    for (const { method, path } of ROUTES.filter(({ kind }) => kind === "page")) {
+    for (const { method, path } of ROUTES.filter(({ surface }) => surface === PAGE)) {
       const { status } = await client.send(method, path, { headers: { "Sec-Fetch-Site": "same-origin" } });
-      const others = ROUTES.some((row) => row.path === path && row.kind !== "page");
+      const others = ROUTES.some((row) => row.path === path && row.surface !== PAGE);
       assert.equal(status, others ? 405 : 404, `${method} ${path}`);
     }
   });

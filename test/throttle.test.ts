@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findCredentials } from "../db/users.ts";
 import { Problem } from "../lib/http/problem.ts";
-import { clearThrottles } from "../lib/throttle/throttle.ts";
+import { clearThrottles } from "../lib/throttle/forget.ts";
 import { changePassword, deactivate } from "../lib/users/credentials.ts";
 import { createGuessedApp, type GuessedApp, guess, RIGHT, times, told } from "./support/guesses.ts";
 import { anyPassword } from "./support/test-app.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { authenticated } from "../lib/pipeline/guards.ts";
 import { ROUTES } from "../lib/routes.ts";
 import { createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
@@ -135,8 +136,8 @@ describe("a browser whose session has ended", () => {
     }
   });
 
-  for (const { method, path, admits } of ROUTES.filter(({ admits }) => admits === "member")) {
-    test(`is led to a page: ${method} ${path} (${admits})`, async () => {
+  for (const { method, path } of ROUTES.filter(({ guard }) => guard === authenticated)) {
+    test(`is led to a page: ${method} ${path}`, async () => {
       const { client, follow, assertLeadsToPage } = await setUp();
       const response = await client.send(method, path.replace(/:\w+/, "x"), { headers: BROWSER });
       const next = new URL(response.headers.get("location") ?? "", "http://x").searchParams.get("next") ?? "";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { listLiveSessions } from "../db/sessions.ts";
 import { parseConfig } from "../lib/config/load.ts";
-import { lifetime } from "../lib/session/session.ts";
+import { lifetime } from "../lib/session/lifetime.ts";
 import { createTestApp } from "./support/test-app.ts";
 
 const LOGIN = { username: "alice", password: "right horse" };

@@ -1,9 +1,10 @@
 import { listEventsOf, type RecordedEvent } from "../../db/events.ts";
 import { COMMAND_LINE, NOBODY, SYSTEM, userSubject } from "../audit/audit-log.ts";
-import type { MemberContext } from "../context.ts";
+import type { UserContext } from "../context.ts";
 import { type ActivityProps, activityPage } from "../pages/activity.ts";
 import { page, wantsPage } from "../pipeline/page-responses.ts";
 import { linkNext, readCursor } from "../pipeline/paging.ts";
+import type { Reply } from "../pipeline/reply.ts";
 import { json } from "../pipeline/responses.ts";
 import { type Device, describeDevice } from "../session/user-agent.ts";
 
@@ -15,9 +16,9 @@ const PAGE_EVENTS = 50;
  *
  * @throws Problem invalid where the cursor is none of ours
  */
-export async function activity(context: MemberContext): Promise<Response> {
-  const { services, current } = context;
-  const subject = userSubject(current.user);
+export async function activity(context: UserContext): Promise<Reply> {
+  const { services, auth } = context;
+  const subject = userSubject(auth.user);
   const before = readCursor(context, (text) => (/^\d{1,15}$/.test(text) ? Number(text) : null));
   const found = await listEventsOf(services.db, subject, { before, limit: PAGE_EVENTS + 1 });
   const events = found.slice(0, PAGE_EVENTS);

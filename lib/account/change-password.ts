@@ -1,67 +1,70 @@
-import type { TransactionDb } from "../../db/open.ts";
-import { findCredentials, type User } from "../../db/users.ts";
-import type { MemberContext } from "../context.ts";
+import { findCredentials } from "../../db/users.ts";
+import type { UserContext } from "../context.ts";
 import { readFields } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
 import { NO_MISTAKES } from "../pages/form.ts";
 import { passwordPage } from "../pages/password.ts";
 import { type AcceptedPassword, judgePassword } from "../passwords/password-rules.ts";
 import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
+import type { Reply } from "../pipeline/reply.ts";
 import { empty } from "../pipeline/responses.ts";
-import { authorizedData, regenerateSession, requireLiveSession } from "../session/session.ts";
-import { forgetDevices, type GrantedAttempt, guardAttempt } from "../throttle/throttle.ts";
+import { authorizedData, requireLiveSession } from "../session/authorized.ts";
+import { regenerateSession } from "../session/session.ts";
+import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
+import { forgetDevices } from "../throttle/forget.ts";
 
 const FORM = { current_password: { trim: false }, new_password: { trim: false } };
 
 /**
- * `POST /password/change/` with `current_password` and `new_password`: 204 and two new cookies; every session of the user
- * is ended but for this one, which goes on under a new token (ASVS 5.0 V6.2.3, V7.4.3).
+ * `POST /password/change/` with `current_password` and `new_password`: 204 and two new cookies. Every session of the user
+ * ends but this one, which goes on under a new token (ASVS 5.0 V6.2.3, V7.4.3).
  *
  * @throws Problem invalid, not_authenticated; throttled, as at the login
  */
-export async function changePassword(context: MemberContext): Promise<Response> {
-  const { services, current } = context;
+export async function changePassword(context: UserContext & Throttled): Promise<Reply> {
+  const { services, auth } = context;
   const sent = readFields(await authorizedData(context), FORM);
-  const judged = await judgePassword(services, sent.new_password, current.user);
+  const judged = await judgePassword(services, sent.new_password, auth.user);
   if (typeof judged !== "string") throw new Problem("invalid", { fields: { new_password: judged } });
-  const { username } = current.user;
-  const user = await guardAttempt(context, username, (granted) =>
-    replace(context, { password: sent.current_password, next: judged }, granted),
-  );
-  if (user === null) throw wrongPassword();
-  return wantsPage(context) ? redirectDone("/profile/", "password") : empty(204);
+  const attempt = await context.reserveAttempt(auth.user.username);
+  const passwords = { current: sent.current_password, next: judged };
+  const cookies = await releaseOnError(attempt, () => checkAndReplace(context, passwords, attempt));
+  if (cookies === null) {
+    await attempt.fail();
+    throw wrongPassword();
+  }
+  return wantsPage(context) ? redirectDone("/profile/", "password", { cookies }) : empty(204, { cookies });
 }
 
-/** Null where the current password is wrong, or has been changed since it was checked. */
-async function replace(
-  context: MemberContext,
-  { password, next }: { password: string; next: AcceptedPassword },
-  granted: GrantedAttempt,
-): Promise<User | null> {
-  const { services, current } = context;
+/** Null if the current password is wrong, or was changed since it was checked. */
+async function checkAndReplace(
+  context: UserContext,
+  { current, next }: { current: string; next: AcceptedPassword },
+  attempt: Attempt,
+): Promise<string[] | null> {
+  const { services, auth } = context;
   // A live session proves as much as a device cookie does.
-  const caller = { ...granted.caller, isKnown: true };
-  const credentials = await findCredentials(services.db, current.user.username);
-  const check = await services.hasher.check(password, credentials?.password ?? null, caller);
+  const caller = { ...attempt.caller, isKnown: true };
+  const credentials = await findCredentials(services.db, auth.user.username);
+  const check = await services.hasher.check(current, credentials?.password ?? null, caller);
   // The check may have waited in a queue. A session that ended meanwhile learns nothing of the password.
   await requireLiveSession(context);
   if (credentials === null || !check.right) return null;
-  const replacement = await services.hasher.hash(next, caller);
   const { user } = credentials;
-  const alongside = async (db: TransactionDb) => {
-    await forgetDevices(db, user, granted.device);
-    await granted.succeed(db, user);
-  };
-  return (await regenerateSession(context, credentials, replacement, alongside)) ? user : null;
+  const replacement = await services.hasher.hash(next, caller);
+  return regenerateSession(context, credentials, replacement, async (db) => {
+    await forgetDevices(db, user, attempt.device);
+    return attempt.succeed(db, user);
+  });
 }
 
 /** `GET /password/change/`: the form. */
-export function showChangePassword(context: MemberContext): Response {
+export function showChangePassword(context: UserContext): Reply {
   return page(context, (frame) => passwordPage(frame, NO_MISTAKES));
 }
 
-/** The form again, empty, with what was wrong. */
-export function showChangePasswordAgain(context: MemberContext, { mistakes, status }: Problem): Response {
+/** The form again, empty, with its errors. */
+export function renderChangePassword(context: UserContext, { mistakes, status }: Problem): Reply {
   return page(context, (frame) => passwordPage(frame, mistakes), status);
 }
 

@@ -1,26 +1,27 @@
 import { type Device, listDevices } from "../../db/devices.ts";
 import type { Db } from "../../db/open.ts";
 import { recordEvents, userSubject } from "../audit/audit-log.ts";
-import type { MemberContext } from "../context.ts";
+import type { UserContext } from "../context.ts";
 import { Problem } from "../http/problem.ts";
 import type { KnownDeviceProps } from "../pages/devices.ts";
 import { redirectDone, wantsPage } from "../pipeline/page-responses.ts";
+import type { Reply } from "../pipeline/reply.ts";
 import { empty, json, redirect } from "../pipeline/responses.ts";
-import { authorizedTransaction } from "../session/session.ts";
-import { deleteDeviceCookie, deviceName, MAX_DEVICES, presentedDevices } from "../throttle/device-cookie.ts";
-import { forgetDevice as forget } from "../throttle/throttle.ts";
+import { authorizedTransaction } from "../session/authorized.ts";
+import { deviceName, expiredDeviceCookie, MAX_DEVICES, presentedDevices } from "../throttle/device-cookie.ts";
+import { forgetDevice as forget } from "../throttle/forget.ts";
 
 /**
  * `GET /devices/`: the browsers that have logged in to the account before, the last used first, this one marked. There
  * are ten at most, so the list is never paged. For a browser they are a part of the page of sessions.
  */
-export async function devices(context: MemberContext): Promise<Response> {
+export async function devices(context: UserContext): Promise<Reply> {
   if (wantsPage(context)) return redirect("/sessions/");
   return json(context, (await listKnownDevices(context)).map(toJson));
 }
 
 /** The user's devices, as pages and programs see them. */
-export async function listKnownDevices(context: MemberContext): Promise<KnownDeviceProps[]> {
+export async function listKnownDevices(context: UserContext): Promise<KnownDeviceProps[]> {
   const presented = presentedDevices(context);
   return (await listOwn(context.services.db, context)).map((device) => ({
     name: deviceName(device),
@@ -37,8 +38,8 @@ export async function listKnownDevices(context: MemberContext): Promise<KnownDev
  *
  * @throws Problem not_found if it is none of the user's devices
  */
-export async function forgetDevice(context: MemberContext): Promise<Response> {
-  const { user } = context.current;
+export async function forgetDevice(context: UserContext): Promise<Reply> {
+  const { user } = context.auth;
   const id = await authorizedTransaction(context, async (db) => {
     const device = (await listOwn(db, context)).find((device) => deviceName(device) === context.parameters["id"]);
     if (device === undefined || !(await forget(db, user, device.id))) throw new Problem("not_found");
@@ -46,12 +47,12 @@ export async function forgetDevice(context: MemberContext): Promise<Response> {
     await recordEvents(db, context, { kind: "device_forgotten", subject, actor: subject });
     return device.id;
   });
-  if (presentedDevices(context).includes(id)) deleteDeviceCookie(context);
-  return wantsPage(context) ? redirectDone("/sessions/", "device") : empty(204);
+  const cookies = presentedDevices(context).includes(id) ? [expiredDeviceCookie(context)] : [];
+  return wantsPage(context) ? redirectDone("/sessions/", "device", { cookies }) : empty(204, { cookies });
 }
 
-function listOwn(db: Db, { services, current }: MemberContext): Promise<Device[]> {
-  return listDevices(db, current.user.id, services.now(), MAX_DEVICES);
+function listOwn(db: Db, { services, auth }: UserContext): Promise<Device[]> {
+  return listDevices(db, auth.user.id, services.now(), MAX_DEVICES);
 }
 
 /** Instants as Django REST Framework writes them: ISO 8601, in UTC. */

@@ -1,6 +1,6 @@
-import { findCredentials, type User } from "../../db/users.ts";
+import { findCredentials } from "../../db/users.ts";
 import { recordFailedLogin } from "../audit/audit-log.ts";
-import type { Context } from "../context.ts";
+import type { Authenticated } from "../context.ts";
 import { queryValue } from "../http/address.ts";
 import { readFields } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
@@ -8,9 +8,10 @@ import { NO_MISTAKES } from "../pages/form.ts";
 import { loginPage } from "../pages/login.ts";
 import { nextPath } from "../pipeline/next-page.ts";
 import { page, sentValues, wantsPage } from "../pipeline/page-responses.ts";
+import type { Reply, ReplyParts } from "../pipeline/reply.ts";
 import { empty, redirect } from "../pipeline/responses.ts";
-import { start } from "../session/session.ts";
-import { type GrantedAttempt, guardAttempt } from "../throttle/throttle.ts";
+import { createSession } from "../session/session.ts";
+import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
 import { resolveUsername } from "../users/username.ts";
 
 const FORM = { username: { trim: true }, password: { trim: false } };
@@ -19,51 +20,56 @@ const FORM = { username: { trim: true }, password: { trim: false } };
 const HOME = "/profile/";
 
 /**
- * `POST /login/` with `username` and `password`: 202, and the cookies; a browser is sent on, to `next` if that is a page.
+ * `POST /login/` with `username` and `password`: 202 and the cookies. A browser is redirected, to `next` if that is a page.
  *
- * @throws Problem wrong_credentials, in the same time and words whatever was wrong: name, password, or a user who may
- *   not log in; throttled, whether or not there is such a user
+ * @throws Problem wrong_credentials, in the same time and words whether the name or the password is wrong, or the user
+ *   inactive; throttled, whether or not a user has the name
  */
-export async function login(context: Context): Promise<Response> {
+export async function login(context: Authenticated & Throttled): Promise<Reply> {
   const sent = readFields(await context.data(), FORM);
   const { password } = sent;
   // A program names a user exactly, as in Django. The throttle counts under the name of the account itself.
   const username = wantsPage(context) ? await resolveUsername(context.services.db, sent.username) : sent.username;
-  const user = await guardAttempt(context, username, (granted) => enter(context, { username, password }, granted));
-  if (user === null) throw new Problem("wrong_credentials");
-  if (!wantsPage(context)) return empty(202);
+  const attempt = await context.reserveAttempt(username);
+  const parts = await releaseOnError(attempt, () => checkAndCreateSession(context, { username, password }, attempt));
+  if (parts === null) {
+    await attempt.fail();
+    throw new Problem("wrong_credentials");
+  }
+  if (!wantsPage(context)) return empty(202, parts);
   const { next } = await sentValues(context, "next");
-  return redirect(nextPath(context.router, next) ?? HOME);
+  return redirect(nextPath(context.router, next) ?? HOME, parts);
 }
 
-/** `GET /login/`: the form; who is logged in already is sent on. */
-export function showLogin(context: Context): Response {
-  const next = nextPath(context.router, queryValue(context.target, "next") ?? "");
-  if (context.current !== null) return redirect(next ?? HOME);
-  return page(context, (frame) => loginPage(frame, { username: "", next, mistakes: NO_MISTAKES }));
-}
-
-/** The form again, with what was wrong. */
-export async function showLoginAgain(context: Context, { mistakes, status }: Problem): Promise<Response> {
-  const { username, next } = await sentValues(context, "username", "next");
-  const props = { username, next: nextPath(context.router, next), mistakes };
-  return page(context, (frame) => loginPage(frame, props), status);
-}
-
-async function enter(
-  context: Context,
+/** Null if the name or the password is wrong. */
+async function checkAndCreateSession(
+  context: Authenticated,
   { username, password }: { username: string; password: string },
-  { succeed, caller }: GrantedAttempt,
-): Promise<User | null> {
+  attempt: Attempt,
+): Promise<ReplyParts | null> {
   const { services } = context;
   const credentials = await findCredentials(services.db, username);
   const encoded = credentials?.user.isActive ? credentials.password : null;
-  const check = await services.hasher.check(password, encoded, caller);
+  const check = await services.hasher.check(password, encoded, attempt.caller);
   if (credentials !== null && check.right) {
     const { user } = credentials;
-    const isLoggedIn = await start(context, credentials, check.replacement, (db) => succeed(db, user));
-    if (isLoggedIn) return user;
+    const cookies = await createSession(context, credentials, check.replacement, (db) => attempt.succeed(db, user));
+    if (cookies !== null) return { cookies, loggedInUserId: user.id };
   }
   await recordFailedLogin(context, credentials?.user ?? null);
   return null;
+}
+
+/** `GET /login/`: the form. A user who is logged in is redirected. */
+export function showLogin(context: Authenticated): Reply {
+  const next = nextPath(context.router, queryValue(context.target, "next") ?? "");
+  if (context.auth.level === "full") return redirect(next ?? HOME);
+  return page(context, (frame) => loginPage(frame, { username: "", next, mistakes: NO_MISTAKES }));
+}
+
+/** The form again, with its errors. */
+export async function renderLogin(context: Authenticated, { mistakes, status }: Problem): Promise<Reply> {
+  const { username, next } = await sentValues(context, "username", "next");
+  const props = { username, next: nextPath(context.router, next), mistakes };
+  return page(context, (frame) => loginPage(frame, props), status);
 }

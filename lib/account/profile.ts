@@ -1,13 +1,14 @@
 import { type ProfileChanges, type User, updateProfile } from "../../db/users.ts";
 import { recordEvents, userSubject } from "../audit/audit-log.ts";
-import type { Context, MemberContext } from "../context.ts";
+import type { Authenticated, UserContext } from "../context.ts";
 import { readChanges } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
 import { type Mistakes, NO_MISTAKES } from "../pages/form.ts";
 import { profilePage } from "../pages/profile.ts";
 import { page, redirectDone, sentValues, wantsPage } from "../pipeline/page-responses.ts";
+import type { Reply } from "../pipeline/reply.ts";
 import { json, redirect } from "../pipeline/responses.ts";
-import { authorizedData, authorizedTransaction } from "../session/session.ts";
+import { authorizedData, authorizedTransaction } from "../session/authorized.ts";
 import { MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS, normalizeEmail } from "../users/create-user.ts";
 
 const NAME = { trim: true, mayBeBlank: true, maxCharacters: MAX_NAME_CHARACTERS };
@@ -19,13 +20,13 @@ const FORM = {
 };
 
 /** `GET /`: to the profile, or to the login. */
-export function home({ current }: Context): Response {
-  return redirect(current === null ? "/login/" : "/profile/");
+export function home({ auth }: Authenticated): Reply {
+  return redirect(auth.level !== "full" ? "/login/" : "/profile/");
 }
 
 /** `GET /profile/`: who is logged in, read from the database at this request. */
-export function profile(context: MemberContext): Response {
-  const { user } = context.current;
+export function profile(context: UserContext): Reply {
+  const { user } = context.auth;
   return wantsPage(context) ? showProfile(context, user, NO_MISTAKES) : json(context, toJson(user));
 }
 
@@ -33,7 +34,7 @@ export function profile(context: MemberContext): Response {
  * `PATCH /profile/` with any of `first_name`, `last_name` and `email`: 200 and the profile as it is then. The username
  * stays, as does everything else. A browser's form does the same by POST, and is sent back to the page.
  */
-export async function editProfile(context: MemberContext): Promise<Response> {
+export async function editProfile(context: UserContext): Promise<Reply> {
   const { first_name: firstName, last_name: lastName, email } = readChanges(await authorizedData(context), FORM);
   const changes = { firstName, lastName, email: email === undefined ? undefined : normalizeEmail(email) };
   const user = await saveChanges(context, changes);
@@ -42,8 +43,8 @@ export async function editProfile(context: MemberContext): Promise<Response> {
 }
 
 /** The audit trail is told which fields have changed, and not to what. */
-function saveChanges(context: MemberContext, changes: ProfileChanges): Promise<User | null> {
-  const { user } = context.current;
+function saveChanges(context: UserContext, changes: ProfileChanges): Promise<User | null> {
+  const { user } = context.auth;
   const { email = user.email, firstName = user.firstName, lastName = user.lastName } = changes;
   const differs = {
     email: email !== user.email,
@@ -62,14 +63,14 @@ function saveChanges(context: MemberContext, changes: ProfileChanges): Promise<U
 }
 
 /** The form again, as it was sent. */
-export async function showProfileAgain(context: MemberContext, { mistakes, status }: Problem): Promise<Response> {
+export async function renderProfile(context: UserContext, { mistakes, status }: Problem): Promise<Reply> {
   const { first_name: firstName, last_name: lastName, email } = await sentValues(context, ...FIELDS);
-  return showProfile(context, { ...context.current.user, firstName, lastName, email }, mistakes, status);
+  return showProfile(context, { ...context.auth.user, firstName, lastName, email }, mistakes, status);
 }
 
 const FIELDS = ["first_name", "last_name", "email"] as const;
 
-function showProfile(context: MemberContext, user: User, mistakes: Mistakes, status = 200): Response {
+function showProfile(context: UserContext, user: User, mistakes: Mistakes, status = 200): Reply {
   return page(context, (frame) => profilePage(frame, { ...user, mistakes }), status);
 }
 

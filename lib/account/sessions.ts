@@ -8,14 +8,17 @@ import {
   type SessionPlace,
 } from "../../db/sessions.ts";
 import { recordEvents, userSubject } from "../audit/audit-log.ts";
-import type { MemberContext } from "../context.ts";
+import type { UserContext } from "../context.ts";
 import { queryValue } from "../http/address.ts";
 import { Problem } from "../http/problem.ts";
 import { type SessionProps, sessionsPage } from "../pages/sessions.ts";
 import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
 import { linkNext, readCursor } from "../pipeline/paging.ts";
+import type { Reply } from "../pipeline/reply.ts";
 import { empty, json } from "../pipeline/responses.ts";
-import { authorizedTransaction, end, endMostOtherSessions, lifetime } from "../session/session.ts";
+import { authorizedTransaction, endMostOtherSessions } from "../session/authorized.ts";
+import { lifetime } from "../session/lifetime.ts";
+import { destroySession } from "../session/session.ts";
 import { readSessionName, sessionName } from "../session/session-name.ts";
 import { type Device, readDevice } from "../session/user-agent.ts";
 import { listKnownDevices } from "./devices.ts";
@@ -29,9 +32,9 @@ const PAGE_SESSIONS = 100;
  *
  * @throws Problem invalid if the cursor is not one of ours
  */
-export async function sessions(context: MemberContext): Promise<Response> {
+export async function sessions(context: UserContext): Promise<Reply> {
   const { shown, next } = await listPage(context);
-  const props = shown.map((session) => describe(session, session.id === context.current.session.id));
+  const props = shown.map((session) => describe(session, session.id === context.auth.session.id));
   if (wantsPage(context)) {
     // The devices are few, and stand on the first page alone.
     const devices = queryValue(context.target, "cursor") === null ? await listKnownDevices(context) : [];
@@ -40,14 +43,14 @@ export async function sessions(context: MemberContext): Promise<Response> {
   return linkNext(context, json(context, props.map(toJson)), "/sessions/", next);
 }
 
-async function listPage(context: MemberContext): Promise<{ shown: Session[]; next: string | null }> {
-  const { services, current } = context;
+async function listPage(context: UserContext): Promise<{ shown: Session[]; next: string | null }> {
+  const { services, auth } = context;
   const after = readCursor(context, parsePlace);
   // Read anew: it was touched since it was found.
-  const own = after === null ? await findOwn(services.db, context, sessionName(current.session)) : null;
+  const own = after === null ? await findOwn(services.db, context, sessionName(auth.session)) : null;
   const limit = PAGE_SESSIONS - (own === null ? 0 : 1);
-  const wanted = { after, exceptId: current.session.id, limit: limit + 1 };
-  const found = await listLiveSessions(services.db, current.user.id, lifetime(services), wanted);
+  const wanted = { after, exceptId: auth.session.id, limit: limit + 1 };
+  const found = await listLiveSessions(services.db, auth.user.id, lifetime(services), wanted);
   const others = found.slice(0, limit);
   const last = found.length > limit ? others.at(-1) : undefined;
   return { shown: own === null ? others : [own, ...others], next: last === undefined ? null : cursorOf(last) };
@@ -65,19 +68,19 @@ function parsePlace(cursor: string): SessionPlace | null {
 }
 
 /** One of the user's live sessions, by its name. */
-async function findOwn(db: Db, { services, current }: MemberContext, name: string): Promise<Session | null> {
+async function findOwn(db: Db, { services, auth }: UserContext, name: string): Promise<Session | null> {
   const prefix = readSessionName(name);
   if (prefix === null) return null;
-  return findLiveSessionByPrefix(db, current.user.id, prefix, lifetime(services));
+  return findLiveSessionByPrefix(db, auth.user.id, prefix, lifetime(services));
 }
 
 /** `DELETE /sessions/`: 204, and every other session of the user is ended. */
-export async function endOtherSessions(context: MemberContext): Promise<Response> {
-  const { current } = context;
-  const { id } = current.session;
+export async function endOtherSessions(context: UserContext): Promise<Reply> {
+  const { auth } = context;
+  const { id } = auth.session;
   await endMostOtherSessions(context);
   await authorizedTransaction(context, async (db) => {
-    const count = await deleteSessionsOfUser(db, current.user.id, id);
+    const count = await deleteSessionsOfUser(db, auth.user.id, id);
     await recordEnded(db, context, count);
   });
   return wantsPage(context) ? redirectDone("/sessions/", "sessions") : empty(204);
@@ -88,11 +91,11 @@ export async function endOtherSessions(context: MemberContext): Promise<Response
  *
  * @throws Problem not_found where it is none of the user's live sessions
  */
-export async function endSession(context: MemberContext): Promise<Response> {
-  const { parameters, current } = context;
-  if (sessionName(current.session) === parameters["id"]) {
-    await end(context);
-    return wantsPage(context) ? redirectDone("/login/", "logout") : empty(204);
+export async function endSession(context: UserContext): Promise<Reply> {
+  const { parameters, auth } = context;
+  if (sessionName(auth.session) === parameters["id"]) {
+    const parts = await destroySession(context);
+    return wantsPage(context) ? redirectDone("/login/", "logout", parts) : empty(204, parts);
   }
   await authorizedTransaction(context, async (db) => {
     const session = await findOwn(db, context, parameters["id"] ?? "");
@@ -102,8 +105,8 @@ export async function endSession(context: MemberContext): Promise<Response> {
   return wantsPage(context) ? redirectDone("/sessions/", "session") : empty(204);
 }
 
-async function recordEnded(db: TransactionDb, context: MemberContext, count: number): Promise<void> {
-  const subject = userSubject(context.current.user);
+async function recordEnded(db: TransactionDb, context: UserContext, count: number): Promise<void> {
+  const subject = userSubject(context.auth.user);
   if (count === 0) return;
   await recordEvents(db, context, { kind: "sessions_ended", subject, actor: subject, detail: String(count) });
 }

@@ -2,7 +2,7 @@ import { consumeToken, insertSetupToken } from "../../db/one-time-tokens.ts";
 import { transaction } from "../../db/open.ts";
 import { hasUsers, insertUser, type NewUser, type User } from "../../db/users.ts";
 import { NOBODY, recordEvents, userSubject } from "../audit/audit-log.ts";
-import type { NewcomerContext, Services } from "../context.ts";
+import type { SetupContext } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
 import { readFields } from "../http/fields.ts";
 import { type FieldErrors, Problem } from "../http/problem.ts";
@@ -10,8 +10,10 @@ import { NO_MISTAKES } from "../pages/form.ts";
 import { setUpPage } from "../pages/set-up.ts";
 import { judgePassword } from "../passwords/password-rules.ts";
 import { page, sentValues } from "../pipeline/page-responses.ts";
+import type { Reply } from "../pipeline/reply.ts";
 import { redirect } from "../pipeline/responses.ts";
-import { start } from "../session/session.ts";
+import type { Services } from "../services.ts";
+import { createSession } from "../session/session.ts";
 import {
   isUsername,
   MAX_EMAIL_CHARACTERS,
@@ -38,13 +40,13 @@ export async function inviteFirstUser({ db, now }: Pick<Services, "db" | "now">)
 }
 
 /** `GET /setup/?token=…`: the form. */
-export function showSetUp(context: NewcomerContext): Response {
+export function showSetUp(context: SetupContext): Reply {
   const props = { token: context.setupToken, username: "", email: "", mistakes: NO_MISTAKES };
   return page(context, (frame) => setUpPage(frame, props));
 }
 
 /** `POST /setup/?token=…`: makes the first superuser, uses the link up, and logs them in. @throws Problem invalid, not_found */
-export async function setUp(context: NewcomerContext): Promise<Response> {
+export async function setUp(context: SetupContext): Promise<Reply> {
   const { services, setupToken } = context;
   const { username, email, password } = readFields(await context.data(), FORM);
   const names = { username, email, firstName: "", lastName: "" };
@@ -57,19 +59,20 @@ export async function setUp(context: NewcomerContext): Promise<Response> {
   const input = { ...names, isStaff: true, isSuperuser: true, password: judged };
   const newUser = await prepareUser(services, input);
   const user = await insertFirstUser(context, hashToken(setupToken), newUser);
-  await start(context, { user, password: newUser.password }, null, async () => {});
-  return redirect("/profile/");
+  const credentials = { user, password: newUser.password };
+  const cookies = await createSession(context, credentials, null, async () => null);
+  return redirect("/profile/", cookies === null ? {} : { cookies, loggedInUserId: user.id });
 }
 
 /** The form again, with what was wrong. */
-export async function showSetUpAgain(context: NewcomerContext, { mistakes, status }: Problem): Promise<Response> {
+export async function renderSetUp(context: SetupContext, { mistakes, status }: Problem): Promise<Reply> {
   const { username, email } = await sentValues(context, "username", "email");
   const props = { token: context.setupToken, username, email, mistakes };
   return page(context, (frame) => setUpPage(frame, props), status);
 }
 
 /** @throws Problem not_found where the link was used, or somebody else made a user, since it was looked at */
-function insertFirstUser(context: NewcomerContext, tokenId: string, newUser: NewUser): Promise<User> {
+function insertFirstUser(context: SetupContext, tokenId: string, newUser: NewUser): Promise<User> {
   const { db, now } = context.services;
   return transaction(db, async (db) => {
     const isFirst = (await consumeToken(db, "setup", tokenId, now())) !== null && !(await hasUsers(db));

@@ -4,7 +4,8 @@ import { appendEvents, listEventsOf, type RecordedEvent } from "../../db/events.
 import { type TransactionDb, transaction } from "../../db/open.ts";
 import type { EventKind } from "../../db/schema.ts";
 import { findUser, type User } from "../../db/users.ts";
-import type { Context, Services } from "../context.ts";
+import type { Arrival } from "../context.ts";
+import type { Services } from "../services.ts";
 import { readDevice, userAgentOf } from "../session/user-agent.ts";
 
 /** Something that was done, for the audit trail. Nothing in it is a secret, or what a client typed. */
@@ -51,7 +52,7 @@ export function unknownSubject(): string {
 }
 
 /** Writes down what a request has done, in the transaction that does it, as its last statement. */
-export function recordEvents(db: TransactionDb, context: Context, ...deeds: Deed[]): Promise<void> {
+export function recordEvents(db: TransactionDb, context: Arrival, ...deeds: Deed[]): Promise<void> {
   const { client, request, requestId, services } = context;
   const { browser, system } = readDevice(userAgentOf(request));
   const origin = { address: client.address, browser: short(browser), system: short(system), requestId };
@@ -99,7 +100,7 @@ function short(words: string | null): string {
  *
  * @param user whose name was given, null where nobody has it
  */
-export function recordFailedLogin(context: Context, user: User | null): Promise<void> {
+export function recordFailedLogin(context: Arrival, user: User | null): Promise<void> {
   return recordAttempt(context, user, "login_failed");
 }
 
@@ -109,11 +110,11 @@ export function recordFailedLogin(context: Context, user: User | null): Promise<
  *
  * @param username as typed
  */
-export async function recordThrottledLogin(context: Context, username: string): Promise<void> {
+export async function recordThrottledLogin(context: Arrival, username: string): Promise<void> {
   await recordAttempt(context, await findUser(context.services.db, username), "login_throttled");
 }
 
-function recordAttempt(context: Context, user: User | null, kind: EventKind): Promise<void> {
+function recordAttempt(context: Arrival, user: User | null, kind: EventKind): Promise<void> {
   const subject = user === null ? unknownSubject() : userSubject(user);
   return transaction(context.services.db, (db) => recordEvents(db, context, { kind, subject, actor: NOBODY }));
 }

@@ -4,7 +4,7 @@ import type { BrokenLane } from "../../db/event-lane-walk.ts";
 import type { Lane } from "../../db/event-macs.ts";
 import { findUsernames } from "../../db/users.ts";
 import { findYoungCuts, userIdOf, type YoungCut } from "../audit/audit-log.ts";
-import type { Services } from "../context.ts";
+import type { Services } from "../services.ts";
 import type { Cli } from "./command.ts";
 import { CommandError } from "./errors.ts";
 import { createProgress, formatCount, plural } from "./progress.ts";

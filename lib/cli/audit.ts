@@ -8,7 +8,7 @@ import { isOutage } from "../../db/outage.ts";
 import { findUsernames } from "../../db/users.ts";
 import { recordCommand, userIdOf, userSubject } from "../audit/audit-log.ts";
 import { openNewKeys, requireSecretKey } from "../config/secret-keys.ts";
-import type { Services } from "../context.ts";
+import type { Services } from "../services.ts";
 import { describeDevice } from "../session/user-agent.ts";
 import { findTypedUser } from "../users/username.ts";
 import { verifyTrail } from "./audit-verify.ts";

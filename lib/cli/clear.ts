@@ -1,9 +1,10 @@
 import { deleteInBatches } from "../../db/batches.ts";
 import { deleteExpiredTokens } from "../../db/one-time-tokens.ts";
-import type { Services } from "../context.ts";
-import { clearSessions, lifetime } from "../session/session.ts";
+import type { Services } from "../services.ts";
+import { lifetime } from "../session/lifetime.ts";
+import { clearSessions } from "../session/session.ts";
 import { endExcessSessions } from "../session/session-limit.ts";
-import { clearThrottles } from "../throttle/throttle.ts";
+import { clearThrottles } from "../throttle/forget.ts";
 
 /** Deletes the rows of expired sessions, devices, throttles and one-time tokens, and ends sessions beyond the limit. */
 export async function clearExpired(services: Services): Promise<{ cleared: number; ended: number }> {

@@ -1,7 +1,7 @@
 import type { ParseArgsOptionDescriptor } from "node:util";
 import type { Config } from "../config/config.ts";
-import type { Services } from "../context.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Services } from "../services.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** One verb of the command line. */

@@ -1,7 +1,7 @@
 import { createApp } from "../app.ts";
-import type { Services } from "../context.ts";
 import { ROUTES } from "../routes.ts";
 import type { Listener } from "../runtime/runtime.ts";
+import type { Services } from "../services.ts";
 import type { Cli } from "./command.ts";
 
 /** The setting of the operators' address, host and port alike. */

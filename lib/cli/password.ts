@@ -1,10 +1,10 @@
-import type { Services } from "../context.ts";
 import {
   type AcceptedPassword,
   acceptAnyPassword,
   judgePassword,
   type PasswordOwner,
 } from "../passwords/password-rules.ts";
+import type { Services } from "../services.ts";
 import type { Cli, CommandOption, Input } from "./command.ts";
 import { CommandError, UsageError } from "./errors.ts";
 

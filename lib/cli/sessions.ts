@@ -1,5 +1,5 @@
 import { listLiveSessions, type Session } from "../../db/sessions.ts";
-import { lifetime } from "../session/session.ts";
+import { lifetime } from "../session/lifetime.ts";
 import { endSessions } from "../users/credentials.ts";
 import { clearExpired } from "./clear.ts";
 import type { Cli, Command, Input } from "./command.ts";

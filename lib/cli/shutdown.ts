@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Services } from "../context.ts";
 import type { Listener } from "../runtime/runtime.ts";
+import type { Services } from "../services.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout } from "node:timers/promises";
-import type { Services } from "../context.ts";
+import type { Services } from "../services.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { OPS, openDoors } from "./listen.ts";

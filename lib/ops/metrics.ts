@@ -1,13 +1,15 @@
 import { countLiveSessions } from "../../db/sessions.ts";
-import type { Context, Services } from "../context.ts";
+import type { Routed } from "../context.ts";
 import { describeError } from "../observability/log.ts";
 import { METRICS_TYPE } from "../observability/metrics.ts";
-import { lifetime } from "../session/session.ts";
+import { type Reply, reply } from "../pipeline/reply.ts";
+import type { Services } from "../services.ts";
+import { lifetime } from "../session/lifetime.ts";
 
 /** `GET /metrics`: what this process has counted, in the Prometheus text format. Answered without a database too. */
-export async function metrics({ services }: Context): Promise<Response> {
+export async function metrics({ services }: Routed): Promise<Reply> {
   const sampled = { sessionsLive: await countSessions(services), logLinesDropped: services.droppedLines() };
-  return new Response(await services.metrics.render(sampled), { headers: { "Content-Type": METRICS_TYPE } });
+  return reply(new Response(await services.metrics.render(sampled), { headers: { "Content-Type": METRICS_TYPE } }));
 }
 
 async function countSessions(services: Services): Promise<number | null> {

@@ -1,8 +1,10 @@
 import { findMissingMigrations, proveWritable } from "../../db/migrate.ts";
 import { type Db, ping } from "../../db/open.ts";
-import type { Context, Services } from "../context.ts";
+import type { Routed } from "../context.ts";
 import { describeError } from "../observability/log.ts";
+import type { Reply } from "../pipeline/reply.ts";
 import { json } from "../pipeline/responses.ts";
+import type { Services } from "../services.ts";
 
 /** In the order they are asked; one that throws has failed. */
 const CHECKS: Record<string, (services: Services) => Promise<boolean>> = {
@@ -35,7 +37,7 @@ async function proveWritableOften({ db, now }: Services): Promise<void> {
 }
 
 /** `GET /readyz`: 200 if this node can read and write, else 503 with the first check that failed. */
-export async function ready(context: Context): Promise<Response> {
+export async function ready(context: Routed): Promise<Reply> {
   const { services } = context;
   for (const [failed, passes] of Object.entries(CHECKS)) {
     const isPassed = await passes(services).catch((error) => {

@@ -1,6 +1,6 @@
 import { sha1 } from "@oslojs/crypto/sha1";
 import { encodeHexUpperCase } from "@oslojs/encoding";
-import type { Services } from "../context.ts";
+import type { Services } from "../services.ts";
 
 /** A person waits for the answer, so a slow service is skipped. */
 const TIMEOUT_MS = 1000;

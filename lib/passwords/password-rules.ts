@@ -1,5 +1,5 @@
 import type { User } from "../../db/users.ts";
-import type { Services } from "../context.ts";
+import type { Services } from "../services.ts";
 import { isBreachedPassword } from "./breached-passwords.ts";
 import { isCommonPassword } from "./common-passwords.ts";
 import { MAX_PASSWORD_BYTES } from "./hasher.ts";

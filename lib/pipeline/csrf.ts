@@ -1,9 +1,9 @@
-import type { Context } from "../context.ts";
+import type { Authenticated } from "../context.ts";
 import { deriveCsrfToken, equalSecrets } from "../crypto/token.ts";
 import { provenanceOf } from "../http/origin.ts";
 import { Problem } from "../http/problem.ts";
-import { CSRF_COOKIE } from "../session/session.ts";
-import type { Soon } from "./maybe-promise.ts";
+import { CSRF_COOKIE } from "../session/cookies.ts";
+import type { MaybePromise } from "./maybe-promise.ts";
 
 /** Methods that change nothing and so need no proof of origin (RFC 9110 §9.2.1). */
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
@@ -15,7 +15,7 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
  *
  * @throws Problem csrf_site, csrf_origin, csrf_cookie, csrf_token, and those of reading the body
  */
-export function requireOwnOrigin(context: Context): Soon<void> {
+export function requireOwnOrigin(context: Authenticated): MaybePromise<void> {
   const { request, services, client } = context;
   if (SAFE_METHODS.has(request.method)) return;
   const { publicUrl, trustedOrigins } = services.config;
@@ -30,19 +30,19 @@ export function requireOwnOrigin(context: Context): Soon<void> {
 }
 
 /** The token is bound to the session: a pair that a sibling host has planted or made up does not pass. */
-async function requireToken(context: Context): Promise<void> {
-  const { cookies, current, request } = context;
-  if (current === null) return;
+async function requireToken(context: Authenticated): Promise<void> {
+  const { cookies, auth, request } = context;
+  if (auth.level === "anonymous") return;
   const presented = cookies.get(CSRF_COOKIE);
   if (presented === undefined) throw new Problem("csrf_cookie");
   const sent = (await formToken(context)) || (request.headers.get("x-csrftoken") ?? "");
-  const expected = deriveCsrfToken(current.token);
+  const expected = deriveCsrfToken(auth.token);
   if (!presented.some((cookie) => equalSecrets(cookie, expected)) || !equalSecrets(sent, expected))
     throw new Problem("csrf_token");
 }
 
 /** Django looks into the body of a POST only, and there into form fields only. */
-async function formToken({ request, data }: Context): Promise<string> {
+async function formToken({ request, data }: Authenticated): Promise<string> {
   if (request.method !== "POST") return "";
   const body = await data();
   const token = body.kind === "form" ? body.fields.get("csrfmiddlewaretoken") : "";

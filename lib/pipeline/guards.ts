@@ -1,54 +1,54 @@
 import { isSetupTokenGood } from "../../db/setup-tokens.ts";
 import { hasUsers } from "../../db/users.ts";
-import type { Context, MemberContext, NewcomerContext } from "../context.ts";
+import type { Authenticated, SetupContext, UserContext } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
 import { queryValue } from "../http/address.ts";
 import { isForwarded, isLocalHost, isLoopback, parseAddress } from "../http/client-address.ts";
 import { Problem } from "../http/problem.ts";
 
-/** Everybody, with a session or without. */
-export function anyone(context: Context): Context {
+/** Every client. */
+export function anyone(context: Authenticated): Authenticated {
   return context;
 }
 
-/** Who has a live session. @throws Problem not_authenticated */
-export function member(context: Context): MemberContext {
-  if (!isMember(context)) throw new Problem("not_authenticated");
+/** A user who is logged in. @throws Problem not_authenticated */
+export function authenticated(context: Authenticated): UserContext {
+  if (!isFull(context)) throw new Problem("not_authenticated");
   return context;
 }
 
-function isMember(context: Context): context is MemberContext {
-  return context.current !== null;
+function isFull(context: Authenticated): context is UserContext {
+  return context.auth.level === "full";
 }
 
 /**
- * Whoever has the link that `serve` prints while there are no users. Once there is one, it is as if there were nothing.
+ * A client with the link that `serve` prints while there is no user.
  *
- * @throws Problem not_found
+ * @throws Problem not_found if the link is not valid, or a user exists
  */
-export async function newcomer(context: Context): Promise<NewcomerContext> {
+export async function setupToken(context: Authenticated): Promise<SetupContext> {
   const { db, now } = context.services;
-  const setupToken = queryValue(context.target, "token") ?? "";
-  const isGood = await isSetupTokenGood(db, hashToken(setupToken), now());
+  const token = queryValue(context.target, "token") ?? "";
+  const isGood = await isSetupTokenGood(db, hashToken(token), now());
   if (!isGood || (await hasUsers(db))) throw new Problem("not_found");
-  return Object.assign(context, { setupToken });
+  return { ...context, setupToken: token };
 }
 
-/** Whoever watches whether the server is well: everybody who reaches the listener that answers them. */
-export function probe(context: Context): Context {
+/** A program that watches the server, from any address. */
+export function probe(context: Authenticated): Authenticated {
   return context;
 }
 
 /**
- * Programs that watch the server: everything that comes by the operators' listener. By the public one only a program on
- * this machine that names this machine as its Host. If a proxy's header is there, the proxy speaks for another client.
- * If the Host is another name, a browser here may have been led to it by a page (DNS rebinding).
+ * A program that watches the server. It comes by the operators' listener. By the public listener it must run on this
+ * machine and name this machine as its Host. If a proxy's header is there, the proxy speaks for another client. If the
+ * Host is another name, a page may have led a browser on this machine to it (DNS rebinding).
  *
- * @throws Problem not_found, as if there were no such endpoint
+ * @throws Problem not_found, as if the endpoint did not exist
  */
-export function operator(context: Context): Context {
-  const { entrance, peer, request } = context;
-  if (entrance === "operators") return context;
+export function opsOnly(context: Authenticated): Authenticated {
+  const { listener, peer, request } = context;
+  if (listener === "operators") return context;
   const isLocal = isLoopback(parseAddress(peer.address) ?? "") && isLocalHost(request.headers.get("host"));
   if (isLocal && !isForwarded(request.headers)) return context;
   throw new Problem("not_found");

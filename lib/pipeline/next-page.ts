@@ -1,6 +1,6 @@
 import type { Endpoint, Match, Router } from "../context.ts";
 import { decodePath, ownPath, parseTarget } from "../http/address.ts";
-import { newcomer } from "./guards.ts";
+import { setupToken } from "./guards.ts";
 
 /**
  * The path that `next` names, if a browser may be sent there after a login: a page of ours, or a path of this origin that
@@ -30,9 +30,7 @@ function matchOf(router: Router, path: string): Match | undefined {
   return decoded === null ? undefined : (router(decoded) ?? router(`${decoded}/`));
 }
 
-/** Whether a browser with a session gets a page there. Once a user exists, there is none for a newcomer. */
+/** Whether a browser with a session gets a page there. Once a user exists, there is none at the set-up. */
 function hasPage({ routes }: Endpoint): boolean {
-  return routes.some(
-    ({ method, kind, admit }) => method === "GET" && (kind === "route" || kind === "page") && admit !== newcomer,
-  );
+  return routes.some(({ method, surface, guard }) => method === "GET" && surface.readsSession && guard !== setupToken);
 }

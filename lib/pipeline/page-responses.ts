@@ -1,4 +1,4 @@
-import type { Context } from "../context.ts";
+import type { Arrival } from "../context.ts";
 import { deriveCsrfToken } from "../crypto/token.ts";
 import { queryValue } from "../http/address.ts";
 import type { Html } from "../http/html.ts";
@@ -10,6 +10,7 @@ import { refusalPage } from "../pages/refusal.ts";
 import { sessionName } from "../session/session-name.ts";
 import { ICON, SCRIPT, STYLE } from "../site/assets.ts";
 import { nearestPage } from "./next-page.ts";
+import { type Reply, type ReplyParts, reply } from "./reply.ts";
 import { redirect } from "./responses.ts";
 
 /** What `?done=…` may have a page say. */
@@ -24,13 +25,13 @@ const NOTICES = {
 
 export type Done = keyof typeof NOTICES;
 
-/** Whether a person is to be answered, not a program. */
-export function wantsPage({ representation }: Pick<Context, "representation">): boolean {
+/** Whether a browser is answered, not a program. */
+export function wantsPage({ representation }: Pick<Arrival, "representation">): boolean {
   return representation.format === "page";
 }
 
 /** @param draw makes the page from what all pages share */
-export function page(context: Context, draw: (frame: Frame) => Html, status = 200): Response {
+export function page(context: Arrival, draw: (frame: Frame) => Html, status = 200): Reply {
   const frame = frameOf(context);
   const headers = {
     "Content-Type": "text/html; charset=utf-8",
@@ -39,11 +40,11 @@ export function page(context: Context, draw: (frame: Frame) => Html, status = 20
     Vary: "Accept-Language, Sec-Fetch-Mode",
   };
   // Not compressed: a page holds a secret beside what the address may choose (BREACH), and a few kilobytes.
-  return new Response(draw(frame).text, { status, headers });
+  return reply(new Response(draw(frame).text, { status, headers }));
 }
 
 /** A denial, for a person. If they must log in first, they are sent to the login, and then back to the page they were on. */
-export function refuseInWords(context: Context, { code, status }: Problem): Response {
+export function errorPage(context: Arrival, { code, status }: Problem): Reply {
   if (code === "not_authenticated") {
     const { path, query } = context.target;
     const back = nearestPage(context.router, path);
@@ -53,14 +54,14 @@ export function refuseInWords(context: Context, { code, status }: Problem): Resp
   return page(context, (frame) => refusalPage({ ...frame, session: null }, status, context.requestId), status);
 }
 
-/** Sends a browser on, to be told there what has been done. */
-export function redirectDone(path: string, done: Done): Response {
-  return redirect(`${path}?done=${done}`);
+/** Redirects a browser to a page with a notice. */
+export function redirectDone(path: string, done: Done, parts?: ReplyParts): Reply {
+  return redirect(`${path}?done=${done}`, parts);
 }
 
 /** What the fields of a form held when it was sent, empty where they did not arrive: for the form to be shown again. */
 export async function sentValues<Name extends string>(
-  context: Context,
+  context: Arrival,
   ...names: Name[]
 ): Promise<Record<Name, string>> {
   const data = await context.data().catch(() => null);
@@ -70,8 +71,9 @@ export async function sentValues<Name extends string>(
   return Object.fromEntries(values) as Record<Name, string>; // Each name has its value.
 }
 
-function frameOf(context: Context): Frame {
-  const { current, request } = context;
+function frameOf(context: Arrival): Frame {
+  const { auth, request } = context;
+  const current = auth?.level === "full" ? auth : null;
   const { siteName, logoUrl } = context.services.config;
   const done = queryValue(context.target, "done");
   const tongue = chooseTongue(request.headers.get("accept-language"));

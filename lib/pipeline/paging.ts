@@ -1,6 +1,7 @@
-import type { Context } from "../context.ts";
+import type { Arrival } from "../context.ts";
 import { queryValue } from "../http/address.ts";
 import { Problem } from "../http/problem.ts";
+import type { Reply } from "./reply.ts";
 
 /**
  * Where the page that a request asks for begins: what `parse` makes of `?cursor=`. Null for the first page: without a
@@ -9,7 +10,7 @@ import { Problem } from "../http/problem.ts";
  * @param parse returns null if the text is no cursor
  * @throws Problem invalid
  */
-export function readCursor<Place>({ target }: Context, parse: (text: string) => Place | null): Place | null {
+export function readCursor<Place>({ target }: Arrival, parse: (text: string) => Place | null): Place | null {
   const cursor = queryValue(target, "cursor");
   if (!cursor) return null;
   const place = parse(cursor);
@@ -24,12 +25,12 @@ export function readCursor<Place>({ target }: Context, parse: (text: string) => 
  * @param path of this list
  * @param cursor of the next page, null if there is none
  */
-export function linkNext({ target }: Context, response: Response, path: string, cursor: string | null): Response {
-  if (cursor === null) return response;
+export function linkNext({ target }: Arrival, reply: Reply, path: string, cursor: string | null): Reply {
+  if (cursor === null) return reply;
   const format = queryValue(target, "format");
   const query = new URLSearchParams(format ? { format, cursor } : { cursor });
-  response.headers.set("Link", `<${path}?${query}>; rel="next"`);
+  reply.response.headers.set("Link", `<${path}?${query}>; rel="next"`);
   // A script of another origin sees the header only if it is named here (Fetch Standard §3.3.4).
-  response.headers.set("Access-Control-Expose-Headers", "Link");
-  return response;
+  reply.response.headers.set("Access-Control-Expose-Headers", "Link");
+  return reply;
 }

@@ -1,8 +1,10 @@
-import type { Context } from "../context.ts";
+import type { Arrival } from "../context.ts";
 import { isHost } from "../http/address.ts";
 import type { ProblemCode } from "../http/problem.ts";
 import type { LogFields } from "../observability/log.ts";
 import type { Answered } from "../observability/metrics.ts";
+import type { Reply } from "./reply.ts";
+import { OPS } from "./surface.ts";
 
 /** Those that clients send in earnest. No other is named: a client can make up any number of methods. */
 const METHODS = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -11,8 +13,13 @@ const METHODS = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 const MAX_ORIGIN_CHARACTERS = 270;
 
 /** Writes one log line and counts once. Of what the client sent, the line holds only an Origin or Host that did not match. */
-export function record(context: Context, { status, ms, problem }: Pick<Answered, "status" | "ms" | "problem">): void {
-  const { services, request, requestId, client, endpoint, current, loggedInUserId } = context;
+export function logRequest(
+  stage: Arrival,
+  { response, loggedInUserId }: Reply,
+  { ms, problem }: Pick<Answered, "ms" | "problem">,
+): void {
+  const { services, request, requestId, client, endpoint, auth } = stage;
+  const { status } = response;
   const answered: Answered = {
     route: endpoint?.path ?? null,
     method: methodOf(request),
@@ -22,11 +29,11 @@ export function record(context: Context, { status, ms, problem }: Pick<Answered,
   };
   services.metrics.answered(answered);
   // Probes that come every other second would bury everything else.
-  if (status === 200 && endpoint?.kind === "operations") return;
-  const userId = loggedInUserId ?? current?.user.id ?? null;
+  if (status === 200 && endpoint?.surface === OPS) return;
+  const userId = loggedInUserId ?? (auth === null || auth.level === "anonymous" ? null : auth.user.id);
   const fields: LogFields = { request_id: requestId, ...answered, user_id: userId, client: client.address };
-  const told = mismatch(context, problem);
-  services.log("info", "request", told === null ? fields : { ...fields, ...told }); // To spread an object is slow.
+  const mismatched = mismatch(stage, problem);
+  services.log("info", "request", mismatched === null ? fields : { ...fields, ...mismatched }); // A spread is slow.
 }
 
 function methodOf({ method }: Request): string {
@@ -35,7 +42,7 @@ function methodOf({ method }: Request): string {
 }
 
 /** What did not match. If every request is denied so, a proxy changes the Host: the operator sees it here. */
-function mismatch({ request, client: { host } }: Context, problem: ProblemCode | null): LogFields | null {
+function mismatch({ request, client: { host } }: Arrival, problem: ProblemCode | null): LogFields | null {
   if (problem === "csrf_origin" || problem === "csrf_site") {
     return { origin: clean(request.headers.get("origin")), host: clean(host) };
   }

@@ -1,32 +1,37 @@
-import type { Context, Endpoint } from "../context.ts";
+import type { Arrival, Endpoint } from "../context.ts";
 import { renderJson } from "../http/json.ts";
+import { type Reply, type ReplyParts, reply } from "./reply.ts";
 import { prepareHeaders } from "./security-headers.ts";
 
 /** No charset: RFC 8259 §11 defines none, and Django REST Framework sends none. */
 const JSON_HEADERS = prepareHeaders({ "Content-Type": "application/json" });
 
-/** JSON, indented where the client asked for it. */
-export function json({ representation, endpoint, sessionRead }: Context, value: unknown, status = 200): Response {
-  const headers = endpoint !== null && sessionRead ? endpoint.headers : JSON_HEADERS;
-  return new Response(renderJson(value, representation.indent), { status, headers });
+const PREPARED = { isPrepared: true };
+
+/** JSON, indented if the client asked for it. */
+export function json({ representation, endpoint, auth }: Arrival, value: unknown, status = 200): Reply {
+  const isPrepared = endpoint !== null && auth !== null;
+  const headers = isPrepared ? endpoint.headers : JSON_HEADERS;
+  const response = new Response(renderJson(value, representation.indent), { status, headers });
+  return isPrepared ? reply(response, PREPARED) : reply(response);
 }
 
 /** No body, and so no Content-Type. */
-export function empty(status: 202 | 204): Response {
-  return new Response(null, { status });
+export function empty(status: 202 | 204, parts?: ReplyParts): Reply {
+  return reply(new Response(null, { status }), parts);
 }
 
-export function text(body: string): Response {
-  return new Response(body, { headers: { "Content-Type": "text/plain; charset=utf-8" } });
+export function text(body: string): Reply {
+  return reply(new Response(body, { headers: { "Content-Type": "text/plain; charset=utf-8" } }));
 }
 
-/** @param path on this origin; 303 has a browser get it, whatever it sent (RFC 9110 §15.4.4) */
-export function redirect(path: string, status: 302 | 303 = 303): Response {
-  return new Response(null, { status, headers: { Location: path } });
+/** @param path on this origin; by 303 a browser gets it, whatever it sent (RFC 9110 §15.4.4) */
+export function redirect(path: string, { status = 303, ...parts }: { status?: 302 | 303 } & ReplyParts = {}): Reply {
+  return reply(new Response(null, { status, headers: { Location: path } }), parts);
 }
 
-/** What Django REST Framework tells of a view that is asked for its OPTIONS. */
-export function describe(context: Context, { name }: Endpoint): Response {
+/** The answer to OPTIONS, as Django REST Framework has it. */
+export function describe(context: Arrival, { name }: Endpoint): Reply {
   return json(context, {
     name,
     description: "",
@@ -36,11 +41,13 @@ export function describe(context: Context, { name }: Endpoint): Response {
 }
 
 /** To the same path with its final slash: 308 keeps the method and the body (RFC 9110 §15.4.9), 301 is Django's. */
-export function redirectToSlash(path: string, query: string, method: string): Response {
+export function redirectToSlash(path: string, query: string, method: string): Reply {
   const status = method === "GET" || method === "HEAD" ? 301 : 308;
-  // A target that the runtime could make no URL of comes as it was sent: a header takes nothing but ASCII.
+  // If the runtime could make no URL of the target, the query comes as it was sent: a header takes ASCII alone.
   const location = encodeURI(path) + (query === "" ? "" : `?${query.replace(/[^!-~]/gu, escapeCharacter)}`);
-  return new Response(null, { status, headers: { Location: location, "Content-Type": "text/html; charset=utf-8" } });
+  return reply(
+    new Response(null, { status, headers: { Location: location, "Content-Type": "text/html; charset=utf-8" } }),
+  );
 }
 
 /** A lone surrogate, which no encoding has, becomes U+FFFD. */
@@ -48,12 +55,12 @@ function escapeCharacter(character: string): string {
   return encodeURIComponent(character.toWellFormed());
 }
 
-/** The answer to a CORS preflight of a trusted origin (Fetch Standard §3.3.3): it carries no cookie, so no guard is asked. */
-export function preflight(allow: string): Response {
+/** The answer to a CORS preflight of a trusted origin (Fetch Standard §3.3.3). It carries no cookie: no guard is asked. */
+export function preflight(allow: string): Reply {
   const headers = {
     "Access-Control-Allow-Methods": allow,
     "Access-Control-Allow-Headers": "content-type, x-csrftoken",
     "Access-Control-Max-Age": "600",
   };
-  return new Response(null, { status: 204, headers });
+  return reply(new Response(null, { status: 204, headers }));
 }

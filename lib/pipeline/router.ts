@@ -1,49 +1,98 @@
-import type { Context, Endpoint, FormPage, Guard, Handler, Match, Method, Route, Router } from "../context.ts";
-import { andThen } from "./maybe-promise.ts";
+import type {
+  Authenticated,
+  Endpoint,
+  FormHandler,
+  Guard,
+  Handler,
+  Match,
+  Method,
+  Route,
+  Routed,
+  Router,
+  Throttle,
+} from "../context.ts";
+import { anyone } from "./guards.ts";
+import { andThen, type MaybePromise } from "./maybe-promise.ts";
+import type { Reply } from "./reply.ts";
 import { prepareHeaders } from "./security-headers.ts";
+import { API, ASSET, OPS, PAGE, type Surface } from "./surface.ts";
 
-/** A row whose handler gets exactly the context that its guard makes: a mismatch does not compile. */
-export function route<C extends Context>(
+/** A row of the API. The handler gets exactly the context that guard and throttle make: a mismatch does not compile. */
+export function api<C extends Authenticated, T extends C>(
   method: Method,
   path: string,
   guard: Guard<C>,
-  handler: Handler<C>,
-  form?: FormPage<C>,
+  throttle: Throttle<C, T>,
+  handler: Handler<T>,
+  form?: FormHandler<C>,
+): Route {
+  return row(API, { method, path, guard, throttle, handler, form });
+}
+
+/** A page, or a form that a browser sends. */
+export function page<C extends Authenticated, T extends C>(
+  method: Method,
+  path: string,
+  guard: Guard<C>,
+  throttle: Throttle<C, T>,
+  handler: Handler<T>,
+  form?: FormHandler<C>,
+): Route {
+  return row(PAGE, { method, path, guard, throttle, handler, form });
+}
+
+/** A file. Its handler sees no session. */
+export function asset(path: string, handler: (context: Routed) => MaybePromise<Reply>): Route {
+  return row(ASSET, { method: "GET", path, guard: anyone, throttle: unthrottled, handler });
+}
+
+/** An endpoint for operators. Its handler sees no session. */
+export function ops(
+  path: string,
+  guard: Guard<Authenticated>,
+  handler: (context: Routed) => MaybePromise<Reply>,
+): Route {
+  return row(OPS, { method: "GET", path, guard, throttle: unthrottled, handler });
+}
+
+/** The endpoint checks no secret that can be guessed. */
+export function unthrottled<C extends Authenticated>(context: C): C {
+  return context;
+}
+
+interface Row<C extends Authenticated, T extends C> {
+  method: Method;
+  path: string;
+  guard: Guard<C>;
+  throttle: Throttle<C, T>;
+  handler: Handler<T>;
+  form?: FormHandler<C> | undefined;
+}
+
+function row<C extends Authenticated, T extends C>(
+  surface: Surface,
+  { method, path, guard, throttle, handler, form }: Row<C, T>,
 ): Route {
   return {
     method,
     path,
-    kind: "route",
-    admits: guard.name,
-    admit: guard,
-    answer: (context) => andThen(guard(context), handler),
-    showAgain: form ? async (context, problem) => form(await guard(context), problem) : null,
+    surface,
+    guard,
+    guardName: guard.name,
+    throttleName: throttle.name,
+    answer: (context) => andThen(guard(context), (admitted) => handler(throttle(admitted))),
+    renderWithErrors: form ? async (context, problem) => form(await guard(context), problem) : null,
   };
-}
-
-/** A row for people: what a browser is answered when it goes somewhere, or sends a form. */
-export function page<C extends Context>(...row: Parameters<typeof route<C>>): Route {
-  return { ...route(...row), kind: "page" };
-}
-
-/** A row that looks neither at the session nor at what is accepted: a file is what it is. */
-export function file(path: string, guard: Guard<Context>, handler: Handler<Context>): Route {
-  return { ...route("GET", path, guard, handler), kind: "file" };
-}
-
-/** A row for those who run the server. */
-export function operations(path: string, guard: Guard<Context>, handler: Handler<Context>): Route {
-  return { ...route("GET", path, guard, handler), kind: "operations" };
 }
 
 export function createRouter(routes: readonly Route[]): Router {
   const fixed = new Map<string, Match>();
   const varying: { pattern: RegExp; endpoint: Endpoint }[] = [];
   for (const [path, rows] of Map.groupBy(routes, (row) => row.path)) {
-    const kind = rows.find((row) => row.kind !== "page")?.kind ?? "page";
+    const surface = rows.find((row) => row.surface !== PAGE)?.surface ?? PAGE;
     const allow = allowOf(rows);
-    const headers = prepareHeaders({ "Content-Type": "application/json", Allow: allow, Vary: "Accept, Cookie" });
-    const endpoint = { path, kind, routes: rows, allow, headers, name: nameOf(path) };
+    const headers = prepareHeaders({ "Content-Type": "application/json", Allow: allow, ...varyOf(surface) });
+    const endpoint = { path, surface, routes: rows, allow, headers, name: nameOf(path) };
     if (path.includes(":")) varying.push({ pattern: patternOf(path), endpoint });
     else fixed.set(path, { endpoint, parameters: {} });
   }
@@ -58,7 +107,12 @@ export function createRouter(routes: readonly Route[]): Router {
   };
 }
 
-/** The row that answers a method: HEAD is answered as GET, without its body. */
+function varyOf({ negotiates, readsSession }: Surface): { Vary?: string } {
+  const names = [...(negotiates ? ["Accept"] : []), ...(readsSession ? ["Cookie"] : [])];
+  return names.length === 0 ? {} : { Vary: names.join(", ") };
+}
+
+/** The row of a method. HEAD is answered as GET, without the body. */
 export function routeFor({ routes }: Endpoint, method: string): Route | undefined {
   const wanted = method === "HEAD" ? "GET" : method;
   return routes.find((row) => row.method === wanted);

@@ -1,5 +1,5 @@
-/** Sent with every answer that does not have its own: ASVS 5.0 V3.4, OWASP HTTP Headers Cheat Sheet. */
-const SAFETY_HEADERS = {
+/** For every answer that does not set its own: ASVS 5.0 V3.4, OWASP HTTP Headers Cheat Sheet. */
+const SECURITY_HEADERS = {
   "X-Frame-Options": "DENY",
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "same-origin",
@@ -10,13 +10,12 @@ const SAFETY_HEADERS = {
   "Cache-Control": "no-store",
 };
 
-/** A set that is made once, for answers to begin with: to copy it costs less than to set ten headers. */
+/** Headers to begin an answer with. To copy a prepared set costs less than to set ten headers. */
 export function prepareHeaders(own: Record<string, string>): Headers {
-  return new Headers({ ...SAFETY_HEADERS, ...own });
+  return new Headers({ ...SECURITY_HEADERS, ...own });
 }
 
-/** Adds what is missing, which is nothing where the headers began with a prepared set. */
-export function addSafetyHeaders(headers: Headers): void {
-  if (headers.has("X-Frame-Options")) return;
-  for (const [name, value] of Object.entries(SAFETY_HEADERS)) if (!headers.has(name)) headers.set(name, value);
+/** Adds the headers that the response does not set itself. */
+export function addSecurityHeaders(headers: Headers): void {
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) if (!headers.has(name)) headers.set(name, value);
 }

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { BunRequest, Server } from "bun";
-import type { Soon } from "../pipeline/maybe-promise.ts";
+import type { MaybePromise } from "../pipeline/maybe-promise.ts";
 import { listenError, type Runtime } from "./runtime.ts";
 
 /** Bodies are counted by whoever reads them; Bun discards what nobody reads, and must not answer in our place. */
@@ -12,8 +12,8 @@ const isCompiled = !basename(process.execPath).startsWith("bun");
 /** More segments than a path of ours has. */
 const SEGMENT_NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-type Handler = (request: BunRequest, server: Server<undefined>) => Soon<Response>;
-type Answer = (request: Request, server: Server<undefined>, path: string | null) => Soon<Response>;
+type Handler = (request: BunRequest, server: Server<undefined>) => MaybePromise<Response>;
+type Answer = (request: Request, server: Server<undefined>, path: string | null) => MaybePromise<Response>;
 
 /**
  * Bun's router reads the path as the client sent it. `request.url` has been through the URL parser, which resolves dot

@@ -1,5 +1,5 @@
 import type { OutputStream } from "../observability/output.ts";
-import type { Soon } from "../pipeline/maybe-promise.ts";
+import type { MaybePromise } from "../pipeline/maybe-promise.ts";
 import { listenError, type Runtime } from "./runtime.ts";
 
 /** What is used of Deno. */
@@ -13,7 +13,7 @@ declare const Deno: {
       onListen: () => void;
       onError: () => Response;
     },
-    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Soon<Response>,
+    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => MaybePromise<Response>,
   ): { addr: { port: number }; shutdown: () => Promise<void> };
   permissions: { querySync: (permission: { name: "run" }) => { state: "granted" | "prompt" | "denied" } };
   /** `write` resolves with how many of the bytes it took. */

@@ -1,4 +1,4 @@
-import type { Context } from "../context.ts";
+import type { Arrival } from "../context.ts";
 
 // A browser sends every cookie whose domain and path match, and so several of one name (RFC 6265 §5.4). Each value is
 // looked at: one that was planted must neither log a user out nor keep a session alive at its logout.
@@ -15,7 +15,7 @@ const MAX_TOKENS = 200;
 /** Django throws away, unread, what is too short to be a session key of its own. */
 const MIN_KEY_CHARACTERS = 8;
 
-type Request = Pick<Context, "cookies" | "services">;
+type Request = Pick<Arrival, "cookies" | "services">;
 
 /** The session tokens that the request presents under the configured name, in the order of its header. */
 export function presentedTokens({ cookies, services }: Request): string[] {

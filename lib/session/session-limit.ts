@@ -10,7 +10,7 @@ import { type Db, type TransactionDb, transaction } from "../../db/open.ts";
 import type { Lifetime } from "../../db/sessions.ts";
 import { lockUser, type User } from "../../db/users.ts";
 import { type Deed, recordSystem, userSubject } from "../audit/audit-log.ts";
-import type { Services } from "../context.ts";
+import type { Services } from "../services.ts";
 
 /** The most sessions that one transaction deletes. */
 const SESSIONS_AT_ONCE = 100;

@@ -1,6 +1,6 @@
 import { type Db, transaction } from "../../db/open.ts";
 import { lockCounters, saveCounters } from "../../db/throttles.ts";
-import type { Services } from "../context.ts";
+import type { Services } from "../services.ts";
 import { type Decision, decide, type Limit, type Limits } from "./rules.ts";
 import { createTurns } from "./turns.ts";
 

@@ -1,9 +1,10 @@
 import { type Device, deleteOldDevices, hasDevice, insertDevice, renewDevice } from "../../db/devices.ts";
 import type { Db } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
-import type { Context } from "../context.ts";
+import type { Arrival } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
 import { serializeCookie, serializeDeletion } from "../http/cookie.ts";
+import { isHttps } from "../session/cookies.ts";
 import { readDevice, userAgentOf } from "../session/user-agent.ts";
 
 // Device cookies, as OWASP describes them (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies):
@@ -26,14 +27,14 @@ export function deviceName({ id }: Pick<Device, "id">): string {
 const MAX_PRESENTED = 5;
 
 /** The device that a request's cookie makes known to the account of that name; null for a stranger. */
-export async function findDevice(context: Context, username: string): Promise<string | null> {
+export async function findDevice(context: Arrival, username: string): Promise<string | null> {
   const { db, now } = context.services;
   for (const id of presentedDevices(context)) if (await hasDevice(db, id, username, now())) return id;
   return null;
 }
 
 /** The ids that the request's device cookies stand for, whether or not there are such devices. */
-export function presentedDevices({ cookies, services }: Context): string[] {
+export function presentedDevices({ cookies, services }: Arrival): string[] {
   const tokens = cookies.get(cookieName(services.config.secureCookies)) ?? [];
   return tokens
     .filter((token) => token !== "")
@@ -41,10 +42,14 @@ export function presentedDevices({ cookies, services }: Context): string[] {
     .map(hashToken);
 }
 
-/** Has the browser drop its device cookie. */
-export function deleteDeviceCookie({ client, services: { config }, setCookies }: Context): void {
-  const scope = { secure: config.secureCookies || client.isHttps, domain: null };
-  setCookies.push(serializeDeletion(cookieName(config.secureCookies), scope));
+/** The `Set-Cookie` value that expires the device cookie. */
+export function expiredDeviceCookie(context: Arrival): string {
+  return serializeDeletion(cookieName(context.services.config.secureCookies), scopeOf(context));
+}
+
+/** Of this host alone, whatever POSTERN_COOKIE_DOMAIN says: no other host has a use for it. */
+function scopeOf(context: Arrival): { secure: boolean; domain: null } {
+  return { secure: isHttps(context), domain: null };
 }
 
 /**
@@ -55,10 +60,12 @@ export function deleteDeviceCookie({ client, services: { config }, setCookies }:
  */
 export async function rememberDevice(
   db: Db,
-  { request, client, services: { config, now } }: Context,
+  context: Arrival,
   { id: userId }: User,
   presented: string | null,
 ): Promise<string | null> {
+  const { request, services } = context;
+  const { config, now } = services;
   // Browsers send one of these with every POST. A program that keeps no cookies would push the user's browsers out.
   if (!request.headers.has("sec-fetch-site") && !request.headers.has("origin")) return null;
   const token = generateToken();
@@ -78,9 +85,7 @@ export async function rememberDevice(
     await deleteOldDevices(db, userId, MAX_DEVICES - 1);
     await insertDevice(db, device);
   }
-  // Of this host alone, whatever POSTERN_COOKIE_DOMAIN says: no other has a use for it.
-  const scope = { secure: config.secureCookies || client.isHttps, domain: null };
-  const attributes = { ...scope, httpOnly: true, maxAgeSeconds: DEVICE_SECONDS };
+  const attributes = { ...scopeOf(context), httpOnly: true, maxAgeSeconds: DEVICE_SECONDS };
   return serializeCookie(cookieName(config.secureCookies), token, attributes, at);
 }
 

@@ -1,7 +1,7 @@
 import { type Counter, emptyCounter } from "../../db/throttles.ts";
 import type { Network, NetworkWidth } from "./network.ts";
 
-// What the throttle decides, in pure functions: lib/throttle/throttle.ts locks the counters, asks here, and stores the answer.
+// What the throttle decides, in pure functions: lib/throttle/counts.ts locks the counters, asks here, and stores the answer.
 
 const SECOND_MS = 1000;
 const HOUR_MS = 3_600_000;

@@ -1,9 +1,9 @@
 import { transaction } from "../../db/open.ts";
 import { insertUser, type NewUser, type User } from "../../db/users.ts";
 import { recordCommand, userSubject } from "../audit/audit-log.ts";
-import type { Services } from "../context.ts";
 import { isEmailAddress } from "../http/fields.ts";
 import type { AcceptedPassword } from "../passwords/password-rules.ts";
+import type { Services } from "../services.ts";
 import { normalizeUsername } from "./username.ts";
 
 export interface UserInput {

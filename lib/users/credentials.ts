@@ -2,10 +2,10 @@ import { type TransactionDb, transaction } from "../../db/open.ts";
 import { deleteSessionsOfUser } from "../../db/sessions.ts";
 import { deleteUser, lockUser, setActive, setPassword, type User } from "../../db/users.ts";
 import { recordCommand, userSubject } from "../audit/audit-log.ts";
-import type { Services } from "../context.ts";
 import type { AcceptedPassword } from "../passwords/password-rules.ts";
+import type { Services } from "../services.ts";
 import { endMostSessions } from "../session/session-limit.ts";
-import { forgetDevices } from "../throttle/throttle.ts";
+import { forgetDevices } from "../throttle/forget.ts";
 
 // What the command line does to a user. The user's row is first in each transaction: a login that is under way waits for
 // it, and then finds its password changed or its user shut out.

@@ -2,18 +2,23 @@ import { globSync } from "node:fs";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { OPTIONS } from "../../lib/config/options.ts";
 import { REFUSALS } from "../../lib/http/problem.ts";
+import { unthrottled } from "../../lib/pipeline/router.ts";
 import { ROUTES } from "../../lib/routes.ts";
 import { STANDARDS } from "../standards/standards.ts";
 import { ROOT } from "./process.ts";
-
-const FOR_WHOM = { route: "everybody", page: "browsers", file: "everybody", operations: "operators" };
 
 /** The tables of the documents, made from the code that they describe. */
 export const TABLES: Record<string, () => string> = {
   endpoints: () =>
     table(
-      ["Method", "Path", "Who may come in", "For"],
-      ROUTES.map(({ method, path, admits, kind }) => [code(method), code(path), admits, FOR_WHOM[kind]]),
+      ["Method", "Path", "Guard", "Throttle", "For"],
+      ROUTES.map(({ method, path, guardName, throttleName, surface }) => [
+        code(method),
+        code(path),
+        code(guardName),
+        throttleName === unthrottled.name ? "" : code(throttleName),
+        surface.audience,
+      ]),
     ),
   commands: () =>
     table(

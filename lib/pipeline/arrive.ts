@@ -1,0 +1,54 @@
+import type { Arrival, Listener, Peer, Router } from "../context.ts";
+import { generateRequestId } from "../crypto/token.ts";
+import { parseTarget, queryValue, type Target } from "../http/address.ts";
+import { type Data, readData } from "../http/body.ts";
+import { clientOf } from "../http/client-address.ts";
+import { parseCookies } from "../http/cookie.ts";
+import { type Negotiated, negotiate, type Representation } from "../http/negotiate.ts";
+import type { Services } from "../services.ts";
+
+/** 64 KiB: a login is a few hundred bytes. */
+const MAX_BODY_BYTES = 65536;
+
+/** The first stage: what the head of a request tells. Nothing is checked yet. */
+export function arrive(
+  request: Request,
+  peer: Peer,
+  { services, listener, router }: { services: Services; listener: Listener; router: Router },
+): Arrival {
+  const { headers } = request;
+  const target = parseTarget(request.url);
+  const negotiated = represent(headers, target);
+  const isAcceptable = typeof negotiated !== "string";
+  const client = clientOf(headers, peer.address, services.config);
+  const limits = { maxBytes: MAX_BODY_BYTES, timeoutSeconds: services.config.bodyTimeoutSeconds };
+  let data: Promise<Data> | undefined;
+  return {
+    services,
+    request,
+    target,
+    requestId: client.requestId ?? generateRequestId(),
+    peer,
+    client,
+    listener,
+    cookies: parseCookies(headers.get("cookie")),
+    representation: isAcceptable ? negotiated : COMPACT_JSON,
+    unacceptable: isAcceptable ? null : negotiated,
+    router,
+    endpoint: null,
+    auth: null,
+    data: () => {
+      data ??= readData(request, limits);
+      return data;
+    },
+  };
+}
+
+const COMPACT_JSON: Representation = { format: "json", indent: 0 };
+
+/** A page for a browser that navigates (Fetch Metadata), unless the query names a format; else as DRF negotiates. */
+function represent(headers: Headers, target: Target): Negotiated {
+  const format = queryValue(target, "format");
+  if (!format && headers.get("sec-fetch-mode") === "navigate") return { format: "page", indent: 0 };
+  return negotiate(headers.get("accept"), format);
+}

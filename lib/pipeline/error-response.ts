@@ -1,0 +1,53 @@
+import { isOutage } from "../../db/outage.ts";
+import type { Arrival, Authenticated } from "../context.ts";
+import { Problem } from "../http/problem.ts";
+import { describeError } from "../observability/log.ts";
+import { errorPage } from "./page-responses.ts";
+import type { Reply } from "./reply.ts";
+import { json } from "./responses.ts";
+import { routeFor } from "./router.ts";
+
+/** Retry-After while the database is unavailable. Each request asks it anew. */
+const OUTAGE_SECONDS = 5;
+
+/** The Problem that the client is told. Any error that is none goes to the log, whole. */
+export function problemOf(error: unknown, { requestId, services: { log, metrics } }: Arrival): Problem {
+  if (error instanceof Problem) return error;
+  const isUnavailable = isOutage(error);
+  if (isUnavailable) metrics.databaseFailed();
+  const fields = { request_id: requestId, ...describeError(error) };
+  log("error", isUnavailable ? "database_unavailable" : "unexpected_error", fields);
+  return isUnavailable
+    ? new Problem("unavailable", { values: { seconds: OUTAGE_SECONDS }, retryAfterSeconds: OUTAGE_SECONDS })
+    : new Problem("server_error");
+}
+
+/** JSON for a program. For a browser: the form again if it sent one, else a page. */
+export async function errorResponse(stage: Arrival, problem: Problem): Promise<Reply> {
+  const reply = await replyTo(stage, problem);
+  const { retryAfterSeconds } = problem;
+  if (retryAfterSeconds !== null) reply.response.headers.set("Retry-After", String(retryAfterSeconds));
+  return reply;
+}
+
+async function replyTo(stage: Arrival, problem: Problem): Promise<Reply> {
+  if (stage.representation.format !== "page") return json(stage, problem.body, problem.status);
+  const form = problem.isMistake && isAuthenticated(stage) ? await formAgain(stage, problem) : null;
+  return form ?? errorPage(stage, problem);
+}
+
+function isAuthenticated(stage: Arrival): stage is Authenticated {
+  return stage.endpoint !== null && stage.auth !== null;
+}
+
+/** The form as it was sent, with its validation errors; null if it was none, or the guard now denies it. */
+async function formAgain(context: Authenticated, problem: Problem): Promise<Reply | null> {
+  const route = routeFor(context.endpoint, context.request.method);
+  if (!route?.renderWithErrors) return null;
+  try {
+    return await route.renderWithErrors(context, problem);
+  } catch (error) {
+    problemOf(error, context); // Logs it, if it is no Problem.
+    return null;
+  }
+}

@@ -1,0 +1,30 @@
+import { deleteInBatches } from "../../db/batches.ts";
+import { deleteDevice, deleteDevicesOfUser, deleteExpiredDevices } from "../../db/devices.ts";
+import type { TransactionDb } from "../../db/open.ts";
+import { deleteCounters, deleteExpiredCounters } from "../../db/throttles.ts";
+import type { User } from "../../db/users.ts";
+import type { Services } from "../services.ts";
+import { accountKeys, deviceKey } from "./limits.ts";
+
+/**
+ * Forgets the devices of a user, but for one, and every failure at the account. Call it with each change of the password:
+ * a device cookie of a person who knew the old password must not help to guess the new one.
+ *
+ * @param exceptId the device that asked for the change; null if none did
+ */
+export async function forgetDevices(db: TransactionDb, { id, username }: User, exceptId: string | null): Promise<void> {
+  const forgotten = await deleteDevicesOfUser(db, id, exceptId);
+  await deleteCounters(db, [...accountKeys(username), ...forgotten.map(deviceKey)]);
+}
+
+/** Forgets one device of a user: its browser is a stranger again. @returns whether the user had it */
+export async function forgetDevice(db: TransactionDb, { id: userId }: User, id: string): Promise<boolean> {
+  await deleteCounters(db, [deviceKey(id)]);
+  return deleteDevice(db, userId, id);
+}
+
+/** Deletes counters and devices that have expired. @returns the number of rows */
+export async function clearThrottles({ db, now }: Pick<Services, "db" | "now">): Promise<number> {
+  const counters = await deleteInBatches((limit) => deleteExpiredCounters(db, now(), limit));
+  return counters + (await deleteInBatches((limit) => deleteExpiredDevices(db, now(), limit)));
+}
