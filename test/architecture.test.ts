@@ -3,6 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, test } from "node:test";
 import { ROUTES } from "../lib/routes.ts";
+import { DECODED, NOT_YET_PLAIN } from "./support/plain-english.ts";
 
 // The design's rules, so that they stay true. Each test goes over every source file.
 
@@ -124,6 +125,12 @@ describe("how things look", () => {
   test("nothing that the compiler or the linter objects to is silenced", () => {
     for (const source of SOURCES) {
       assert.doesNotMatch(source.text, /@ts-|biome-ignore|as unknown as|TODO|FIXME/, source.path);
+    }
+  });
+
+  test("no comment and no message has a word that a reader must decode", () => {
+    for (const { path, text } of SOURCES) {
+      if (!NOT_YET_PLAIN.has(path)) assert.doesNotMatch(text, DECODED, path);
     }
   });
 
