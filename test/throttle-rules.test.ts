@@ -10,8 +10,8 @@ import {
   type Limits,
   networkFailures,
   type RateRule,
+  refund,
   STRANGERS,
-  takeBack,
 } from "../lib/throttle/rules.ts";
 import { openTestDatabase, TEST_DATABASE_URL } from "./support/database.ts";
 
@@ -120,9 +120,7 @@ describe("an attempt under several limits", () => {
             const { limits, counted } = last;
             const of = (key: string) => counted.find((counter) => counter.key === key) ?? emptyCounter(key);
             await change(limits.failures, (stored) =>
-              limits.failures.map(({ key, rule }) =>
-                takeBack(stored.get(key) ?? emptyCounter(key), rule, of(key), now),
-              ),
+              limits.failures.map(({ key, rule }) => refund(stored.get(key) ?? emptyCounter(key), rule, of(key), now)),
             );
             last = null;
           }

@@ -5,13 +5,13 @@ import { Problem } from "../http/problem.ts";
 import { CSRF_COOKIE } from "../session/cookies.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 
-/** Methods that change nothing and so need no proof of origin (RFC 9110 §9.2.1). */
+/** Safe methods (RFC 9110 §9.2.1) need no proof of origin. */
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
 /**
- * Refuses an unsafe request that a foreign page may have sent, login included. A browser proves where it comes from by
- * `Sec-Fetch-Site` or `Origin`. What sends neither is a program or an old browser: with a live session it must repeat
- * its csrftoken, as Django demands; without one it has nothing that could be abused.
+ * Denies an unsafe request that a foreign page may have sent, login included. A browser proves its origin by
+ * `Sec-Fetch-Site` or `Origin`. A program or an old browser sends neither. With a live session it must repeat its
+ * csrftoken, as Django demands. Without a session there is nothing to abuse.
  *
  * @throws Problem csrf_site, csrf_origin, csrf_cookie, csrf_token, and those of reading the body
  */
@@ -29,7 +29,7 @@ export function requireOwnOrigin(context: Authenticated): MaybePromise<void> {
     : new Problem("csrf_site", { values: { site: value } });
 }
 
-/** The token is bound to the session: a pair that a sibling host has planted or made up does not pass. */
+/** The token is bound to the session: a pair that a sibling host planted does not pass. */
 async function requireToken(context: Authenticated): Promise<void> {
   const { cookies, auth, request } = context;
   if (auth.level === "anonymous") return;
@@ -41,7 +41,7 @@ async function requireToken(context: Authenticated): Promise<void> {
     throw new Problem("csrf_token");
 }
 
-/** Django looks into the body of a POST only, and there into form fields only. */
+/** Django reads the token from form fields of a POST alone. */
 async function formToken({ request, data }: Authenticated): Promise<string> {
   if (request.method !== "POST") return "";
   const body = await data();

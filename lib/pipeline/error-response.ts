@@ -10,7 +10,7 @@ import { routeFor } from "./router.ts";
 /** Retry-After while the database is unavailable. Each request asks it anew. */
 const OUTAGE_SECONDS = 5;
 
-/** The Problem that the client is told. Any error that is none goes to the log, whole. */
+/** The Problem that answers an error. If the error is unexpected, the log gets all of it and the client nothing. */
 export function problemOf(error: unknown, { requestId, services: { log, metrics } }: Arrival): Problem {
   if (error instanceof Problem) return error;
   const isUnavailable = isOutage(error);

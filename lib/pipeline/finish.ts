@@ -4,10 +4,10 @@ import { presentsNoKey } from "../session/presented-tokens.ts";
 import type { Reply } from "./reply.ts";
 import { addSecurityHeaders } from "./security-headers.ts";
 
-/** A year, for this host alone: its siblings are not ours to bind (RFC 6797). */
+/** A year (RFC 6797), for this host alone: sibling hosts may not have https. */
 const HSTS = "max-age=31536000";
 
-/** Adds to a reply what every answer has: security headers, request id, cookies, `Allow`, `Vary`, CORS. */
+/** Adds the headers of every answer: security headers, request id, cookies, `Allow`, `Vary`, CORS. */
 export function finish(stage: Arrival, reply: Reply): void {
   const { headers } = reply.response;
   const { config } = stage.services;

@@ -3,8 +3,8 @@ import { decodePath, ownPath, parseTarget } from "../http/address.ts";
 import { setupToken } from "./guards.ts";
 
 /**
- * The path that `next` names, if a browser may be sent there after a login: a page of ours, or a path of this origin that
- * is not ours and so belongs to the application beside us. Else null.
+ * The path that `next` names, if a login may redirect to it: a page of ours, or a path of this origin that is none of our
+ * endpoints and so belongs to the application. Else null.
  */
 export function nextPath(router: Router, reference: string): string | null {
   const path = ownPath(reference);
@@ -13,7 +13,7 @@ export function nextPath(router: Router, reference: string): string | null {
   return match === undefined || hasPage(match.endpoint) ? path : null;
 }
 
-/** The nearest path, from this one upwards, that has a page: for `/sessions/ID/`, `/sessions/`. At last `/`. */
+/** The nearest path, from this one upwards, that has a page: for `/sessions/ID/`, `/sessions/`; at most `/`. */
 export function nearestPage(router: Router, path: string): string {
   let nearest = path;
   while (nearest !== "/") {
@@ -24,13 +24,13 @@ export function nearestPage(router: Router, path: string): string {
   return nearest;
 }
 
-/** With its final slash or without: that is where a redirect leads. */
+/** If only the path with a final slash is an endpoint, a redirect leads there. */
 function matchOf(router: Router, path: string): Match | undefined {
   const decoded = decodePath(path);
   return decoded === null ? undefined : (router(decoded) ?? router(`${decoded}/`));
 }
 
-/** Whether a browser with a session gets a page there. Once a user exists, there is none at the set-up. */
+/** Whether a browser with a session gets a page. The set-up has none once a user exists. */
 function hasPage({ routes }: Endpoint): boolean {
   return routes.some(({ method, surface, guard }) => method === "GET" && surface.readsSession && guard !== setupToken);
 }

@@ -13,7 +13,7 @@ import { nearestPage } from "./next-page.ts";
 import { type Reply, type ReplyParts, reply } from "./reply.ts";
 import { redirect } from "./responses.ts";
 
-/** What `?done=…` may have a page say. */
+/** The notices that `?done=…` may select. */
 const NOTICES = {
   logout: "loggedOut",
   saved: "saved",
@@ -30,7 +30,7 @@ export function wantsPage({ representation }: Pick<Arrival, "representation">): 
   return representation.format === "page";
 }
 
-/** @param draw makes the page from what all pages share */
+/** @param draw makes the page from its frame */
 export function page(context: Arrival, draw: (frame: Frame) => Html, status = 200): Reply {
   const frame = frameOf(context);
   const headers = {
@@ -39,11 +39,11 @@ export function page(context: Arrival, draw: (frame: Frame) => Html, status = 20
     "Content-Security-Policy": contentSecurityPolicy(frame.logoUrl),
     Vary: "Accept-Language, Sec-Fetch-Mode",
   };
-  // Not compressed: a page holds a secret beside what the address may choose (BREACH), and a few kilobytes.
+  // Not compressed: a page holds a secret beside text that the address may choose (BREACH). It has a few kilobytes.
   return reply(new Response(draw(frame).text, { status, headers }));
 }
 
-/** A denial, for a person. If they must log in first, they are sent to the login, and then back to the page they were on. */
+/** A denial as a page. If a login is needed, a redirect to it, with the way back in `next`. */
 export function errorPage(context: Arrival, { code, status }: Problem): Reply {
   if (code === "not_authenticated") {
     const { path, query } = context.target;
@@ -59,7 +59,7 @@ export function redirectDone(path: string, done: Done, parts?: ReplyParts): Repl
   return redirect(`${path}?done=${done}`, parts);
 }
 
-/** What the fields of a form held when it was sent, empty where they did not arrive: for the form to be shown again. */
+/** The values of a form as it was sent; empty if a field did not arrive. */
 export async function sentValues<Name extends string>(
   context: Arrival,
   ...names: Name[]
@@ -95,7 +95,7 @@ function frameOf(context: Arrival): Frame {
   };
 }
 
-/** Everything from here and nothing inline; the logo alone may be another's (CSP Level 3). */
+/** Everything from this origin and nothing inline. Only the logo may come from another one (CSP Level 3). */
 function contentSecurityPolicy(logoUrl: string): string {
   const logo = logoUrl.startsWith("/") ? "" : ` ${new URL(logoUrl).origin}`;
   return (

@@ -4,8 +4,8 @@ import { Problem } from "../http/problem.ts";
 import type { Reply } from "./reply.ts";
 
 /**
- * Where the page that a request asks for begins: what `parse` makes of `?cursor=`. Null for the first page: without a
- * cursor, and with an empty one.
+ * The place where the requested page begins: the result of `parse` for `?cursor=`. Null for the first page, if the cursor
+ * is missing or empty.
  *
  * @param parse returns null if the text is no cursor
  * @throws Problem invalid
@@ -19,8 +19,7 @@ export function readCursor<Place>({ target }: Arrival, parse: (text: string) => 
 }
 
 /**
- * Adds the address of the next page to an answer in JSON, for programs (RFC 8288 §3). It is a relative reference, and
- * asks for the same format.
+ * Adds the address of the next page to an answer in JSON (RFC 8288 §3). It is a relative reference with the same format.
  *
  * @param path of this list
  * @param cursor of the next page, null if there is none

@@ -6,13 +6,13 @@ import type { Answered } from "../observability/metrics.ts";
 import type { Reply } from "./reply.ts";
 import { OPS } from "./surface.ts";
 
-/** Those that clients send in earnest. No other is named: a client can make up any number of methods. */
+/** The methods that the log names. A client can make up any number of others. */
 const METHODS = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /** An origin is a scheme, a name of at most 253 characters (RFC 1035 §2.3.4) and a port. */
 const MAX_ORIGIN_CHARACTERS = 270;
 
-/** Writes one log line and counts once. Of what the client sent, the line holds only an Origin or Host that did not match. */
+/** Writes one log line and counts once. The line holds nothing that the client sent but an Origin or Host that did not match. */
 export function logRequest(
   stage: Arrival,
   { response, loggedInUserId }: Reply,
@@ -28,7 +28,7 @@ export function logRequest(
     problem,
   };
   services.metrics.answered(answered);
-  // Probes that come every other second would bury everything else.
+  // Probes come every few seconds and would fill the log.
   if (status === 200 && endpoint?.surface === OPS) return;
   const userId = loggedInUserId ?? (auth === null || auth.level === "anonymous" ? null : auth.user.id);
   const fields: LogFields = { request_id: requestId, ...answered, user_id: userId, client: client.address };
@@ -41,7 +41,7 @@ function methodOf({ method }: Request): string {
   return METHODS.has(method) ? method : "other";
 }
 
-/** What did not match. If every request is denied so, a proxy changes the Host: the operator sees it here. */
+/** The Origin and Host that did not match. They show an operator that a proxy changes the Host. */
 function mismatch({ request, client: { host } }: Arrival, problem: ProblemCode | null): LogFields | null {
   if (problem === "csrf_origin" || problem === "csrf_site") {
     return { origin: clean(request.headers.get("origin")), host: clean(host) };
@@ -49,7 +49,7 @@ function mismatch({ request, client: { host } }: Arrival, problem: ProblemCode |
   return problem === "bad_host" && host !== null && isHost(host) ? { host: clean(host) } : null;
 }
 
-/** Printable ASCII, which is all that an origin has; cut. */
+/** Printable ASCII, cut. An origin has no other characters. */
 function clean(text: string | null): string | null {
   return text?.slice(0, MAX_ORIGIN_CHARACTERS).replace(/[^ -~]/g, "?") ?? null;
 }

@@ -25,7 +25,7 @@ export function text(body: string): Reply {
   return reply(new Response(body, { headers: { "Content-Type": "text/plain; charset=utf-8" } }));
 }
 
-/** @param path on this origin; by 303 a browser gets it, whatever it sent (RFC 9110 §15.4.4) */
+/** @param path on this origin. After 303 a browser sends a GET, whatever it sent before (RFC 9110 §15.4.4). */
 export function redirect(path: string, { status = 303, ...parts }: { status?: 302 | 303 } & ReplyParts = {}): Reply {
   return reply(new Response(null, { status, headers: { Location: path } }), parts);
 }
@@ -43,7 +43,7 @@ export function describe(context: Arrival, { name }: Endpoint): Reply {
 /** To the same path with its final slash: 308 keeps the method and the body (RFC 9110 §15.4.9), 301 is Django's. */
 export function redirectToSlash(path: string, query: string, method: string): Reply {
   const status = method === "GET" || method === "HEAD" ? 301 : 308;
-  // If the runtime could make no URL of the target, the query comes as it was sent: a header takes ASCII alone.
+  // If the target is no valid URL, the query is as the client sent it. A header takes ASCII alone.
   const location = encodeURI(path) + (query === "" ? "" : `?${query.replace(/[^!-~]/gu, escapeCharacter)}`);
   return reply(
     new Response(null, { status, headers: { Location: location, "Content-Type": "text/html; charset=utf-8" } }),

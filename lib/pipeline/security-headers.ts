@@ -1,4 +1,4 @@
-/** For every answer that does not set its own: ASVS 5.0 V3.4, OWASP HTTP Headers Cheat Sheet. */
+/** The defaults of every answer: ASVS 5.0 V3.4, OWASP HTTP Headers Cheat Sheet. */
 const SECURITY_HEADERS = {
   "X-Frame-Options": "DENY",
   "X-Content-Type-Options": "nosniff",

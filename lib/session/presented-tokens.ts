@@ -1,18 +1,18 @@
 import type { Arrival } from "../context.ts";
 
-// A browser sends every cookie whose domain and path match, and so several of one name (RFC 6265 §5.4). Each value is
-// looked at: one that was planted must neither log a user out nor keep a session alive at its logout.
+// A browser sends every cookie whose domain and path match, so there may be several of one name (RFC 6265 §5.4). Each
+// value counts: a planted cookie must neither log a user out nor keep a session alive at its logout.
 
-/** A session token: see `generateToken`. Values of other applications have another shape and cost no lookup. */
+/** The shape that `generateToken` gives. Cookies of other applications have another shape and cost no lookup. */
 const TOKEN = /^[a-z2-7]{32}$/;
 
 /**
- * How many values of one request are looked up. Browsers send two or three. A sibling host can plant more, but a browser
- * keeps some 180 cookies for a domain and all its hosts, and a header has room for 370.
+ * The most values of one request that are looked up. Browsers send two or three. A sibling host can plant more, but a
+ * browser keeps about 180 cookies for a domain with all its hosts, and a header has room for 370.
  */
 const MAX_TOKENS = 200;
 
-/** Django throws away, unread, what is too short to be a session key of its own. */
+/** Django ignores a session key that is shorter. */
 const MIN_KEY_CHARACTERS = 8;
 
 type Request = Pick<Arrival, "cookies" | "services">;
@@ -29,7 +29,7 @@ export function presentedTokens({ cookies, services }: Request): string[] {
 export function allPresentedTokens({ cookies, services }: Request): string[] {
   const configured = services.config.sessionCookieName;
   const name = configured.replace(/^__(Host|Secure)-/, "");
-  // The configured name first: values that were planted under another one must not crowd it out.
+  // The configured name comes first, so that values planted under another name do not crowd it out.
   const names = [configured, name, `__Host-${name}`, `__Secure-${name}`];
   return select(names.flatMap((variant) => cookies.get(variant) ?? []));
 }

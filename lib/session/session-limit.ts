@@ -15,13 +15,13 @@ import type { Services } from "../services.ts";
 /** The most sessions that one transaction deletes. */
 const SESSIONS_AT_ONCE = 100;
 
-/** The sessions of so many users are counted at once. */
+/** The sessions of this many users are counted by one statement. */
 const ID_SPAN = 500;
 
 /**
- * Makes room for one more session: ends the least recently used live sessions of a user that would exceed the limit. To
- * be called in the transaction that adds the session, with the user's row locked. If an older version left more of them
- * than one transaction may delete, the next logins and `endExcessSessions` end the rest.
+ * Makes room for one more session: ends the least recently used sessions that would exceed the limit of the user. Call it
+ * in the transaction that adds the session, with the user's row locked. An older version may have left more sessions than
+ * one transaction may delete. Then the next logins and `endExcessSessions` end the rest.
  *
  * @returns what to record, null if no session was ended
  */
@@ -39,10 +39,10 @@ export async function makeRoom(
 }
 
 /**
- * Ends every live session that exceeds the limit of its user, and lets requests in between. There are such sessions if
- * an older version began them, or if the limit was higher.
+ * Ends every live session that exceeds the limit of its user, and lets requests in between. Such sessions are left by an
+ * older version, or from a time when the limit was higher.
  *
- * @returns how many there were
+ * @returns the number of ended sessions
  */
 export async function endExcessSessions(services: Services, lifetime: Lifetime): Promise<number> {
   const count = services.config.sessionsPerUser;
@@ -80,8 +80,8 @@ function excessDeed(subject: string, count: number, limit: number): Omit<Deed, "
  * does. An older version may have left 100,000, and to delete them in one statement stops the process for seconds.
  *
  * @param exceptId the session that stays; null if none does
- * @param runBatch runs what it is given in a transaction, with the user's row locked, and records what was ended
- * @returns how many there were
+ * @param runBatch runs its argument in a transaction, with the user's row locked, and records the ended sessions
+ * @returns the number of ended sessions
  */
 export async function endMostSessions(
   db: Db,
@@ -94,7 +94,7 @@ export async function endMostSessions(
   return inBatches(() => runBatch((db) => deleteSessionsBeyond(db, id, exceptId, bounds)));
 }
 
-/** Calls `endSome` until it ends fewer than it may, and lets requests in between. @returns how many were ended */
+/** Calls `endSome` until it ends fewer than it may, and lets requests in between. @returns the total */
 async function inBatches(endSome: () => Promise<number>): Promise<number> {
   for (let total = 0; ; ) {
     const count = await endSome();

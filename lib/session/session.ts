@@ -50,7 +50,7 @@ function findFirstLive(services: Services, [token, ...others]: string[]): MaybeP
   });
 }
 
-/** A database that can be read but not written, as one that is full, still lets people in. */
+/** If the database can be read but not written, for example if the disk is full, sessions go on. */
 async function touch({ db, log, metrics }: Services, session: Session, now: number): Promise<void> {
   try {
     await touchSession(db, session.id, { now, stepMs: TOUCH_EVERY_MS });
@@ -130,7 +130,7 @@ function withCookie(cookies: string[], further: string | null): string[] {
   return further === null ? cookies : [...cookies, further];
 }
 
-/** Deletes what is left of sessions that are over. @returns how many there were */
+/** Deletes the rows of expired sessions. @returns their number */
 export function clearSessions(services: Services): Promise<number> {
   return deleteInBatches((limit) => deleteEndedSessions(services.db, lifetime(services), limit));
 }

@@ -1,6 +1,6 @@
 import Bowser from "bowser";
 
-/** What a User-Agent says of who sent it; each null where it does not tell. */
+/** The client that a User-Agent names. Each part is null if it is not recognized. */
 export interface Device {
   /** `Firefox`, or the name of a program such as `curl`. */
   browser: string | null;
@@ -11,21 +11,21 @@ export interface Device {
 /** More of a User-Agent than any browser sends, and little enough to store. */
 const MAX_USER_AGENT_CHARACTERS = 400;
 
-/** What a request says of who sent it, empty where it says nothing. */
+/** The request's User-Agent, cut; empty if there is none. */
 export function userAgentOf({ headers }: Request): string {
   return (headers.get("user-agent") ?? "").slice(0, MAX_USER_AGENT_CHARACTERS);
 }
 
-/** A User-Agent in words. What it says is no proof of anything. Never throws. */
+/** Reads a User-Agent, which proves nothing. Never throws. */
 export function readDevice(userAgent: string): Device {
   if (userAgent === "") return { browser: null, system: null };
   const { browser, os } = Bowser.parse(userAgent);
-  // Where no browser is known, a product's name stands first (RFC 9110 §10.1.5).
+  // If no browser is recognized, the name of a product stands first (RFC 9110 §10.1.5).
   const [product] = /^[\w.-]{1,40}/.exec(userAgent) ?? [];
   return { browser: browser.name || (product ?? null), system: os.name || null };
 }
 
-/** `Firefox on Linux`; null where nothing is known. */
+/** `Firefox on Linux`; null if neither is known. */
 export function describeDevice({ browser, system }: Device): string | null {
   return browser !== null && system !== null ? `${browser} on ${system}` : (browser ?? system);
 }

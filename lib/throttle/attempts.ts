@@ -12,7 +12,7 @@ import { countAttempt, countRequest, inTurn } from "./counts.ts";
 import { findDevice, rememberDevice } from "./device-cookie.ts";
 import { accountKeys, devicesKey, keysOf, limitsOf } from "./limits.ts";
 import { networksOf } from "./network.ts";
-import { DEVICES, type Decision, decide, isSpent, type Limits, takeBack } from "./rules.ts";
+import { DEVICES, type Decision, decide, isSpent, type Limits, refund } from "./rules.ts";
 import { createTurns } from "./turns.ts";
 
 /**
@@ -163,7 +163,7 @@ async function settle(
   const changed = failures.map(({ key, rule }) =>
     isSuccess && rule.kind === "failures"
       ? emptyCounter(key)
-      : takeBack(counterOf(stored, key), rule, counterOf(counted, key), now),
+      : refund(counterOf(stored, key), rule, counterOf(counted, key), now),
   );
   await saveCounters(db, stored, [...changed, ...ended.map(emptyCounter)]);
 }
@@ -171,8 +171,8 @@ async function settle(
 /** If the database is unavailable, the failure stays counted: the first error is the one to report. */
 async function release({ db, log, metrics, now }: Services, attempt: CountedAttempt): Promise<void> {
   try {
-    const takeBackAll = (db: TransactionDb) => settle(db, attempt, { isSuccess: false, now: now() });
-    await inTurn(attempt.limits, () => transaction(db, takeBackAll));
+    const refundAll = (db: TransactionDb) => settle(db, attempt, { isSuccess: false, now: now() });
+    await inTurn(attempt.limits, () => transaction(db, refundAll));
   } catch (error) {
     if (!isOutage(error)) throw error;
     metrics.databaseFailed();

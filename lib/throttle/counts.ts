@@ -4,12 +4,12 @@ import type { Services } from "../services.ts";
 import { type Decision, decide, type Limit, type Limits } from "./rules.ts";
 import { createTurns } from "./turns.ts";
 
-// The transactions that only count. Attempts from one wide network lock the same rows until they have committed. So those
-// of this process come one after another, and a flood holds one connection of the pool, not all.
+// Transactions that only count. Attempts from one wide network lock the same rows until they commit. In this process they
+// come one after another, so that a flood holds one connection of the pool, not all of them.
 
 const turns = createTurns();
 
-/** Runs what counts attempts from the widest of these networks, after all that has come before it. */
+/** Runs `work` after all earlier work for the widest of these networks. */
 export function inTurn<T>({ requests }: Limits, work: () => Promise<T>): Promise<T> {
   const widest = requests.at(-1);
   return widest === undefined ? work() : turns(widest.key, work);
@@ -36,7 +36,7 @@ export async function countAttempt({ db, now }: Services, limits: Limits): Promi
   }
 }
 
-/** Rolls the transaction of a denied attempt back: a commit takes time, in which others would wait for its locks. */
+/** Rolls the transaction of a denied attempt back. A commit takes longer, and other attempts wait for its locks. */
 class Denied extends Error {
   readonly decision: Decision;
 
@@ -46,16 +46,16 @@ class Denied extends Error {
   }
 }
 
-/** So many denied attempts are counted in one transaction: each may have two counters of its own. */
+/** The most denied attempts that one transaction counts. Each may have two counters of its own. */
 const MAX_BATCH = 16;
 
-/** Denied attempts that have not been counted yet, by their widest network. */
+/** Denied attempts that are not counted yet, by their widest network. */
 const waiting = new WeakMap<Db, Map<string, Waiting>>();
 
 /** The limits of each of them. */
 type Waiting = (readonly Limit[])[];
 
-/** Counts a denied attempt among the requests of its networks, together with others that wait for that. */
+/** Counts a denied attempt among the requests of its networks, together with others that wait for it. */
 export async function countRequest(services: Services, limits: Limits): Promise<void> {
   const widest = limits.requests.at(-1)?.key;
   if (widest === undefined) return;
@@ -67,7 +67,7 @@ export async function countRequest(services: Services, limits: Limits): Promise<
   await inTurn(limits, async () => {
     const batch = group.splice(0, MAX_BATCH);
     if (group.length === 0 && groups.get(widest) === group) groups.delete(widest);
-    if (batch.length > 0) await countBatch(services, batch); // Otherwise an earlier one has counted this one, too.
+    if (batch.length > 0) await countBatch(services, batch); // If it is empty, an earlier batch has counted this attempt.
   });
 }
 

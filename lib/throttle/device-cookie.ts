@@ -8,32 +8,32 @@ import { isHttps } from "../session/cookies.ts";
 import { readDevice, userAgentOf } from "../session/user-agent.ts";
 
 // Device cookies, as OWASP describes them (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies):
-// a browser that has logged in to an account is told from strangers, so that what holds those off does not hold off the
-// owner. The cookie opens nothing: it is compared with the devices of the one account that is named, and all it changes is
-// where failures are counted. It is stored as a hash rather than signed: no key to keep, and its number has an end.
+// a browser that has logged in to an account is counted apart from strangers, so that they cannot lock the owner out. The
+// cookie opens nothing. It is compared with the devices of the account that the login names, and decides which counters
+// the attempt uses. Its hash is stored, so no key is needed and the number of devices has a limit.
 
-/** A year: whoever comes back after a longer time is a stranger. */
+/** A year. After a longer time a browser is a stranger. */
 const DEVICE_SECONDS = 31_536_000;
 
-/** Of a user at the most; the least recently used goes. */
+/** The most devices of a user. The least recently used one goes. */
 export const MAX_DEVICES = 10;
 
-/** What a device is called where people and programs see it: from a hash of its id, which is a hash itself. */
+/** The public name of a device, which does not show its id. */
 export function deviceName({ id }: Pick<Device, "id">): string {
   return hashToken(`device name of ${id}`).slice(0, 20);
 }
 
-/** More cookies of the name than this are not looked at: we set one, and a sibling domain may have set any number. */
+/** The most cookies of the name that are looked up. Postern sets one; a sibling domain may set any number. */
 const MAX_PRESENTED = 5;
 
-/** The device that a request's cookie makes known to the account of that name; null for a stranger. */
+/** The device of the account that the request's cookie names; null for a stranger. */
 export async function findDevice(context: Arrival, username: string): Promise<string | null> {
   const { db, now } = context.services;
   for (const id of presentedDevices(context)) if (await hasDevice(db, id, username, now())) return id;
   return null;
 }
 
-/** The ids that the request's device cookies stand for, whether or not there are such devices. */
+/** The device ids that the request's cookies name, whether or not such devices exist. */
 export function presentedDevices({ cookies, services }: Arrival): string[] {
   const tokens = cookies.get(cookieName(services.config.secureCookies)) ?? [];
   return tokens
@@ -53,10 +53,10 @@ function scopeOf(context: Arrival): { secure: boolean; domain: null } {
 }
 
 /**
- * Makes the browser known to a user who has just proved to be one, by a new cookie. The presented one is used up.
+ * Makes the browser known to a user who has just given the right password, by a new cookie. It replaces the presented one.
  *
- * @param presented what `findDevice` found
- * @returns the `Set-Cookie` value for when it is stored; null for what is no browser
+ * @param presented the result of `findDevice`
+ * @returns the `Set-Cookie` value, to send after the commit; null if the client is no browser
  */
 export async function rememberDevice(
   db: Db,

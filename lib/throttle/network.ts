@@ -16,8 +16,8 @@ export interface Network {
  * a /64, a home often a /56, a site a /48 (RFC 6177 §2). An IPv4 /24 is the least that is routed by itself (RIPE-399).
  *
  * @param address as `parseAddress` gives it
- * @returns none if there is no address, or it is a trusted proxy's own, which does not say for which client it speaks.
- *   One network of all those clients would let any of them block the others.
+ * @returns none if there is no address, or if it is a trusted proxy's own: that proxy does not name its client, and in
+ *   one network with all its clients, each could block the others
  */
 export function networksOf(address: string, trustedProxies: Networks): Network[] {
   if (address === "" || trustedProxies.has(address)) return [];

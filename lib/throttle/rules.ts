@@ -1,32 +1,32 @@
 import { type Counter, emptyCounter } from "../../db/throttles.ts";
 import type { Network, NetworkWidth } from "./network.ts";
 
-// What the throttle decides, in pure functions: lib/throttle/counts.ts locks the counters, asks here, and stores the answer.
+// The decision of the throttle, in pure functions. counts.ts locks the counters, asks here, and stores the answer.
 
 const SECOND_MS = 1000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * How far apart two requests may be in what they take for now: the clocks of nodes differ, and the clock is read before
- * the database has time. An instant further in the future was reckoned by a clock that was put back since.
+ * The largest difference between the clocks of two requests: nodes differ, and a request reads its clock before it waits
+ * for the database. An instant further in the future comes from a clock that was put back since.
  */
 const MAX_SKEW_MS = 10_000;
 
-/** How failures in a row make the next attempt wait. */
+/** A wait that grows with failures in a row. */
 export interface FailureRule {
   kind: "failures";
-  /** What the first failure brings about, the second, and so on; the last stands for all that follow. */
+  /** For the first failure, the second, and so on. The last step holds for all further ones. */
   steps: readonly { waitMs: number; keepMs: number }[];
   /** The most failures in a row; every attempt after them is denied. */
   limit: number;
 }
 
-/** A bucket that each attempt fills by a share, and time drains: `limit` at once, and in the long run so many a period. */
+/** A leaky bucket: `limit` attempts at once, and in the long run `limit` in each period. */
 export interface RateRule {
   kind: "rate";
   limit: number;
-  /** A multiple of `limit`: a share of it is a whole number of milliseconds. */
+  /** A multiple of `limit`, so that one attempt takes a whole number of milliseconds. */
   periodMs: number;
 }
 
@@ -36,41 +36,41 @@ export interface Limit {
   rule: FailureRule | RateRule;
 }
 
-/** All that an attempt must pass. */
+/** All counters that an attempt must pass. */
 export interface Limits {
-  /** Counts every attempt that these do not deny themselves. */
+  /** These count every attempt, unless they deny it themselves. */
   requests: readonly Limit[];
-  /** Counts an attempt if no limit denies it. */
+  /** These count an attempt if no limit denies it. */
   failures: readonly Limit[];
 }
 
-/** Failures in a row that cost nobody a wait: people mistype. */
+/** Failures in a row before the first wait: people mistype. */
 const FREE_FAILURES = 10;
 
-/** 30 s to begin with, doubled at each further failure, an hour at the most. */
+/** 30 s at first, doubled at each further failure, at most an hour. */
 const WAITS_MS = [30, 60, 120, 240, 480, 960, 1920, 3600].map((seconds) => seconds * SECOND_MS);
 
 /** Waits alone bring an attacker to 70 failures in two and a half days. */
 const STEPS: FailureRule["steps"] = [
-  // What has not come to a wait is forgotten after a day, so that names made up by the thousand do not fill the table.
+  // Below the first wait a counter lasts a day, so that thousands of made-up names do not fill the table.
   ...Array.from({ length: FREE_FAILURES - 1 }, () => ({ waitMs: 0, keepMs: DAY_MS })),
-  // The rest is kept for a year, when no browser has its device cookie any more either.
+  // From there it lasts a year, as long as a device cookie.
   ...WAITS_MS.map((waitMs) => ({ waitMs, keepMs: 365 * DAY_MS })),
 ];
 
-/** Failures in a row of all devices of an account together. A thief with ten device cookies has no more guesses. */
+/** Failures in a row of all devices of an account together: ten stolen device cookies give no more guesses than one. */
 const DEVICE_FAILURES = 30;
 
 /** At most 100 failures in a row at an account, strangers and devices together (NIST SP 800-63B-4 §3.2.2). */
 const ACCOUNT_FAILURES = 100;
 
-/** For an account among strangers. */
+/** For all strangers to an account together. */
 export const STRANGERS: FailureRule = { kind: "failures", steps: STEPS, limit: ACCOUNT_FAILURES - DEVICE_FAILURES };
 
 /** For one device: another device of the account does not wait for it. */
 export const DEVICE: FailureRule = { kind: "failures", steps: STEPS, limit: DEVICE_FAILURES };
 
-/** For all devices of an account together. Kept as long as the cookies are. */
+/** For all devices of an account together. It lasts as long as their cookies. */
 export const DEVICES: FailureRule = {
   kind: "failures",
   steps: [{ waitMs: 0, keepMs: 365 * DAY_MS }],
@@ -78,13 +78,13 @@ export const DEVICES: FailureRule = {
 };
 
 /**
- * How many times the room of the narrowest network a wider one has: more, since it may be many clients; and far less than
- * all its parts together, since it may be one. A /56 is a home with several networks. A /48 is a site of 65,536 /64s, or
- * as many phones. A /24 is 256 addresses, and each may stand for many clients (carrier-grade NAT, RFC 6269 §13.1).
+ * How many times the limit of the narrowest network a wider one has. It may be many clients, so it has more. It may be
+ * one client, so it has far less than its parts together. A /56 is a home with several networks. A /48 is a site of
+ * 65,536 /64s, or as many phones. A /24 is 256 addresses, each of which may be many clients (RFC 6269 §13.1).
  */
 const ROOM: Record<NetworkWidth, number> = { address: 1, "/64": 1, "/56": 4, "/48": 10, "/24": 20 };
 
-/** Failures from one network, under whatever names: one every 10 seconds when 30 came at once, if it is the narrowest. */
+/** Failures from one network under all names. The narrowest: 30 at once, then one every 10 seconds. */
 export function networkFailures({ width }: Pick<Network, "width">): RateRule {
   return { kind: "rate", limit: 30 * ROOM[width], periodMs: 300 * SECOND_MS };
 }
@@ -94,7 +94,7 @@ export function networkRequests({ width }: Pick<Network, "width">): RateRule {
   return { kind: "rate", limit: 600 * ROOM[width], periodMs: 60 * SECOND_MS };
 }
 
-/** What an attempt changes, and, if it is denied, how long to wait. */
+/** The counters that an attempt changes, and the wait if it is denied. */
 export interface Decision {
   /** Null if the attempt is granted. */
   waitMs: number | null;
@@ -102,8 +102,8 @@ export interface Decision {
 }
 
 /**
- * Decides about an attempt under all its limits at once: it counts everywhere, or, if one of them denies it, nowhere but
- * among the requests.
+ * Decides about an attempt under all its limits at once. If none denies it, all count it. If a failure limit denies it,
+ * only the request limits count it.
  *
  * @param stored has the counter of every limit
  */
@@ -123,7 +123,7 @@ function countUnder(limits: readonly Limit[], stored: ReadonlyMap<string, Counte
   return { waitMs: waits.length > 0 ? Math.max(...waits) : null, changed };
 }
 
-/** One attempt more; or how long to wait for it. */
+/** The counter with one attempt more, or the wait for it. */
 function count(stored: Counter, rule: FailureRule | RateRule, now: number): { counter: Counter } | { waitMs: number } {
   return rule.kind === "rate" ? fill(stored, rule, now) : fail(stored, rule, now);
 }
@@ -134,10 +134,10 @@ function fail({ key, ...stored }: Counter, rule: FailureRule, now: number): { co
   const { failures, blockedUntil } = stored.expiresAt > now ? stored : { failures: 0, blockedUntil: 0 };
   if (failures >= limit) return { waitMs: longestMs };
   const waitMs = blockedUntil - now;
-  // A wait that is longer than any failure brings about was reckoned by a clock that was put back since.
+  // If the wait is longer than the longest step, it comes from a clock that was put back since.
   if (waitMs > 0 && waitMs <= longestMs + MAX_SKEW_MS) return { waitMs };
   const step = steps[Math.min(failures, steps.length - 1)] ?? { waitMs: 0, keepMs: 0 };
-  // Without a wait nothing is blocked: a node whose clock is behind would else take now for a moment to come.
+  // 0 without a wait: to a node whose clock is behind, `now` would be in the future.
   const next = step.waitMs > 0 ? now + step.waitMs : 0;
   return { counter: { key, failures: failures + 1, blockedUntil: next, expiresAt: now + step.keepMs } };
 }
@@ -146,7 +146,7 @@ function fill({ key, blockedUntil }: Counter, rule: RateRule, now: number): { co
   const { periodMs } = rule;
   const shareMs = shareOf(rule);
   const storedMs = Math.max(0, blockedUntil - now);
-  // More than it holds: the clock was put back since.
+  // If it is more than the bucket holds, the clock was put back since.
   const contentMs = storedMs > periodMs + MAX_SKEW_MS ? 0 : storedMs;
   if (contentMs > periodMs - shareMs) return { waitMs: contentMs + shareMs - periodMs };
   const drainedAt = now + contentMs + shareMs;
@@ -157,17 +157,17 @@ function shareOf({ limit, periodMs }: RateRule): number {
   return periodMs / limit;
 }
 
-/** Whether an account or a device has failed as often in a row as it may. */
+/** Whether a counter has reached its limit of failures in a row. */
 export function isSpent({ failures, expiresAt }: Counter, { limit }: FailureRule, now: number): boolean {
   return expiresAt > now && failures >= limit;
 }
 
 /**
- * Takes an attempt back that was counted: of a bucket its share, of failures in a row one, and the wait that came of it.
+ * Takes a counted attempt back: its share of a bucket, or one failure in a row with the wait that it began.
  *
  * @param counted as the attempt has left the counter
  */
-export function takeBack(stored: Counter, rule: FailureRule | RateRule, counted: Counter, now: number): Counter {
+export function refund(stored: Counter, rule: FailureRule | RateRule, counted: Counter, now: number): Counter {
   if (stored.expiresAt === 0) return stored;
   if (rule.kind === "rate") {
     const blockedUntil = stored.blockedUntil - shareOf(rule);

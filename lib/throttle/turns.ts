@@ -1,6 +1,6 @@
 /**
- * Runs pieces of work that share a key one after another, and all others side by side. Within this process: it spares
- * the database requests that would wait for each other there, each on a connection that others need.
+ * Runs work that shares a key one after another, and all other work side by side, within this process. Otherwise it would
+ * wait for a lock in the database, each piece on a connection of its own.
  */
 export type Turns = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
