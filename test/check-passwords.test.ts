@@ -14,7 +14,10 @@ const ARGON2_OF_DJANGO = "argon2$argon2id$v=19$m=102400,t=2,p=8$b3JhY2xlU0FMVDAx
 /** A sandbox with the superuser alice and imported users with these stored passwords. */
 async function createImported(...passwords: string[]): Promise<Sandbox> {
   const sandbox = await createSandbox();
-  await sandbox.run(["createsuperuser", "alice", "--password-stdin"], { input: "right horse" });
+  await sandbox.run(["createsuperuser", "alice", "--password-stdin"], {
+    input: "right horse",
+    hasRealHashes: true,
+  });
   const common = { email: "", first_name: "", last_name: "", is_active: 1, is_staff: 0, is_superuser: 0 };
   const rows = passwords.map((password, n) => ({ ...common, username: `u${n}`, password, date_joined: 0 }));
   await sandbox.withDatabase((db) => db.insertInto("users").values(rows).execute());

@@ -18,7 +18,7 @@ const type = (password: string): Step[] => [
 ];
 
 async function assertLogsIn(sandbox: Sandbox, username: string, passwords: Record<string, number>): Promise<void> {
-  const server = await sandbox.serve();
+  const server = await sandbox.serveInProcess();
   for (const [password, status] of Object.entries(passwords)) {
     assert.equal((await login(server, username, password)).status, status, password);
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createSandbox, login, type Sandbox } from "./support/process.ts";
+import { runAtPseudoTerminal } from "./support/pseudo-terminal.ts";
 import { CTRL_C, CTRL_D, runAtTerminal, type Step } from "./support/terminal.ts";
 
 const PROCESSES = { timeout: 60_000 };
@@ -16,7 +17,7 @@ async function usernames(sandbox: Sandbox): Promise<string[]> {
 describe("asked at a terminal", () => {
   test("createsuperuser asks for name, address and the password twice, and shows no password", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    const { code, stdout } = await runAtTerminal(
+    const { code, stdout } = await runAtPseudoTerminal(
       sandbox.folder,
       ["createsuperuser"],
       [
@@ -29,7 +30,7 @@ describe("asked at a terminal", () => {
     assert.equal(code, 0);
     assert.match(stdout, /Superuser alice created\.\r\n$/);
     assert(!stdout.includes("right") && !stdout.includes("horse"));
-    const server = await sandbox.serve();
+    const server = await sandbox.serveInProcess();
     assert.equal((await login(server, "alice", "right horse")).status, 202);
     await server.stop();
   });
@@ -85,7 +86,9 @@ describe("asked at a terminal", () => {
     for (const key of [CTRL_C, CTRL_D]) {
       for (const [index, [question]] of questions.entries()) {
         const steps: Step[] = [...questions.slice(0, index), [question, key]];
-        const { code, stdout } = await runAtTerminal(sandbox.folder, ["createsuperuser"], steps);
+        // A terminal of the system for the last question: each key may be a signal there.
+        const runAt = index === questions.length - 1 ? runAtPseudoTerminal : runAtTerminal;
+        const { code, stdout } = await runAt(sandbox.folder, ["createsuperuser"], steps);
         assert.equal(code, 1, question);
         assert(stdout.includes(CANCELLED), question);
       }
@@ -96,7 +99,7 @@ describe("asked at a terminal", () => {
   test("Ctrl-C in the middle of a password shows none of it", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
-    const { code, stdout } = await runAtTerminal(
+    const { code, stdout } = await runAtPseudoTerminal(
       sandbox.folder,
       ["changepassword", "alice"],
       [["Password: ", `left horse${CTRL_C}`]],
@@ -104,7 +107,7 @@ describe("asked at a terminal", () => {
     assert.equal(code, 1);
     assert(stdout.includes(CANCELLED));
     assert(!stdout.includes("left"));
-    const server = await sandbox.serve();
+    const server = await sandbox.serveInProcess();
     assert.equal((await login(server, "alice", "right horse")).status, 202);
     await server.stop();
   });
@@ -113,7 +116,7 @@ describe("asked at a terminal", () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
     const password = "pässwörd 馬 🐴";
-    const { code } = await runAtTerminal(
+    const { code } = await runAtPseudoTerminal(
       sandbox.folder,
       ["changepassword", "alice"],
       [
@@ -122,7 +125,7 @@ describe("asked at a terminal", () => {
       ],
     );
     assert.equal(code, 0);
-    const server = await sandbox.serve();
+    const server = await sandbox.serveInProcess();
     assert.equal((await login(server, "alice", password)).status, 202);
     await server.stop();
   });
@@ -144,7 +147,7 @@ describe("asked at a terminal", () => {
     ...PROCESSES,
   }, async () => {
     await using sandbox = await createSandbox();
-    const { code, stdout } = await runAtTerminal(
+    const { code, stdout } = await runAtPseudoTerminal(
       sandbox.folder,
       ["createuser", "bob", "--email", "bob@example.com"],
       [

@@ -4,14 +4,15 @@ import { describe, test } from "node:test";
 import { COMMANDS } from "../lib/cli/commands.ts";
 import { OPTIONS } from "../lib/config/options.ts";
 import manifest from "../package.json" with { type: "json" };
-import { createSandbox, PROGRAM } from "./support/process.ts";
+import { createSandbox } from "./support/process.ts";
+import { PROGRAM } from "./support/runtime.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
 describe("help", () => {
   test("lists every command, its other name and its operand", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    const { code, stdout, stderr } = await sandbox.run(["help"]);
+    const { code, stdout, stderr } = await sandbox.spawn(["help"]);
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
     for (const { name, alias, operand, about } of COMMANDS) {
       const line = stdout.split("\n").find((line) => line.trimStart().split(/[ ,]/, 1)[0] === name) ?? "";
@@ -50,7 +51,7 @@ describe("help", () => {
   test("--version tells the version, also where the settings are wrong", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     for (const flag of ["--version", "-V"]) {
-      const { code, stdout } = await sandbox.run([flag], { environment: { PORT: "nonsense" } });
+      const { code, stdout } = await sandbox.spawn([flag], { environment: { PORT: "nonsense" } });
       assert.deepEqual({ code, stdout }, { code: 0, stdout: `postern ${manifest.version}\n` });
     }
   });
@@ -87,6 +88,12 @@ describe("a mistake of typing exits 2 with one sentence", () => {
       assert.deepEqual(await sandbox.run([...args]), { code: 2, stdout: "", stderr: `${sentence}\n` });
     });
   }
+
+  test("in a process of its own too", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const stderr = `Unknown option '--nosuch'. See: ${PROGRAM} help users\n`;
+    assert.deepEqual(await sandbox.spawn(["users", "--nosuch"]), { code: 2, stdout: "", stderr });
+  });
 
   test("no terminal to confirm at, and nothing is deleted", PROCESSES, async () => {
     await using sandbox = await createSandbox();
@@ -134,6 +141,12 @@ describe("a mistake of use exits 1 with one sentence and makes no user", () => {
       assert.equal(users.length, 1);
     });
   }
+
+  test("a password that is not UTF-8, in a process of its own too", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const result = await sandbox.spawn(create, { input: Uint8Array.of(0x78, 0xff) });
+    assert.deepEqual(result, { code: 1, stdout: "", stderr: "Standard input is not UTF-8.\n" });
+  });
 
   test("a database that is not there: none is made by mistake", PROCESSES, async () => {
     await using sandbox = await createSandbox();

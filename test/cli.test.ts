@@ -3,17 +3,22 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { COMMANDS } from "../lib/cli/commands.ts";
-import { createSandbox, login, PROGRAM, profile, type Sandbox, type Server } from "./support/process.ts";
+import { createSandbox, FROM_SOURCE, login, profile, type Sandbox, type Server } from "./support/process.ts";
 import { exchange } from "./support/raw-http.ts";
+import { PROGRAM } from "./support/runtime.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
 const PASSWORD = "right horse";
 
-/** A database with alice, and a server on it. */
-async function withAlice(sandbox: Sandbox): Promise<Server> {
+async function createAlice(sandbox: Sandbox): Promise<void> {
   const { code, stdout } = await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
   assert.deepEqual({ code, stdout }, { code: 0, stdout: "User alice created.\n" });
+}
+
+/** A database with alice, and a server on it in a process of its own. */
+async function withAlice(sandbox: Sandbox): Promise<Server> {
+  await createAlice(sandbox);
   return sandbox.serve();
 }
 
@@ -36,11 +41,13 @@ describe("users", () => {
   test("those who are made are listed, in a table and as JSON", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const bob = ["--email", "Bob@EXAMPLE.com", "--first-name", "Bob", "--last-name", "Builder", "--staff"];
-    await assertPrints(sandbox, ["createuser", "bob", ...bob, "--password-stdin"], "User bob created.\n", PASSWORD);
+    // In processes of their own.
+    const made = await sandbox.spawn(["createuser", "bob", ...bob, "--password-stdin"], { input: PASSWORD });
+    assert.deepEqual(made, { code: 0, stdout: "User bob created.\n", stderr: "" });
     const alice = ["createsuperuser", "--username", "alice", "--password-stdin"];
     await assertPrints(sandbox, alice, "Superuser alice created.\n", PASSWORD);
     await assertPrints(sandbox, ["deactivate", "bob"], "bob may not log in any more, every session ended.\n");
-    const { stdout } = await sandbox.run(["users"]);
+    const { stdout } = await sandbox.spawn(["users"]);
     const instant = "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d";
     const [heading = "", first = "", second = "", ...rest] = stdout.split("\n");
     assert.match(heading, /^USERNAME +EMAIL +NAME +ACTIVE +ROLE +JOINED +LAST LOGIN$/);
@@ -71,7 +78,8 @@ describe("users", () => {
     PROCESSES,
     async () => {
       await using sandbox = await createSandbox();
-      const server = await withAlice(sandbox);
+      await createAlice(sandbox);
+      const server = await sandbox.serveInProcess();
       for (const [name, input] of [
         ["bob", "right horse\n"],
         ["carl", "right horse\r\n"],
@@ -86,7 +94,7 @@ describe("users", () => {
 
   test("a password may be 4096 bytes long, and not one more", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    const server = await sandbox.serve();
+    const server = await sandbox.serveInProcess();
     const longest = "ä".repeat(2048);
     await assertPrints(sandbox, ["createuser", "alice", "--password-stdin"], "User alice created.\n", longest);
     assert.equal((await login(server, "alice", longest)).status, 202);
@@ -248,7 +256,7 @@ describe("the database", () => {
   });
 
   test("settings are read from .env in the folder, and the environment goes before it", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
+    await using sandbox = await createSandbox(FROM_SOURCE);
     await writeFile(join(sandbox.folder, ".env"), "DATABASE_URL=sqlite:from-dot-env.db\nPUBLIC_URL=nonsense\n");
     const sentence = 'PUBLIC_URL is "nonsense": expected an origin such as https://example.com, without a path.';
     await assertRefuses(sandbox, 1, ["migrate"], sentence);

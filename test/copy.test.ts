@@ -6,8 +6,9 @@ import { after, before, describe, test } from "node:test";
 import { cutEvents } from "../db/event-cut.ts";
 import { openDatabase, transaction } from "../db/open.ts";
 import { fillDatabase, readDatabase } from "./support/content.ts";
+import type { Result } from "./support/in-process.ts";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
-import { createSandbox, FROM_SOURCE, type Result, type RunOptions, type Sandbox, start } from "./support/process.ts";
+import { createSandbox, QUICK, type RunOptions, type Sandbox, start } from "./support/process.ts";
 import { TEST_KEYS, TEST_SECRET_KEY } from "./support/secret-key.ts";
 import { runAtTerminal } from "./support/terminal.ts";
 
@@ -60,7 +61,7 @@ async function countSessions(url: string): Promise<number> {
 
 /** Begins to copy, and kills it when that many sessions are there. */
 async function killCopy(sandbox: Sandbox, target: { url: string; named: string }, enough: number): Promise<void> {
-  const command = [...FROM_SOURCE, "copy", "--from", SOURCE, "--to", target.named];
+  const command = [...QUICK, "copy", "--from", SOURCE, "--to", target.named];
   const running = start(command, sandbox.folder, PASSWORD);
   while ((await countSessions(target.url)) < enough);
   running.child.kill("SIGKILL");

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { readHash } from "../lib/passwords/django-hash.ts";
 import { createHasher } from "../lib/passwords/hasher.ts";
-import { QUICK_ARGON2 } from "./support/test-app.ts";
+import { QUICK_ARGON2 } from "./support/quick-argon2.ts";
 
 const DJANGO: { password: string; encoded: string }[] = JSON.parse(
   readFileSync(join(import.meta.dirname, "fixtures", "django-hashes.json"), "utf8"),

@@ -11,8 +11,9 @@ import { decoyHash, parseScheme, withIterations } from "../lib/passwords/hash-sc
 import { createHasher } from "../lib/passwords/hasher.ts";
 import { createClient } from "./support/client.ts";
 import { TEST_DATABASE_URL } from "./support/database.ts";
+import { QUICK_ARGON2 } from "./support/quick-argon2.ts";
 import { soup } from "./support/soup.ts";
-import { createTestApp, QUICK_ARGON2 } from "./support/test-app.ts";
+import { createTestApp } from "./support/test-app.ts";
 
 const DJANGO: { password: string; encoded: string }[] = JSON.parse(
   readFileSync(join(import.meta.dirname, "fixtures", "django-hashes.json"), "utf8"),

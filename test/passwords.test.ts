@@ -5,8 +5,8 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { readHash } from "../lib/passwords/django-hash.ts";
 import { createHasher } from "../lib/passwords/hasher.ts";
+import { QUICK_ARGON2 } from "./support/quick-argon2.ts";
 import { KIB_64, soup } from "./support/soup.ts";
-import { QUICK_ARGON2 } from "./support/test-app.ts";
 
 interface Recorded {
   note: string;

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { Problem } from "../lib/http/problem.ts";
 import { createHasher } from "../lib/passwords/hasher.ts";
 import { createSemaphore } from "../lib/passwords/semaphore.ts";
-import { QUICK_ARGON2 } from "./support/test-app.ts";
+import { QUICK_ARGON2 } from "./support/quick-argon2.ts";
 
 /** Waits for every pending microtask. */
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));

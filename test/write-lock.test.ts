@@ -77,7 +77,7 @@ describe("while another process writes to the SQLite file", () => {
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
     let result: Promise<{ code: number | null; stderr: string }> | undefined;
     await whileLocked(sandbox, async () => {
-      result = sandbox.run(["deactivate", "alice"]);
+      result = sandbox.spawn(["deactivate", "alice"]);
       await sleep(2000);
     });
     assert.equal((await result)?.code, 0);

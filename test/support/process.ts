@@ -6,51 +6,50 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Db, isPostgresUrl, openDatabase } from "../../db/open.ts";
 import { environment } from "../../lib/config/load.ts";
+import { type Result, runInProcess, type ServerInProcess, serveInProcess } from "./in-process.ts";
 import { IS_DENO } from "./runtime.ts";
 import { TEST_SECRET_KEY } from "./secret-key.ts";
 
 /** The repository. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Runs the program from its source, with the runtime that runs the tests. */
-export const FROM_SOURCE: readonly string[] = [
-  process.execPath,
-  ...(IS_DENO ? ["run", "-A"] : []),
-  join(ROOT, "server.ts"),
-];
+/** What runs a file of TypeScript: the runtime that runs the tests. */
+const RUNTIME: readonly string[] = [process.execPath, ...(IS_DENO ? ["run", "-A"] : [])];
 
-/** How that program calls itself. */
-export const PROGRAM = IS_DENO ? "deno run -A server.ts" : "bun run server.ts";
+/** The program from its source. */
+export const FROM_SOURCE: readonly string[] = [...RUNTIME, join(ROOT, "server.ts")];
 
-/** How a program ended. */
-export interface Result {
-  /** Null where a signal ended it. */
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
+/** The same with cheap password hashes. */
+export const QUICK: readonly string[] = [...RUNTIME, join(ROOT, "test/support/program.ts")];
 
 export interface RunOptions {
   /** All of standard input; without it there is none. */
   input?: string | Uint8Array;
   /** Beside PATH and HOME. */
   environment?: Record<string, string>;
-  /** Instead of the sandbox's own. */
+  /** Whether a password hash costs what it costs in production; only for commands that run in this process. */
+  hasRealHashes?: boolean;
+  /** Instead of the sandbox's own; it runs in a process of its own. */
   program?: readonly string[];
-  /** The user to run as, for who may be somebody else: root. */
+  /** The user to run as, in a process of its own. Only root may name another. */
   uid?: number;
 }
 
 /** A folder of its own to run the program in; it and what still runs there go away with the sandbox. */
 export interface Sandbox extends AsyncDisposable {
   folder: string;
+  /** Runs a command: in this process, unless the options or the sandbox say which program, or which user. */
   run: (args: string[], options?: RunOptions) => Promise<Result>;
+  /** Runs a command in a process of its own. */
+  spawn: (args: string[], options?: RunOptions) => Promise<Result>;
   /**
    * Starts `serve` on a free port. Unless in haste, it has not only said that it listens, but answered a request.
    *
    * @throws Error where it ends instead of listening
    */
   serve: (options?: RunOptions, args?: string[], haste?: { isHasty: boolean }) => Promise<Server>;
+  /** Serves the folder's `postern.db` from this process. It stops with the sandbox. */
+  serveInProcess: (environment?: Record<string, string>) => Promise<ServerInProcess>;
   /** The folder's `postern.db`, as another process sees it. */
   withDatabase: <T>(work: (db: Db) => Promise<T>) => Promise<T>;
 }
@@ -78,10 +77,11 @@ export interface Running {
 }
 
 /** @param program what stands before the command's own arguments */
-export async function createSandbox(program: readonly string[] = FROM_SOURCE): Promise<Sandbox> {
+export async function createSandbox(program: readonly string[] = QUICK): Promise<Sandbox> {
   // Where the temporary folder is a symbolic link, the program sees through it.
   const folder = await mkdtemp(join(await realpath(tmpdir()), "postern-"));
   const running = new Set<Running>();
+  const stops: (() => Promise<void>)[] = [];
   const launch = (args: string[], options: RunOptions = {}) => {
     const started = start([...(options.program ?? program), ...args], folder, options);
     started.child.stdin.end(options.input ?? "");
@@ -91,18 +91,34 @@ export async function createSandbox(program: readonly string[] = FROM_SOURCE): P
   };
   return {
     folder,
-    run: (args, options) => launch(args, options).ended,
+    run: (args, options = {}) => {
+      if (program !== QUICK || options.program !== undefined || options.uid !== undefined) {
+        return launch(args, options).ended;
+      }
+      const { hasRealHashes = false, input } = options;
+      const environment = cleanEnvironment(options.environment);
+      return runInProcess({ folder, args, environment, hasRealHashes }, input);
+    },
+    spawn: (args, options) => launch(args, options).ended,
     serve: async (options = {}, args = ["serve"], { isHasty } = { isHasty: false }) => {
       const environment = { PORT: "0", ...options.environment };
       const server = await listening(launch(args, { ...options, environment }));
       if (!isHasty) await profile(server, "");
       return server;
     },
+    serveInProcess: async (environment = {}) => {
+      const server = await serveInProcess(folder, cleanEnvironment(environment));
+      let stopping: Promise<void> | undefined;
+      const stop = () => (stopping ??= server.stop());
+      stops.push(stop);
+      return { ...server, stop };
+    },
     withDatabase: async (work) => {
       const db = await openDatabase(`sqlite:${join(folder, "postern.db")}`, { mayCreate: true, poolSize: 1 });
       return work(db).finally(() => db.destroy());
     },
     [Symbol.asyncDispose]: async () => {
+      for (const stop of stops) await stop();
       for (const { child } of running) child.kill("SIGKILL");
       await Promise.allSettled([...running].map(({ ended }) => ended));
       await rm(folder, { recursive: true, force: true });
@@ -116,10 +132,9 @@ export function start(
   folder: string,
   options: Omit<RunOptions, "input" | "program"> = {},
 ): Running {
-  const { PATH = "", HOME = "" } = environment;
   const child = spawn(command, args, {
     cwd: folder,
-    env: { PATH, HOME, ...secretKeyFor(options.environment), ...options.environment },
+    env: cleanEnvironment(options.environment),
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   const output = { stdout: "", stderr: "" };
@@ -136,9 +151,13 @@ export function start(
   return { child, output, ended };
 }
 
-/** On Postgres it must be set. */
-function secretKeyFor({ DATABASE_URL = "" }: Record<string, string> = {}): Record<string, string> {
-  return isPostgresUrl(DATABASE_URL) ? { POSTERN_SECRET_KEY: TEST_SECRET_KEY } : {};
+/** What a command gets besides its own: on Postgres, the secret key must be set. */
+export function cleanEnvironment(own: Record<string, string> = {}): Record<string, string> {
+  const { PATH = "", HOME = "" } = environment;
+  const key: Record<string, string> = isPostgresUrl(own["DATABASE_URL"] ?? "")
+    ? { POSTERN_SECRET_KEY: TEST_SECRET_KEY }
+    : {};
+  return { PATH, HOME, ...key, ...own };
 }
 
 /** As `child.kill` does; where that is called, Deno says that the signal ended the program, however it ended. */

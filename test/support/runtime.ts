@@ -1,6 +1,9 @@
 /** Whether the tests run on Deno; else, on Bun. */
 export const IS_DENO = process.versions["deno"] !== undefined;
 
+/** How the program calls itself. */
+export const PROGRAM = IS_DENO ? "deno run -A server.ts" : "bun run server.ts";
+
 /** For a test of what only Bun does: on Deno it is reported as skipped, and a line says why. */
 export function onlyOnBun(reason: string): { skip: boolean } {
   if (IS_DENO) process.stdout.write(`Not run on Deno: ${reason}\n`);

@@ -1,7 +1,7 @@
-import { spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { environment } from "../../lib/config/load.ts";
-import { FROM_SOURCE, type Result, start } from "./process.ts";
+import { EventEmitter, once } from "node:events";
+import { PassThrough, Writable } from "node:stream";
+import { type Result, runWithStreams } from "./in-process.ts";
+import { cleanEnvironment } from "./process.ts";
 
 export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
@@ -14,38 +14,8 @@ export interface Person {
   isHasty?: boolean;
 }
 
-/** Passes bytes between our pipes and a terminal; in patience, types only once the terminal has stopped echoing. */
-const PYTHON_TERMINAL = `
-import os, pty, select, sys, termios, time
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execvp(sys.argv[2], sys.argv[2:])
-sources = [terminal, 0]
-while True:
-    ready = select.select(sources, [], [])[0]
-    if terminal in ready:
-        try:
-            shown = os.read(terminal, 4096)
-        except OSError:
-            break
-        if not shown:
-            break
-        os.write(1, shown)
-    elif 0 in ready:
-        typed = os.read(0, 4096)
-        if not typed:
-            sources = [terminal]
-        deadline = time.monotonic() + 10
-        while sys.argv[1] == "patient" and time.monotonic() < deadline:
-            if not termios.tcgetattr(terminal)[3] & termios.ECHO:
-                break
-            time.sleep(0.001)
-        os.write(terminal, typed)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) % 256)
-`;
-
 /**
- * Runs a command at a terminal and answers what it asks.
+ * Runs a command in this process at a terminal, and answers its questions.
  *
  * @returns how it ended; standard output is all that the terminal showed
  */
@@ -55,34 +25,57 @@ export async function runAtTerminal(
   steps: Step[],
   { isHasty = false }: Person = {},
 ): Promise<Result> {
-  const { child, output, ended } = start(terminalCommand([...FROM_SOURCE, ...args], isHasty), folder);
+  const terminal = createFakeTerminal();
+  const ended = runWithStreams({ folder, args, environment: cleanEnvironment() }, terminal.streams).then(
+    (code): Result => ({ code, stdout: terminal.shown(), stderr: "" }),
+  );
   let seen = 0;
   for (const [question, typed] of steps) {
-    while (!output.stdout.includes(question, seen)) {
-      const more = await Promise.race([once(child.stdout, "data"), ended]);
+    const isReady = () => terminal.shown().includes(question, seen) && (isHasty || typed === "" || terminal.isRaw());
+    while (!isReady()) {
+      const more = await Promise.race([once(terminal.changes, "change"), ended]);
       if (!Array.isArray(more)) throw new Error(`It ended without asking "${question}": ${JSON.stringify(more)}`);
     }
-    seen = output.stdout.indexOf(question, seen) + question.length;
-    child.stdin.write(typed);
+    seen = terminal.shown().indexOf(question, seen) + question.length;
+    terminal.type(typed);
   }
   return ended;
 }
 
-/** @throws Error where this machine has nothing to make a terminal with */
-function terminalCommand(command: string[], isHasty: boolean): string[] {
-  if (works("python3", ["-c", "import pty, termios"])) {
-    return ["python3", "-c", PYTHON_TERMINAL, isHasty ? "hasty" : "patient", ...command];
-  }
-  if (works("script", ["--version"])) {
-    const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
-    return ["script", "--quiet", "--return", "--command", quoted, "/dev/null"];
-  }
-  throw new Error(
-    "What is asked at a terminal cannot be tested: neither python3 nor script (util-linux) is installed.",
-  );
-}
-
-function works(program: string, args: string[]): boolean {
-  const { PATH = "", HOME = "" } = environment;
-  return spawnSync(program, args, { env: { PATH, HOME } }).status === 0;
+/**
+ * Does what a terminal of the system does: it shows output with a carriage return before each line feed, and it shows what
+ * is typed unless the program has set it to raw mode.
+ */
+function createFakeTerminal() {
+  let shown = "";
+  let isRaw = false;
+  const changes = new EventEmitter();
+  const change = () => changes.emit("change");
+  const show = (text: string) => {
+    shown += text.replaceAll("\n", "\r\n");
+    change();
+  };
+  const setRawMode = (mode: boolean) => {
+    isRaw = mode;
+    change();
+    return stdin;
+  };
+  const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode });
+  const createScreen = () => {
+    const write = (chunk: unknown, _encoding: string, done: () => void) => {
+      show(String(chunk));
+      done();
+    };
+    return Object.assign(new Writable({ write, decodeStrings: false }), { isTTY: true });
+  };
+  return {
+    streams: { stdin, stdout: createScreen(), stderr: createScreen() },
+    changes,
+    shown: () => shown,
+    isRaw: () => isRaw,
+    type: (text: string) => {
+      if (!isRaw && text !== "") show(text.replaceAll("\r", "\n"));
+      if (text !== "") stdin.write(text);
+    },
+  };
 }

@@ -9,10 +9,8 @@ import { type AcceptedPassword, acceptAnyPassword } from "../../lib/passwords/pa
 import type { Services } from "../../lib/services.ts";
 import { createUser, type UserInput } from "../../lib/users/create-user.ts";
 import { openTestDatabase } from "./database.ts";
+import { QUICK_ARGON2 } from "./quick-argon2.ts";
 import { TEST_KEYS } from "./secret-key.ts";
-
-/** The real hasher with the least argon2 allows: right and wrong as in production, in no time. */
-export const QUICK_ARGON2 = { memoryCost: 8, timeCost: 1, parallelism: 1 };
 
 export interface TestApp {
   app: App;
