@@ -1,4 +1,5 @@
 import { constants, fchownSync, fstatSync, openSync, statSync } from "node:fs";
+import { isRoot } from "./user.ts";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
 
@@ -20,7 +21,8 @@ export function createExclusive(path: string, mode: number): number {
  * a file of root. Any other user keeps the file.
  */
 export function giveToFolderOwner(descriptor: number, folder: string): void {
-  giveTo(descriptor, statSync(folder));
+  // On Deno, only root with the permission to know that it is root may read the folder.
+  if (isRoot()) giveTo(descriptor, statSync(folder));
 }
 
 /** If root created the file, gives it to a user. Any other user keeps the file. */
