@@ -2,7 +2,7 @@ import type { Insertable, Selectable } from "kysely";
 import { isPostgres } from "./columns.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
-import type { Instant, UsersTable } from "./schema.ts";
+import type { Flag, Instant, UsersTable } from "./schema.ts";
 
 /** A user as everything outside `db/` knows one: without the password. */
 export interface User {
@@ -63,11 +63,15 @@ function toRow(user: NewUser): Insertable<UsersTable> {
     last_name: user.lastName,
     password: user.password,
     is_active: 1,
-    is_staff: user.isStaff ? 1 : 0,
-    is_superuser: user.isSuperuser ? 1 : 0,
+    is_staff: toFlag(user.isStaff),
+    is_superuser: toFlag(user.isSuperuser),
     date_joined: user.dateJoined,
     last_login: null,
   };
+}
+
+function toFlag(is: boolean): Flag {
+  return is ? 1 : 0;
 }
 
 /** @returns null where the username is taken */
@@ -160,29 +164,35 @@ const confirm = prepare(
       .where("is_active", "=", 1),
 );
 
-/** What people change of themselves; what is undefined stays. */
-export interface ProfileChanges {
+/** A field that is undefined stays. */
+export interface UserChanges {
+  username?: string | undefined;
   email?: string | undefined;
   firstName?: string | undefined;
   lastName?: string | undefined;
+  isStaff?: boolean | undefined;
+  isSuperuser?: boolean | undefined;
 }
 
-/** @returns the user as they are then, null where there is none any more */
-export async function updateProfile(
-  db: Db,
-  userId: number,
-  { email, firstName, lastName }: ProfileChanges,
-): Promise<User | null> {
-  const row = await db
+/** @returns the user afterwards; null if there is no such user, or another user has the username */
+export async function updateUser(db: Db, userId: number, changes: UserChanges): Promise<User | null> {
+  const { username, email, firstName, lastName, isStaff, isSuperuser } = changes;
+  let update = db
     .updateTable("users")
     .set((row) => ({
+      username: username ?? row.ref("username"),
       email: email ?? row.ref("email"),
       first_name: firstName ?? row.ref("first_name"),
       last_name: lastName ?? row.ref("last_name"),
+      is_staff: isStaff === undefined ? row.ref("is_staff") : toFlag(isStaff),
+      is_superuser: isSuperuser === undefined ? row.ref("is_superuser") : toFlag(isSuperuser),
     }))
-    .where("id", "=", userId)
-    .returningAll()
-    .executeTakeFirst();
+    .where("id", "=", userId);
+  if (username !== undefined) {
+    const taken = db.selectFrom("users as other").select("other.id").where("other.username", "=", username);
+    update = update.where(({ exists, not }) => not(exists(taken.where("other.id", "!=", userId))));
+  }
+  const row = await update.returningAll().executeTakeFirst();
   return row ? toUser(row) : null;
 }
 
@@ -214,7 +224,7 @@ export async function setPassword(db: Db, userId: number, password: string): Pro
 
 /** @returns whether that changed the user: not if there is none, or if it was so already */
 export async function setActive(db: Db, userId: number, isActive: boolean): Promise<boolean> {
-  const flag = isActive ? 1 : 0;
+  const flag = toFlag(isActive);
   const update = db.updateTable("users").set({ is_active: flag }).where("id", "=", userId);
   const result = await update.where("is_active", "!=", flag).executeTakeFirst();
   return result.numUpdatedRows === 1n;

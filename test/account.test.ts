@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findCredentials, listUsers } from "../db/users.ts";
-import { inviteFirstUser } from "../lib/account/set-up.ts";
+import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
 import { createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { EVENT_KINDS } from "../db/schema.ts";
+import { OPERATOR } from "../lib/audit/actor.ts";
 import { en } from "../lib/pages/messages/en.ts";
 import { it } from "../lib/pages/messages/it.ts";
-import { deactivate } from "../lib/users/credentials.ts";
+import { deactivate } from "../lib/users/activation.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
 
@@ -115,7 +116,7 @@ describe("GET /activity/", () => {
     for (let count = 0; count < 50; count++) await edit(`Alice ${count}`);
     const italian = await (await client.get("/activity/", { ...BROWSER, "Accept-Language": "it" })).text();
     assert.match(italian, /<h1>Attività<\/h1>[\s\S]*Dati cambiati[\s\S]*href="\/activity\/\?cursor=4">Meno recenti/);
-    await deactivate(services, user);
+    await deactivate(services, OPERATOR, user);
     assert.equal((await client.get("/activity/")).status, 403);
   });
 

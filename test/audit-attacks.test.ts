@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { BrokenChain } from "../db/event-chains.ts";
 import { hashEvent } from "../db/events.ts";
 import type { Db } from "../db/open.ts";
-import { userSubject } from "../lib/audit/audit-log.ts";
+import { userSubject } from "../lib/audit/actor.ts";
 import { createTrail, dropTriggers, findBroken } from "./support/trail.ts";
 
 // Last: what is done here leaves the database without its triggers.

@@ -3,7 +3,8 @@ import { describe, test } from "node:test";
 import { sql } from "kysely";
 import { listEventsOf } from "../db/events.ts";
 import type { Db } from "../db/open.ts";
-import { cutTrail, userSubject } from "../lib/audit/audit-log.ts";
+import { userSubject } from "../lib/audit/actor.ts";
+import { pruneAuditLog } from "../lib/audit/retention.ts";
 import { createClient } from "./support/client.ts";
 import { appendTo, assertWhole, createTrail, findAllBroken, isPostgres } from "./support/trail.ts";
 
@@ -62,12 +63,12 @@ describe("the cut", () => {
     await appendTo(test, subject);
     const before = await db.selectFrom("events").selectAll().where("subject", "=", subject).orderBy("id").execute();
     clock.advance(DAY + 1);
-    await cutTrail(services);
+    await pruneAuditLog(services);
     assert.deepEqual(await numbersOf(db, subject), [11]);
     const chain = db.selectFrom("event_chains").selectAll().where("subject", "=", subject);
     const { cut_number, cut_hash, cut_at } = await chain.executeTakeFirstOrThrow();
     assert.deepEqual([cut_number, cut_hash, cut_at], [10, before[9]?.hash, clock.now]);
-    assert.equal(await cutTrail(services), 0);
+    assert.equal(await pruneAuditLog(services), 0);
     await appendTo(test, subject);
     assert.deepEqual(await numbersOf(db, subject), [12, 11]);
     await assertWhole(db);
@@ -76,7 +77,7 @@ describe("the cut", () => {
   test("of everything about a user leaves the end of the chain, where it goes on", async () => {
     const test = await createTrail({ POSTERN_AUDIT_DAYS: "1" });
     test.clock.advance(2 * DAY);
-    await cutTrail(test.services);
+    await pruneAuditLog(test.services);
     assert.deepEqual(await numbersOf(test.db, test.subject), []);
     await assertWhole(test.db);
     await appendTo(test, test.subject);
@@ -89,8 +90,8 @@ describe("the cut", () => {
     for (let count = 0; count < 600; count++) await appendTo(test, `${test.subject}`);
     test.clock.advance(2 * DAY);
     const forEver = { ...test.services, config: { ...test.services.config, auditDays: 0 } };
-    assert.equal(await cutTrail(forEver), 0);
-    assert((await cutTrail(test.services)) >= 610);
+    assert.equal(await pruneAuditLog(forEver), 0);
+    assert((await pruneAuditLog(test.services)) >= 610);
     assert.deepEqual(await numbersOf(test.db, test.subject), []);
   });
 
@@ -106,7 +107,7 @@ describe("the cut", () => {
     test.clock.advance(-20 * year);
     await appendTo(test, test.subject);
     test.clock.advance(20 * year);
-    await cutTrail(test.services);
+    await pruneAuditLog(test.services);
     assert.deepEqual(await numbersOf(test.db, test.subject), [14, 13]);
   });
 });
@@ -145,7 +146,7 @@ describe("many at once", () => {
     for (let round = 0; round < 5; round++) {
       test.clock.advance(2 * DAY);
       const writes = Array.from({ length: 20 }, () => appendTo(test, test.subject));
-      const [broken] = await Promise.all([findAllBroken(test.db), cutTrail(test.services), ...writes]);
+      const [broken] = await Promise.all([findAllBroken(test.db), pruneAuditLog(test.services), ...writes]);
       assert.deepEqual(broken, []);
     }
   });

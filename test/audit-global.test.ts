@@ -5,7 +5,8 @@ import { emptyLane } from "../db/event-lanes.ts";
 import { sealTrail } from "../db/event-seal.ts";
 import { appendEvents, hashEvent } from "../db/events.ts";
 import { type Db, transaction } from "../db/open.ts";
-import { cutTrail, findYoungCuts, userSubject } from "../lib/audit/audit-log.ts";
+import { userSubject } from "../lib/audit/actor.ts";
+import { findYoungCuts, pruneAuditLog } from "../lib/audit/retention.ts";
 import { deriveKeys, generateSecretKey, parseSecretKeys } from "../lib/crypto/keys.ts";
 import { createClient } from "./support/client.ts";
 import { TEST_KEYS, TEST_SECRET_KEY } from "./support/secret-key.ts";
@@ -203,7 +204,7 @@ describe("a cut", () => {
     const { services, clock } = test;
     const within = (auditDays: number) => ({ ...services, config: { ...services.config, auditDays } });
     clock.advance(10 * 86_400);
-    await cutTrail(within(5));
+    await pruneAuditLog(within(5));
     await assertWhole(test.db);
     assert.deepEqual(await findYoungCuts(within(5)), []);
     for (const days of [6, 0]) {

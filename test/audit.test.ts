@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { listEvents, listEventsOf, type RecordedEvent } from "../db/events.ts";
-import { deleteUser } from "../db/users.ts";
-import { inviteFirstUser } from "../lib/account/set-up.ts";
+import { deleteUser as deleteRow } from "../db/users.ts";
+import { OPERATOR } from "../lib/audit/actor.ts";
 import { recordThrottledLogin } from "../lib/audit/audit-log.ts";
 import { arrive } from "../lib/pipeline/arrive.ts";
 import { ROUTES } from "../lib/routes.ts";
-import { activate, changePassword, deactivate, endSessions, remove } from "../lib/users/credentials.ts";
+import { activate, deactivate, deleteUser } from "../lib/users/activation.ts";
+import { changePassword } from "../lib/users/change-password.ts";
+import { endSessions } from "../lib/users/end-sessions.ts";
+import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
 
@@ -61,7 +64,7 @@ describe("the audit trail", () => {
     await test.client.login("alice", "wrong");
     const [, failed] = await trailOf(test, test.user);
     assert.deepEqual([failed?.kind, failed?.actor], ["login_failed", "nobody"]);
-    await deactivate(test.services, test.user);
+    await deactivate(test.services, OPERATOR, test.user);
     await test.client.login("alice", PASSWORD);
     assert.equal((await kindsOf(test, test.user)).at(-1), "login_failed");
   });
@@ -117,8 +120,8 @@ describe("the audit trail", () => {
     await test.client.send("DELETE", "/sessions/", { headers: OURS });
     await test.client.login("bob", PASSWORD);
     await createClient(test.app).login("alice", PASSWORD);
-    assert.equal(await endSessions(test.services, test.user), 1);
-    assert.equal(await endSessions(test.services, test.user), 0);
+    assert.equal(await endSessions(test.services, OPERATOR, test.user), 1);
+    assert.equal(await endSessions(test.services, OPERATOR, test.user), 0);
     const ended = (await trailOf(test, test.user)).filter(({ kind }) => kind === "sessions_ended");
     assert.deepEqual(
       ended.map(({ actor, detail }) => [actor, detail]),
@@ -142,11 +145,11 @@ describe("the audit trail", () => {
 
   test("tells what the command line did, and outlives the user", async () => {
     const test = await setUp();
-    await changePassword(test.services, test.user, anyPassword("another one"), null);
-    await deactivate(test.services, test.user);
-    await activate(test.services, test.user);
-    await remove(test.services, test.user);
-    await remove(test.services, test.user);
+    await changePassword(test.services, OPERATOR, test.user, anyPassword("another one"));
+    await deactivate(test.services, OPERATOR, test.user);
+    await activate(test.services, OPERATOR, test.user);
+    await deleteUser(test.services, OPERATOR, test.user);
+    await deleteUser(test.services, OPERATOR, test.user);
     const trail = await trailOf(test, test.user);
     const kinds = ["user_made", "password_changed", "user_deactivated", "user_activated", "user_deleted"];
     assert.deepEqual(
@@ -243,7 +246,7 @@ describe("every row of the route table that changes something", () => {
     "POST /devices/:id/": async (client) => form(client, `/devices/${await device(client)}/`, {}),
     "POST /setup/": async (client, test) => {
       for (const { id } of await test.services.db.selectFrom("users").select("id").execute()) {
-        await deleteUser(test.services.db, id);
+        await deleteRow(test.services.db, id);
       }
       return form(client, (await inviteFirstUser(test.services)) ?? "", {
         username: "first",

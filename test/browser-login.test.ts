@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import type { Page } from "playwright-core";
-import { inviteFirstUser } from "../lib/account/set-up.ts";
+import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
 import {
   ALICE,
   browserTest,

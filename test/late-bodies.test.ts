@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { User } from "../db/users.ts";
-import { changePassword, deactivate, endSessions, remove } from "../lib/users/credentials.ts";
+import { OPERATOR } from "../lib/audit/actor.ts";
+import { deactivate, deleteUser } from "../lib/users/activation.ts";
+import { changePassword } from "../lib/users/change-password.ts";
+import { endSessions } from "../lib/users/end-sessions.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
 
@@ -64,10 +67,10 @@ const ENDINGS: Record<string, Ending> = {
   "a password change by another session": ({ other }) => other.post("/password/change/", rightPassword, SAME_ORIGIN),
   "a new login in its place": ({ app, writer }) => copyOf(app, writer).login("alice", "right horse"),
   "a new password from the command line": ({ services, user }) =>
-    changePassword(services, user, anyPassword("brass lantern 7"), null),
-  "a deactivation": ({ services, user }) => deactivate(services, user),
-  "the end of all sessions from the command line": ({ services, user }) => endSessions(services, user),
-  "the user's deletion": ({ services, user }) => remove(services, user),
+    changePassword(services, OPERATOR, user, anyPassword("brass lantern 7")),
+  "a deactivation": ({ services, user }) => deactivate(services, OPERATOR, user),
+  "the end of all sessions from the command line": ({ services, user }) => endSessions(services, OPERATOR, user),
+  "the user's deletion": ({ services, user }) => deleteUser(services, OPERATOR, user),
   "a deactivation by SQL": ({ services: { db } }) => db.updateTable("users").set({ is_active: 0 }).execute(),
   "its expiry": async ({ clock, services: { config } }) => clock.advance(config.sessionMaxAgeSeconds),
 };
@@ -113,7 +116,7 @@ test("a session that ends while its password is checked learns nothing of the pa
     const { services, user, writer } = scene;
     const { check } = services.hasher;
     services.hasher.check = async (...given) => {
-      await endSessions(services, user);
+      await endSessions(services, OPERATOR, user);
       return check(...given);
     };
     const response = await writer.post("/password/change/", json, SAME_ORIGIN);

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findCredentials, findUser, setPassword } from "../db/users.ts";
+import { OPERATOR } from "../lib/audit/actor.ts";
 import type { Hasher } from "../lib/passwords/hasher.ts";
 import { createSemaphore } from "../lib/passwords/semaphore.ts";
-import { changePassword, deactivate } from "../lib/users/credentials.ts";
+import { deactivate } from "../lib/users/activation.ts";
+import { changePassword } from "../lib/users/change-password.ts";
 import { createClient } from "./support/client.ts";
 import { anyPassword, createTestApp } from "./support/test-app.ts";
 
@@ -92,7 +94,7 @@ describe("POST /login/", () => {
 
   test("answers every refused login in the same words, and each costs exactly one hash", async () => {
     const { app, services, addUser } = await setUp();
-    await deactivate(services, await addUser({ username: "gone", password: "right horse" }));
+    await deactivate(services, OPERATOR, await addUser({ username: "gone", password: "right horse" }));
     const unusable = await addUser({ username: "unusable", password: "right horse" });
     await setPassword(services.db, unusable.id, "!never");
     const damaged = await addUser({ username: "damaged", password: "right horse" });
@@ -107,7 +109,7 @@ describe("POST /login/", () => {
 
   test("spends the hasher's time on users who cannot log in, too", async () => {
     const { app, services, addUser } = await setUp();
-    await deactivate(services, await addUser({ username: "gone", password: "right horse" }));
+    await deactivate(services, OPERATOR, await addUser({ username: "gone", password: "right horse" }));
     const checked: (string | null)[] = [];
     const hasher: Hasher = {
       ...services.hasher,
@@ -154,10 +156,10 @@ describe("POST /login/", () => {
       assert.equal(client.cookies.size, 0);
     };
     await meanwhile(
-      () => changePassword({ ...services, hasher: real }, user, anyPassword("another horse"), null),
+      () => changePassword({ ...services, hasher: real }, OPERATOR, user, anyPassword("another horse")),
       "alice",
     );
-    await meanwhile(() => deactivate(services, bob), "bob");
+    await meanwhile(() => deactivate(services, OPERATOR, bob), "bob");
     assert.deepEqual(await services.db.selectFrom("sessions").selectAll().execute(), []);
   });
 

@@ -19,7 +19,7 @@ const denied = async (response: Response | Promise<Response>, unknown: Response 
   assert.deepEqual(await one.json(), await other.json(), of);
 };
 
-test("/metrics on the public listener is answered only for this machine", async () => {
+test("/metrics on the public listener is for this machine only", async () => {
   const { ask } = await setUp({ POSTERN_TRUSTED_PROXIES: "127.0.0.1, 10.0.0.1" });
   for (const address of ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]) {
     assert.equal((await ask("/metrics", { address })).status, 200, address);
@@ -34,7 +34,7 @@ test("/metrics on the public listener is answered only for this machine", async 
   }
 });
 
-test("/metrics on the public listener is denied if a proxy forwarded the request", async () => {
+test("/metrics on the public listener is not for what a proxy on this machine passes on", async () => {
   const { ask } = await setUp();
   for (const [name, value] of [
     ["X-Forwarded-For", "127.0.0.1"],
@@ -66,7 +66,7 @@ test("/metrics on the public listener is denied if a proxy forwarded the request
   assert.equal((await ask("/metrics", { headers })).status, 200);
 });
 
-test("/metrics on the public listener needs a Host of this machine, against DNS rebinding", async () => {
+test("/metrics on the public listener is only for a Host of this machine, against DNS rebinding", async () => {
   for (const environment of [{}, { PUBLIC_URL: "https://login.example.com" }]) {
     const { ask } = await setUp(environment);
     for (const host of [
@@ -99,7 +99,7 @@ test("/metrics on the public listener needs a Host of this machine, against DNS 
   }
 });
 
-test("/metrics on the operators' listener is answered for every client", async () => {
+test("/metrics on the operators' listener is for whatever reaches it", async () => {
   const { ask, operators } = await setUp({ POSTERN_OPS_ADDRESS: "127.0.0.1:0" });
   const headers = { Host: "postern.internal", Via: "1.1 proxy" };
   assert.equal((await ask("/metrics", { from: operators, address: "10.0.0.7", headers })).status, 200);

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { setActive, type User } from "../db/users.ts";
-import { changePassword, deactivate } from "../lib/users/credentials.ts";
+import { OPERATOR } from "../lib/audit/actor.ts";
+import { deactivate } from "../lib/users/activation.ts";
+import { changePassword } from "../lib/users/change-password.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
 
@@ -76,12 +78,12 @@ const wait =
     test.clock.advance(seconds);
 
 const change: Step = async ({ model, test, user }) => {
-  await changePassword(test.services, user, anyPassword(String(++model.password)), null);
+  await changePassword(test.services, OPERATOR, user, anyPassword(String(++model.password)));
   model.endAll();
 };
 
 const shutOut: Step = async ({ model, test, user }) => {
-  await deactivate(test.services, user);
+  await deactivate(test.services, OPERATOR, user);
   model.isActive = false;
   model.endAll();
 };

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findLiveSession } from "../db/sessions.ts";
 import { deleteUser } from "../db/users.ts";
+import { OPERATOR } from "../lib/audit/actor.ts";
 import { lifetime } from "../lib/session/lifetime.ts";
 import { clearSessions } from "../lib/session/session.ts";
-import { changePassword, deactivate } from "../lib/users/credentials.ts";
+import { deactivate } from "../lib/users/activation.ts";
+import { changePassword } from "../lib/users/change-password.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { anyPassword, createTestApp } from "./support/test-app.ts";
 
@@ -171,7 +173,7 @@ describe("a session", () => {
 
   test("ends for good when its user is deactivated (deviation 5) or deleted", async () => {
     const { client, services, user } = await setUp();
-    await deactivate(services, user);
+    await deactivate(services, OPERATOR, user);
     assert.equal(await status(client), 403);
     const { client: other, services: others, user: bob } = await setUp();
     await deleteUser(others.db, bob.id);
@@ -185,15 +187,13 @@ describe("a session", () => {
     await other.login("alice", "right horse");
     const rows = await services.db.selectFrom("sessions").selectAll().orderBy("id").execute();
     assert.equal(rows.length, 2);
-    const { hashToken } = await import("../lib/crypto/token.ts");
-    await changePassword(
-      services,
-      user,
-      anyPassword("another horse"),
-      hashToken(client.cookies.get("sessionid") ?? ""),
+    const json = { current_password: "right horse", new_password: "k7#qz!pv-9" };
+    assert.equal(
+      (await client.send("POST", "/password/change/", { json, headers: { "Sec-Fetch-Site": "same-origin" } })).status,
+      204,
     );
     assert.deepEqual([await status(client), await status(other)], [200, 403]);
-    await changePassword(services, user, anyPassword("another horse"), null);
+    await changePassword(services, OPERATOR, user, anyPassword("another horse"));
     assert.equal(await status(client), 403);
   });
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { activate, changePassword, deactivate } from "../lib/users/credentials.ts";
+import { OPERATOR } from "../lib/audit/actor.ts";
+import { activate, deactivate } from "../lib/users/activation.ts";
+import { changePassword } from "../lib/users/change-password.ts";
 import type { Client } from "./support/client.ts";
 import { createGuessedApp, type GuessedApp, guess, RIGHT, told } from "./support/guesses.ts";
 import { anyPassword } from "./support/test-app.ts";
@@ -99,10 +101,10 @@ describe("a change of the password", () => {
 
   test("forgets all devices if it came from the command line, and so does a deactivation", async () => {
     for (const work of [
-      (app: GuessedApp) => changePassword(app.services, app.alice, anyPassword("another horse"), null),
+      (app: GuessedApp) => changePassword(app.services, OPERATOR, app.alice, anyPassword("another horse")),
       async (app: GuessedApp) => {
-        await deactivate(app.services, app.alice);
-        await activate(app.services, app.alice);
+        await deactivate(app.services, OPERATOR, app.alice);
+        await activate(app.services, OPERATOR, app.alice);
       },
     ]) {
       const app = await setUp();
@@ -122,7 +124,7 @@ describe("a change of the password", () => {
       ...hasher,
       check: async (...sent) => {
         const checked = await hasher.check(...sent);
-        await changePassword(app.services, app.alice, anyPassword("another horse"), null);
+        await changePassword(app.services, OPERATOR, app.alice, anyPassword("another horse"));
         return checked;
       },
     };

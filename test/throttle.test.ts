@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findCredentials } from "../db/users.ts";
+import { OPERATOR } from "../lib/audit/actor.ts";
 import { Problem } from "../lib/http/problem.ts";
 import { clearThrottles } from "../lib/throttle/forget.ts";
-import { changePassword, deactivate } from "../lib/users/credentials.ts";
+import { deactivate } from "../lib/users/activation.ts";
+import { changePassword } from "../lib/users/change-password.ts";
 import { createGuessedApp, type GuessedApp, guess, RIGHT, times, told } from "./support/guesses.ts";
 import { anyPassword } from "./support/test-app.ts";
 
@@ -82,7 +84,7 @@ describe("guessing at an account", () => {
     const shown: unknown[] = [];
     for (const username of ["alice", "nobody", "gone"]) {
       const app = await createGuessedApp();
-      await deactivate(app.services, await app.addUser({ username: "gone", password: RIGHT }));
+      await deactivate(app.services, OPERATOR, await app.addUser({ username: "gone", password: RIGHT }));
       const client = app.stranger();
       const answers: unknown[] = [];
       for (let time = 0; time < 12; time++) {
@@ -131,7 +133,7 @@ describe("guessing at an account", () => {
       assert.equal(told(await app.stranger().login("alice", RIGHT)), "429 after 3600", "right or wrong");
       assert.equal(app.hashed.length, 70);
       if (end === "device") assert.equal((await own.login("alice", RIGHT)).status, 202);
-      else await changePassword(app.services, app.alice, anyPassword("another horse"), null);
+      else await changePassword(app.services, OPERATOR, app.alice, anyPassword("another horse"));
       assert.deepEqual(await guess(app, "alice", 11), [...times(10, 400), 429]);
       assert.notEqual(await findCredentials(app.services.db, "alice"), null);
     }

@@ -1,5 +1,5 @@
 import { listEventsOf, type RecordedEvent } from "../../db/events.ts";
-import { COMMAND_LINE, NOBODY, SYSTEM, userSubject } from "../audit/audit-log.ts";
+import { STORED_OPERATOR, STORED_SYSTEM, STORED_VISITOR, userSubject } from "../audit/actor.ts";
 import type { UserContext } from "../context.ts";
 import { type ActivityProps, activityPage } from "../pages/activity.ts";
 import { page, wantsPage } from "../pipeline/page-responses.ts";
@@ -33,9 +33,9 @@ function describe({ at, kind, address, browser, system, actor }: RecordedEvent, 
 }
 
 const BY: ReadonlyMap<string, ActivityProps["by"]> = new Map([
-  [COMMAND_LINE, "operator"],
-  [NOBODY, "nobody"],
-  [SYSTEM, "system"],
+  [STORED_OPERATOR, "operator"],
+  [STORED_VISITOR, "nobody"],
+  [STORED_SYSTEM, "system"],
 ]);
 
 /** Another user is not named: an account of theirs is their business. */

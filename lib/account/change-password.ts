@@ -1,4 +1,7 @@
+import type { TransactionDb } from "../../db/open.ts";
+import { insertSession } from "../../db/sessions.ts";
 import { findCredentials } from "../../db/users.ts";
+import { sessionActor } from "../audit/actor.ts";
 import type { UserContext } from "../context.ts";
 import { readFields } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
@@ -9,9 +12,9 @@ import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty } from "../pipeline/responses.ts";
 import { authorizedData, requireLiveSession } from "../session/authorized.ts";
-import { regenerateSession } from "../session/session.ts";
+import { renewedSession } from "../session/session.ts";
 import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
-import { forgetDevices } from "../throttle/forget.ts";
+import { changePassword as setPassword } from "../users/change-password.ts";
 
 const FORM = { current_password: { trim: false }, new_password: { trim: false } };
 
@@ -50,12 +53,15 @@ async function checkAndReplace(
   // The check may have waited in a queue. A session that ended meanwhile learns nothing of the password.
   await requireLiveSession(context);
   if (credentials === null || !check.right) return null;
-  const { user } = credentials;
-  const replacement = await services.hasher.hash(next, caller);
-  return regenerateSession(context, credentials, replacement, async (db) => {
-    await forgetDevices(db, user, attempt.device);
-    return attempt.succeed(db, user);
-  });
+  const { user, password: checked } = credentials;
+  const { session, cookies } = renewedSession(context);
+  const alongside = async (db: TransactionDb) => {
+    await insertSession(db, session);
+    const cookie = await attempt.succeed(db, user);
+    if (cookie !== null) cookies.push(cookie);
+  };
+  const own = { checked, keepDevice: attempt.device, caller, alongside };
+  return (await setPassword(services, sessionActor(context), user, next, own)) ? cookies : null;
 }
 
 /** `GET /password/change/`: the form. */

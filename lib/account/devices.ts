@@ -1,6 +1,7 @@
 import { type Device, listDevices } from "../../db/devices.ts";
 import type { Db } from "../../db/open.ts";
-import { recordEvents, userSubject } from "../audit/audit-log.ts";
+import { sessionActor, userSubject } from "../audit/actor.ts";
+import { recordBy } from "../audit/audit-log.ts";
 import type { UserContext } from "../context.ts";
 import { Problem } from "../http/problem.ts";
 import type { KnownDeviceProps } from "../pages/devices.ts";
@@ -39,12 +40,12 @@ export async function listKnownDevices(context: UserContext): Promise<KnownDevic
  * @throws Problem not_found if it is none of the user's devices
  */
 export async function forgetDevice(context: UserContext): Promise<Reply> {
-  const { user } = context.auth;
-  const id = await authorizedTransaction(context, async (db) => {
+  const { services, auth } = context;
+  const by = sessionActor(context);
+  const id = await authorizedTransaction(services, by, async (db) => {
     const device = (await listOwn(db, context)).find((device) => deviceName(device) === context.parameters["id"]);
-    if (device === undefined || !(await forget(db, user, device.id))) throw new Problem("not_found");
-    const subject = userSubject(user);
-    await recordEvents(db, context, { kind: "device_forgotten", subject, actor: subject });
+    if (device === undefined || !(await forget(db, auth.user, device.id))) throw new Problem("not_found");
+    await recordBy(db, services, by, { kind: "device_forgotten", subject: userSubject(auth.user) });
     return device.id;
   });
   const cookies = presentedDevices(context).includes(id) ? [expiredDeviceCookie(context)] : [];

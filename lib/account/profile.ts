@@ -1,5 +1,5 @@
-import { type ProfileChanges, type User, updateProfile } from "../../db/users.ts";
-import { recordEvents, userSubject } from "../audit/audit-log.ts";
+import type { User } from "../../db/users.ts";
+import { sessionActor } from "../audit/actor.ts";
 import type { Authenticated, UserContext } from "../context.ts";
 import { readChanges } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
@@ -8,8 +8,9 @@ import { profilePage } from "../pages/profile.ts";
 import { page, redirectDone, sentValues, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { json, redirect } from "../pipeline/responses.ts";
-import { authorizedData, authorizedTransaction } from "../session/authorized.ts";
-import { MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS, normalizeEmail } from "../users/create-user.ts";
+import { authorizedData } from "../session/authorized.ts";
+import { editUser } from "../users/edit-user.ts";
+import { MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS } from "../users/user-fields.ts";
 
 const NAME = { trim: true, mayBeBlank: true, maxCharacters: MAX_NAME_CHARACTERS };
 
@@ -36,30 +37,10 @@ export function profile(context: UserContext): Reply {
  */
 export async function editProfile(context: UserContext): Promise<Reply> {
   const { first_name: firstName, last_name: lastName, email } = readChanges(await authorizedData(context), FORM);
-  const changes = { firstName, lastName, email: email === undefined ? undefined : normalizeEmail(email) };
-  const user = await saveChanges(context, changes);
+  const { services, auth } = context;
+  const user = await editUser(services, sessionActor(context), auth.user, { firstName, lastName, email });
   if (user === null) throw new Problem("not_authenticated"); // Deleted since this request began.
   return wantsPage(context) ? redirectDone("/profile/", "saved") : json(context, toJson(user));
-}
-
-/** The audit trail is told which fields have changed, and not to what. */
-function saveChanges(context: UserContext, changes: ProfileChanges): Promise<User | null> {
-  const { user } = context.auth;
-  const { email = user.email, firstName = user.firstName, lastName = user.lastName } = changes;
-  const differs = {
-    email: email !== user.email,
-    first_name: firstName !== user.firstName,
-    last_name: lastName !== user.lastName,
-  };
-  const detail = FIELDS.filter((name) => differs[name]).join(" ");
-  return authorizedTransaction(context, async (db) => {
-    const changed = await updateProfile(db, user.id, changes);
-    const subject = userSubject(user);
-    if (changed !== null && detail !== "") {
-      await recordEvents(db, context, { kind: "user_changed", subject, actor: subject, detail });
-    }
-    return changed;
-  });
 }
 
 /** The form again, as it was sent. */

@@ -1,13 +1,6 @@
-import type { Db, TransactionDb } from "../../db/open.ts";
-import {
-  deleteSession,
-  deleteSessionsOfUser,
-  findLiveSessionByPrefix,
-  listLiveSessions,
-  type Session,
-  type SessionPlace,
-} from "../../db/sessions.ts";
-import { recordEvents, userSubject } from "../audit/audit-log.ts";
+import type { Db } from "../../db/open.ts";
+import { findLiveSessionByPrefix, listLiveSessions, type Session, type SessionPlace } from "../../db/sessions.ts";
+import { sessionActor } from "../audit/actor.ts";
 import type { UserContext } from "../context.ts";
 import { queryValue } from "../http/address.ts";
 import { Problem } from "../http/problem.ts";
@@ -16,11 +9,11 @@ import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
 import { linkNext, readCursor } from "../pipeline/paging.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, json } from "../pipeline/responses.ts";
-import { authorizedTransaction, endMostOtherSessions } from "../session/authorized.ts";
 import { lifetime } from "../session/lifetime.ts";
 import { destroySession } from "../session/session.ts";
 import { readSessionName, sessionName } from "../session/session-name.ts";
 import { type Device, readDevice } from "../session/user-agent.ts";
+import { endOneSession, endSessions } from "../users/end-sessions.ts";
 import { listKnownDevices } from "./devices.ts";
 
 /** As many as the limit's default, so that a program gets all of them at once. */
@@ -76,39 +69,27 @@ async function findOwn(db: Db, { services, auth }: UserContext, name: string): P
 
 /** `DELETE /sessions/`: 204, and every other session of the user is ended. */
 export async function endOtherSessions(context: UserContext): Promise<Reply> {
-  const { auth } = context;
-  const { id } = auth.session;
-  await endMostOtherSessions(context);
-  await authorizedTransaction(context, async (db) => {
-    const count = await deleteSessionsOfUser(db, auth.user.id, id);
-    await recordEnded(db, context, count);
-  });
+  const { services, auth } = context;
+  await endSessions(services, sessionActor(context), auth.user, auth.session.id);
   return wantsPage(context) ? redirectDone("/sessions/", "sessions") : empty(204);
 }
 
 /**
  * `DELETE /sessions/:id/`: 204, and that session is ended; to end this one is to log out.
  *
- * @throws Problem not_found where it is none of the user's live sessions
+ * @throws Problem not_found if it is none of the user's live sessions
  */
 export async function endSession(context: UserContext): Promise<Reply> {
-  const { parameters, auth } = context;
+  const { parameters, services, auth } = context;
   if (sessionName(auth.session) === parameters["id"]) {
     const parts = await destroySession(context);
     return wantsPage(context) ? redirectDone("/login/", "logout", parts) : empty(204, parts);
   }
-  await authorizedTransaction(context, async (db) => {
-    const session = await findOwn(db, context, parameters["id"] ?? "");
-    if (session === null) throw new Problem("not_found");
-    await recordEnded(db, context, (await deleteSession(db, session.id)) === null ? 0 : 1);
-  });
+  const isEnded = await endOneSession(services, sessionActor(context), auth.user, (db) =>
+    findOwn(db, context, parameters["id"] ?? ""),
+  );
+  if (!isEnded) throw new Problem("not_found");
   return wantsPage(context) ? redirectDone("/sessions/", "session") : empty(204);
-}
-
-async function recordEnded(db: TransactionDb, context: UserContext, count: number): Promise<void> {
-  const subject = userSubject(context.auth.user);
-  if (count === 0) return;
-  await recordEvents(db, context, { kind: "sessions_ended", subject, actor: subject, detail: String(count) });
 }
 
 function describe(session: Session, isCurrent: boolean): SessionProps {

@@ -3,7 +3,8 @@ import { type BrokenChain, countEvents, verifyEvents } from "../../db/event-chai
 import type { BrokenLane } from "../../db/event-lane-walk.ts";
 import type { Lane } from "../../db/event-macs.ts";
 import { findUsernames } from "../../db/users.ts";
-import { findYoungCuts, userIdOf, type YoungCut } from "../audit/audit-log.ts";
+import { userIdOf } from "../audit/actor.ts";
+import { findYoungCuts, type YoungCut } from "../audit/retention.ts";
 import type { Services } from "../services.ts";
 import type { Cli } from "./command.ts";
 import { CommandError } from "./errors.ts";

@@ -6,7 +6,8 @@ import { migrate } from "../../db/migrate.ts";
 import { openDatabase, transaction } from "../../db/open.ts";
 import { isOutage } from "../../db/outage.ts";
 import { findUsernames } from "../../db/users.ts";
-import { recordCommand, userIdOf, userSubject } from "../audit/audit-log.ts";
+import { OPERATOR, userIdOf, userSubject } from "../audit/actor.ts";
+import { recordBy } from "../audit/audit-log.ts";
 import { openNewKeys, requireSecretKey } from "../config/secret-keys.ts";
 import type { Services } from "../services.ts";
 import { describeDevice } from "../session/user-agent.ts";
@@ -75,7 +76,8 @@ async function goOnWithNewKey({ config, now, terminal }: Cli, input: Input): Pro
       throw new CommandError("The trail is signed with this key already. Nothing was changed.");
     }
     const detail = "with a new key, because the old one is lost";
-    await transaction(db, (db) => recordCommand(db, { keys, now }, { kind: "trail_sealed", subject: TRAIL, detail }));
+    const event = { kind: "trail_sealed", subject: TRAIL, detail } as const;
+    await transaction(db, (db) => recordBy(db, { keys, now }, OPERATOR, event));
   } finally {
     await db.destroy();
   }

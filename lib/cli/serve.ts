@@ -1,10 +1,10 @@
 import { isOutage } from "../../db/outage.ts";
-import { inviteFirstUser } from "../account/set-up.ts";
-import { cutTrail } from "../audit/audit-log.ts";
+import { pruneAuditLog } from "../audit/retention.ts";
 import type { Config } from "../config/config.ts";
 import { describeLostKey } from "../config/secret-keys.ts";
 import { describeError } from "../observability/log.ts";
 import type { Services } from "../services.ts";
+import { inviteFirstUser } from "../users/invite-first-user.ts";
 import { clearExpired } from "./clear.ts";
 import type { Cli, Command } from "./command.ts";
 import { openDoors, urlOf } from "./listen.ts";
@@ -75,7 +75,7 @@ async function clear(services: Services): Promise<void> {
     const { cleared, ended } = await clearExpired(services);
     if (cleared > 0) services.log("info", "sessions_cleared", { count: cleared });
     if (ended > 0) services.log("info", "sessions_over_limit_ended", { count: ended });
-    const cut = await cutTrail(services);
+    const cut = await pruneAuditLog(services);
     if (cut > 0) services.log("info", "events_cut", { count: cut });
   } catch (error) {
     if (isOutage(error)) services.metrics.databaseFailed();

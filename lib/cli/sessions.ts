@@ -1,6 +1,7 @@
 import { listLiveSessions, type Session } from "../../db/sessions.ts";
+import { OPERATOR } from "../audit/actor.ts";
 import { lifetime } from "../session/lifetime.ts";
-import { endSessions } from "../users/credentials.ts";
+import { endSessions } from "../users/end-sessions.ts";
 import { clearExpired } from "./clear.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { printJson, printTable, readPages } from "./listing.ts";
@@ -23,7 +24,7 @@ export const SESSION_COMMANDS: Command[] = [
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
-      const count = await endSessions(services, user);
+      const count = await endSessions(services, OPERATOR, user);
       cli.terminal.print(`${count} ${count === 1 ? "session" : "sessions"} of ${user.username} ended.`);
     },
   },

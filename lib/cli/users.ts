@@ -1,6 +1,9 @@
 import { findUser, listUsers, type User } from "../../db/users.ts";
-import { createUser, type UserInput, userMistake } from "../users/create-user.ts";
-import { activate, changePassword, deactivate, remove } from "../users/credentials.ts";
+import { OPERATOR } from "../audit/actor.ts";
+import { activate, deactivate, deleteUser } from "../users/activation.ts";
+import { changePassword } from "../users/change-password.ts";
+import { createUser, type UserInput } from "../users/create-user.ts";
+import { userError } from "../users/user-fields.ts";
 import { findTypedUser, normalizeUsername } from "../users/username.ts";
 import type { Cli, Command, CommandOption, Input } from "./command.ts";
 import { CommandError, UsageError } from "./errors.ts";
@@ -42,7 +45,7 @@ export const USER_COMMANDS: Command[] = [
       const services = await cli.open();
       const user = await requireUser(services, input);
       const password = await requirePassword(cli, input, services, user, "change the password");
-      const isChanged = await changePassword(services, user, password, null);
+      const isChanged = await changePassword(services, OPERATOR, user, password);
       if (!isChanged) throw new CommandError(`There is no user "${user.username}" any more.`);
       cli.terminal.print(`Password of ${user.username} changed, every session ended.`);
     },
@@ -55,7 +58,7 @@ export const USER_COMMANDS: Command[] = [
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
-      const isChanged = await activate(services, user);
+      const isChanged = await activate(services, OPERATOR, user);
       cli.terminal.print(`${user.username} ${isChanged ? "may log in" : "was active already"}.`);
     },
   },
@@ -67,7 +70,7 @@ export const USER_COMMANDS: Command[] = [
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
-      const isChanged = await deactivate(services, user);
+      const isChanged = await deactivate(services, OPERATOR, user);
       const result = isChanged ? "may not log in any more, every session ended" : "was inactive already";
       cli.terminal.print(`${user.username} ${result}.`);
     },
@@ -102,12 +105,11 @@ async function create(cli: Cli, input: Input, role: { isStaff: boolean; isSuperu
   };
   // Before anybody types a password twice for nothing.
   const mistake =
-    userMistake(details) ??
-    ((await findUser(services.db, details.username)) ? "That username is already taken." : null);
+    userError(details) ?? ((await findUser(services.db, details.username)) ? "That username is already taken." : null);
   if (mistake !== null) throw new CommandError(mistake);
   const password = await requirePassword(cli, input, services, details, "create user");
   const user: UserInput = { ...details, password };
-  const result = await createUser(services, user);
+  const result = await createUser(services, OPERATOR, user);
   if (typeof result === "string") throw new CommandError(result);
   cli.terminal.print(`${role.isSuperuser ? "Superuser" : "User"} ${result.username} created.`);
 }
@@ -121,7 +123,7 @@ async function deleteNamed(cli: Cli, input: Input): Promise<void> {
     if (typed !== user.username && normalizeUsername(typed) !== user.username)
       throw new CommandError("Not confirmed: nothing was changed.");
   }
-  await remove(services, user);
+  await deleteUser(services, OPERATOR, user);
   cli.terminal.print(`${user.username} deleted, every session ended.`);
 }
 

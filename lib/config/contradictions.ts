@@ -1,55 +1,51 @@
 import type { Config } from "./config.ts";
 
-/** @returns a sentence for each pair of settings that exclude each other */
+/** What no single setting is wrong about, a sentence each. */
 export function contradictions(config: Config): string[] {
   return [...workerContradictions(config), ...timeContradictions(config), ...cookieContradictions(config)];
 }
 
-/** Bun's idle timer runs from the head of a request to its answer. A body that arrives does not reset it. */
+/** Bun counts from the head of a request to its answer, whatever arrives meanwhile. */
 function timeContradictions({ idleTimeoutSeconds, bodyTimeoutSeconds }: Config): string[] {
   if (idleTimeoutSeconds > bodyTimeoutSeconds) return [];
   return [
     `POSTERN_IDLE_TIMEOUT_SECONDS is ${idleTimeoutSeconds}, and POSTERN_BODY_TIMEOUT_SECONDS is ${bodyTimeoutSeconds}: ` +
-      "the connection of a slow body would be closed without an answer. Set the first to more than the second.",
+      "a slow body would be cut off before it is answered.",
   ];
 }
 
 function workerContradictions({ workers, port, databaseUrl }: Config): string[] {
-  const errors: string[] = [];
+  const mistakes: string[] = [];
   if (workers > 1 && port === 0) {
-    errors.push(`PORT is 0, and POSTERN_WORKERS is ${workers}: workers need one port to share. Set PORT.`);
+    mistakes.push(`PORT is 0, and POSTERN_WORKERS asks for ${workers} processes: a port that is shared must be named.`);
   }
   if (workers > 1 && databaseUrl === "sqlite::memory:") {
-    errors.push(
-      `DATABASE_URL is sqlite::memory:, and POSTERN_WORKERS is ${workers}: workers need one database to share. ` +
-        "Set DATABASE_URL to a file or to Postgres.",
+    mistakes.push(
+      `DATABASE_URL is in memory, and POSTERN_WORKERS asks for ${workers} processes: each would have its own.`,
     );
   }
-  return errors;
+  return mistakes;
 }
 
 /** RFC 6265bis §4.1.3: the cookie name prefixes. */
 function cookieContradictions({ sessionCookieName: name, secureCookies, cookieDomain, publicUrl }: Config): string[] {
-  const errors: string[] = [];
+  const mistakes: string[] = [];
   if (/^__(host|secure)-/i.test(name) && !secureCookies) {
-    errors.push(
-      `POSTERN_SESSION_COOKIE_NAME is "${name}": browsers accept this prefix over https only. Set PUBLIC_URL to an https origin.`,
+    mistakes.push(
+      `POSTERN_SESSION_COOKIE_NAME is "${name}": browsers take that prefix only over https, so PUBLIC_URL must be an https one.`,
     );
   }
   if (["csrftoken", "devicecookie", "__Host-devicecookie"].includes(name)) {
-    errors.push(`POSTERN_SESSION_COOKIE_NAME is "${name}": another cookie has this name. Choose another one.`);
+    mistakes.push(`POSTERN_SESSION_COOKIE_NAME is "${name}": that is another cookie.`);
   }
   if (/^__host-/i.test(name) && cookieDomain !== null) {
-    errors.push(
-      `POSTERN_SESSION_COOKIE_NAME is "${name}": a __Host- cookie has no domain. Unset POSTERN_COOKIE_DOMAIN.`,
+    mistakes.push(
+      `POSTERN_SESSION_COOKIE_NAME is "${name}": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.`,
     );
   }
   const host = publicUrl === null ? null : new URL(publicUrl).hostname;
   if (cookieDomain !== null && host !== null && host !== cookieDomain && !host.endsWith(`.${cookieDomain}`)) {
-    errors.push(
-      `POSTERN_COOKIE_DOMAIN is "${cookieDomain}": ${host}, the host of PUBLIC_URL, is outside of it, so browsers ` +
-        "would reject the cookies.",
-    );
+    mistakes.push(`POSTERN_COOKIE_DOMAIN is "${cookieDomain}": browsers refuse it from ${host}, which is not in it.`);
   }
-  return errors;
+  return mistakes;
 }

@@ -1,4 +1,4 @@
-import { isSetupTokenGood } from "../../db/setup-tokens.ts";
+import { isTokenValid } from "../../db/one-time-tokens.ts";
 import { hasUsers } from "../../db/users.ts";
 import type { Authenticated, SetupContext, UserContext } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
@@ -29,8 +29,8 @@ function isFull(context: Authenticated): context is UserContext {
 export async function setupToken(context: Authenticated): Promise<SetupContext> {
   const { db, now } = context.services;
   const token = queryValue(context.target, "token") ?? "";
-  const isGood = await isSetupTokenGood(db, hashToken(token), now());
-  if (!isGood || (await hasUsers(db))) throw new Problem("not_found");
+  const isValid = await isTokenValid(db, "setup", hashToken(token), now());
+  if (!isValid || (await hasUsers(db))) throw new Problem("not_found");
   return { ...context, setupToken: token };
 }
 

@@ -9,7 +9,8 @@ import {
 import { type Db, type TransactionDb, transaction } from "../../db/open.ts";
 import type { Lifetime } from "../../db/sessions.ts";
 import { lockUser, type User } from "../../db/users.ts";
-import { type Deed, recordSystem, userSubject } from "../audit/audit-log.ts";
+import { SYSTEM, userSubject } from "../audit/actor.ts";
+import { type Deed, recordBy } from "../audit/audit-log.ts";
 import type { Services } from "../services.ts";
 
 /** The most sessions that one transaction deletes. */
@@ -64,7 +65,7 @@ async function endExcessSessionsOf(services: Services, userId: number, lifetime:
       await lockUser(db, userId);
       const count = await deleteExcessSessions(db, userId, lifetime, { keep, limit: SESSIONS_AT_ONCE });
       if (count > 0) {
-        await recordSystem(db, services, excessDeed(userSubject({ id: userId }), count, keep));
+        await recordBy(db, services, SYSTEM, excessDeed(userSubject({ id: userId }), count, keep));
       }
       return count;
     }),
@@ -83,7 +84,7 @@ function excessDeed(subject: string, count: number, limit: number): Omit<Deed, "
  * @param runBatch runs its argument in a transaction, with the user's row locked, and records the ended sessions
  * @returns the number of ended sessions
  */
-export async function endMostSessions(
+export async function deleteMostSessions(
   db: Db,
   { id }: Pick<User, "id">,
   exceptId: string | null,

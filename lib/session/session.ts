@@ -4,22 +4,21 @@ import { isOutage } from "../../db/outage.ts";
 import {
   deleteEndedSessions,
   deleteSession,
-  deleteSessionsOfUser,
   findLiveSession,
   insertSession,
   lockLiveSession,
   type Session,
   touchSession,
 } from "../../db/sessions.ts";
-import { type Credentials, confirmLogin, replacePassword, type User } from "../../db/users.ts";
-import { type Deed, recordEvents, userSubject } from "../audit/audit-log.ts";
+import { type Credentials, confirmLogin, type User } from "../../db/users.ts";
+import { userSubject } from "../audit/actor.ts";
+import { type Deed, recordEvents } from "../audit/audit-log.ts";
 import type { Anonymous, Arrival, Auth, Full, UserContext } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
 import { describeError } from "../observability/log.ts";
 import { andThen, type MaybePromise } from "../pipeline/maybe-promise.ts";
 import type { ReplyParts } from "../pipeline/reply.ts";
 import type { Services } from "../services.ts";
-import { authorizedTransaction, endMostOtherSessions } from "./authorized.ts";
 import { expiredSessionCookies, sessionCookies } from "./cookies.ts";
 import { lifetime } from "./lifetime.ts";
 import { allPresentedTokens, presentedTokens } from "./presented-tokens.ts";
@@ -92,42 +91,18 @@ export async function createSession(
     await recordEvents(db, context, ...deeds);
     return cookie;
   });
-  return further === undefined ? null : withCookie(sessionCookies(context, token), further);
+  if (further === undefined) return null;
+  const cookies = sessionCookies(context, token);
+  return further === null ? cookies : [...cookies, further];
 }
 
 /**
- * Gives a user a new password whose old one has been checked. Every session of the user ends, and the one that asked
- * goes on under a new token (ASVS 5.0 V7.2.4). If the password was changed since the check, nothing changes.
- *
- * @param replacement the new password, encoded
- * @param alongside what else the right password does, in the same transaction; returns a further `Set-Cookie` value
- * @returns the `Set-Cookie` values; null if the password was changed since the check
- * @throws Problem not_authenticated if the session that asked has ended
+ * A session that takes the place of the request's own, under a new token (ASVS 5.0 V7.2.4), and its `Set-Cookie` values.
+ * Insert it in the transaction that ends the old one.
  */
-export async function regenerateSession(
-  context: UserContext,
-  credentials: Credentials,
-  replacement: string,
-  alongside: (db: TransactionDb) => Promise<string | null>,
-): Promise<string[] | null> {
-  const { user } = credentials;
+export function renewedSession(context: UserContext): { session: Session; cookies: string[] } {
   const token = generateToken();
-  const session = newSession(context, user, token);
-  const subject = userSubject(user);
-  await endMostOtherSessions(context);
-  const further = await authorizedTransaction(context, async (db) => {
-    if (!(await replacePassword(db, credentials, replacement))) return undefined;
-    await deleteSessionsOfUser(db, user.id, null);
-    await insertSession(db, session);
-    const cookie = await alongside(db);
-    await recordEvents(db, context, { kind: "password_changed", subject, actor: subject });
-    return cookie;
-  });
-  return further === undefined ? null : withCookie(sessionCookies(context, token), further);
-}
-
-function withCookie(cookies: string[], further: string | null): string[] {
-  return further === null ? cookies : [...cookies, further];
+  return { session: newSession(context, context.auth.user, token), cookies: sessionCookies(context, token) };
 }
 
 /** Deletes the rows of expired sessions. @returns their number */

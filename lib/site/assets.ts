@@ -5,12 +5,13 @@ import styleText from "../../public/page.css" with { type: "text" };
 import pageScript from "../../public/page.js" with { type: "text" };
 import { hashToken } from "../crypto/token.ts";
 
+/** A file that is part of the program. */
 export interface Asset {
-  /** Contains part of the hash if the asset may be cached for ever. */
+  /** Where it is served, with a piece of its hash where it may be kept for ever. */
   path: string;
   type: string;
   text: string;
-  /** RFC 9110 §8.8.3; weak, because it is the same for every encoding. */
+  /** An entity tag (RFC 9110 §8.8.3), weak: whatever the encoding, it is the same. */
   etag: string;
 }
 
@@ -18,11 +19,11 @@ export const STYLE = hashed("page", "css", "text/css; charset=utf-8", styleText)
 export const SCRIPT = hashed("page", "js", "text/javascript; charset=utf-8", pageScript);
 export const ICON = hashed("icon", "svg", "image/svg+xml", iconText);
 
-/** Front ends write these paths in their own code. */
+/** For the front ends of others, who write its address themselves. */
 export const CLIENT = asset("/client.js", "text/javascript; charset=utf-8", clientScript);
 export const CLIENT_TYPES = asset("/client.d.ts", "text/plain; charset=utf-8", clientTypes);
 
-/** By the last segment of the path. */
+/** By the last segment of their paths. */
 export const HASHED_ASSETS: ReadonlyMap<string, Asset> = new Map(
   [STYLE, SCRIPT, ICON].map((asset) => [asset.path.slice("/static/".length), asset]),
 );

@@ -1,86 +1,85 @@
-import { transaction } from "../../db/open.ts";
-import { insertUser, type NewUser, type User } from "../../db/users.ts";
-import { recordCommand, userSubject } from "../audit/audit-log.ts";
-import { isEmailAddress } from "../http/fields.ts";
+import { consumeToken } from "../../db/one-time-tokens.ts";
+import type { TransactionDb } from "../../db/open.ts";
+import { type Credentials, hasUsers, insertUser, type NewUser, type User } from "../../db/users.ts";
+import { type Actor, userSubject } from "../audit/actor.ts";
+import { recordBy } from "../audit/audit-log.ts";
+import { generateToken, hashToken } from "../crypto/token.ts";
 import type { AcceptedPassword } from "../passwords/password-rules.ts";
 import type { Services } from "../services.ts";
+import { authorizedTransaction } from "../session/authorized.ts";
+import { normalizeEmail, USERNAME_TAKEN, type UserNames, userError } from "./user-fields.ts";
 import { normalizeUsername } from "./username.ts";
 
-export interface UserInput {
-  username: string;
-  email: string;
-  firstName: string;
-  lastName: string;
+export interface UserInput extends UserNames {
   isStaff: boolean;
   isSuperuser: boolean;
-  password: AcceptedPassword;
+  /** Null: no password opens the account until one is set. */
+  password: AcceptedPassword | null;
 }
 
-export const MAX_NAME_CHARACTERS = 150;
-export const MAX_EMAIL_CHARACTERS = 254;
+type Needs = Pick<Services, "db" | "config" | "keys" | "hasher" | "now">;
 
 /**
- * Makes a user for the command line, with the username in NFKC and the e-mail's domain in lower case, as Django's `create_user` does.
+ * Creates a user. The username is stored in NFKC and the domain of the email address in lower case, as by Django's
+ * `create_user`.
  *
- * @returns the user, or the sentence that says what is wrong with the input
+ * @returns the user, or the sentence that says what is wrong
  * @throws Problem overloaded
  */
-export async function createUser(
-  services: Pick<Services, "db" | "keys" | "hasher" | "now">,
-  input: UserInput,
-): Promise<User | string> {
-  const mistake = userMistake(input);
-  if (mistake !== null) return mistake;
-  const newUser = await prepareUser(services, input);
-  return transaction(services.db, async (db) => {
-    const user = await insertUser(db, newUser);
-    if (user === null) return NAME_TAKEN;
-    await recordCommand(db, services, { kind: "user_made", subject: userSubject(user) });
-    return user;
-  });
+export async function createUser(services: Needs, by: Actor, input: UserInput): Promise<User | string> {
+  const error = userError(input);
+  if (error !== null) return error;
+  const newUser = await prepare(services, input);
+  const user = await authorizedTransaction(services, by, (db) => insert(db, services, by, newUser, "user_made"));
+  return user ?? USERNAME_TAKEN;
 }
 
-export const NAME_TAKEN = "That username is already taken.";
+/**
+ * Creates the first user, a superuser, and uses the token of the set-up link.
+ *
+ * @param input valid names and a password
+ * @returns null if the token was used or has expired, or if there is a user
+ * @throws Problem overloaded
+ */
+export async function createFirstUser(
+  services: Needs,
+  by: Actor,
+  token: string,
+  input: Pick<UserInput, "username" | "email"> & { password: AcceptedPassword },
+): Promise<Credentials | null> {
+  const common = { firstName: "", lastName: "", isStaff: true, isSuperuser: true };
+  const newUser = await prepare(services, { ...common, ...input });
+  const user = await authorizedTransaction(services, by, async (db) => {
+    if ((await consumeToken(db, "setup", hashToken(token), services.now())) === null) return null;
+    return (await hasUsers(db)) ? null : insert(db, services, by, newUser, "set_up");
+  });
+  return user && { user, password: newUser.password };
+}
 
-/** The row of a user whose names and password have been found right. @throws Problem overloaded */
-export async function prepareUser(
-  { hasher, now }: Pick<Services, "hasher" | "now">,
-  input: UserInput,
-): Promise<NewUser> {
+async function prepare({ hasher, now }: Needs, { password, ...input }: UserInput): Promise<NewUser> {
   return {
     ...input,
     username: normalizeUsername(input.username),
     email: normalizeEmail(input.email),
-    password: await hasher.hash(input.password, { isKnown: true }),
+    password: password === null ? unusablePassword() : await hasher.hash(password, { isKnown: true }),
     dateJoined: now(),
   };
 }
 
-/** What is wrong with the names of a user, in Django's words; null where nothing is. */
-export function userMistake({ username, email, firstName, lastName }: Omit<UserInput, "password">): string | null {
-  const tooLong = [normalizeUsername(username), firstName, lastName].find(
-    (name) => [...name].length > MAX_NAME_CHARACTERS,
-  );
-  if (tooLong !== undefined) {
-    return `Ensure this value has at most ${MAX_NAME_CHARACTERS} characters (it has ${[...tooLong].length}).`;
-  }
-  if (!isUsername(username)) return USERNAME_MISTAKE;
-  if (email !== "" && !(email.length <= MAX_EMAIL_CHARACTERS && isEmailAddress(email)))
-    return "Enter a valid email address.";
-  return null;
+/** As Django's `make_password(None)`: no password matches it. */
+function unusablePassword(): string {
+  return `!${generateToken()}`;
 }
 
-/** Django's own sentence. */
-export const USERNAME_MISTAKE =
-  "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
-
-/** Python's \\w, which is letters and numbers of every script and the underscore but no marks, and four signs. */
-export function isUsername(text: string): boolean {
-  return /^[\p{L}\p{N}_.@+-]+$/u.test(normalizeUsername(text));
-}
-
-/** The domain in lower case, as Django's `normalize_email` has it. */
-export function normalizeEmail(email: string): string {
-  const at = email.lastIndexOf("@");
-  return at < 0 ? email : email.slice(0, at) + email.slice(at).toLowerCase();
+/** @returns null if the username is taken */
+async function insert(
+  db: TransactionDb,
+  services: Needs,
+  by: Actor,
+  newUser: NewUser,
+  kind: "user_made" | "set_up",
+): Promise<User | null> {
+  const user = await insertUser(db, newUser);
+  if (user !== null) await recordBy(db, services, by, { kind, subject: userSubject(user) });
+  return user;
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import type { Db } from "../../db/open.ts";
 import { setActive } from "../../db/users.ts";
+import { OPERATOR } from "../../lib/audit/actor.ts";
+import { parseConfig } from "../../lib/config/load.ts";
 import { generateToken, hashToken } from "../../lib/crypto/token.ts";
-import { deactivate } from "../../lib/users/credentials.ts";
+import { deactivate } from "../../lib/users/activation.ts";
 import { pipelineProfiles } from "../support/pipeline.ts";
 import { createSandbox, login, type Sandbox, type Server } from "../support/process.ts";
 import { TEST_KEYS } from "../support/secret-key.ts";
@@ -199,10 +201,11 @@ async function shutOut(world: World): Promise<void> {
   const person = pick(world, world.people) ?? fail();
   if (person.isActive) {
     const tokens = [...world.sessions].filter(([, session]) => session.person === person).map(([token]) => token);
-    await deactivate(
-      { db: world.db, keys: TEST_KEYS, now: Date.now },
-      { ...EMPTY, id: person.id, username: person.name },
-    );
+    await deactivate({ db: world.db, config: parseConfig({}), keys: TEST_KEYS, now: Date.now }, OPERATOR, {
+      ...EMPTY,
+      id: person.id,
+      username: person.name,
+    });
     await ended(world, tokens);
   } else await setActive(world.db, person.id, true);
   person.isActive = !person.isActive;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { inviteFirstUser } from "../../lib/account/set-up.ts";
+import { inviteFirstUser } from "../../lib/users/invite-first-user.ts";
 import { ALICE, fillAndSend, logIn, pathOf, type Stage } from "./browser.ts";
 import { createClient } from "./client.ts";
 

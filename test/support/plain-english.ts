@@ -2,6 +2,9 @@
 export const DECODED: RegExp =
   /\b(whom(ever)?|whoever|nobody|anybody|somebody|everybody|unbidden|unasked|hold(s|ing)? off|held off|(is|are|was|were|be|being) told|(is|are|was|were) over|mistakes?|refus(e|es|ed|al|als|ing)|as (it|they) (is|are|was|were)|what (it|they|he) (is|are|was|were|has|have))\b/i;
 
+/** Data that is stored or printed for machines, and stays: the actor of an event, a key in the JSON of `audit --verify`. */
+export const DATA = /"nobody"|\bmistake: "young_cut"/g;
+
 /** Files that still have them. This list only shrinks. */
 export const NOT_YET_PLAIN: ReadonlySet<string> = new Set([
   "db/backup.ts",
@@ -24,15 +27,12 @@ export const NOT_YET_PLAIN: ReadonlySet<string> = new Set([
   "db/restore.ts",
   "db/schema.ts",
   "db/sessions.ts",
-  "db/users.ts",
   "db/write-ahead-log.ts",
   "db/write-lock.ts",
-  "lib/account/activity.ts",
   "lib/account/change-password.ts",
   "lib/account/login.ts",
   "lib/account/profile.ts",
   "lib/account/set-up.ts",
-  "lib/audit/audit-log.ts",
   "lib/cli/audit-verify.ts",
   "lib/cli/audit.ts",
   "lib/cli/backup.ts",
@@ -80,13 +80,9 @@ export const NOT_YET_PLAIN: ReadonlySet<string> = new Set([
   "lib/runtime/bun.ts",
   "lib/runtime/deno.ts",
   "lib/runtime/runtime.ts",
-  "lib/session/session-limit.ts",
-  "lib/session/session.ts",
   "lib/site/asset.ts",
   "lib/site/well-known.ts",
   "lib/throttle/device-cookie.ts",
   "lib/throttle/rules.ts",
-  "lib/users/create-user.ts",
-  "lib/users/credentials.ts",
   "lib/users/username.ts",
 ]);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { deleteUser, findCredentials, findUser, setActive, setPassword } from "../../db/users.ts";
+import { OPERATOR } from "../../lib/audit/actor.ts";
 import { bytesOf } from "../../lib/http/form.ts";
-import { changePassword, deactivate } from "../../lib/users/credentials.ts";
+import { deactivate } from "../../lib/users/activation.ts";
+import { changePassword } from "../../lib/users/change-password.ts";
 import { bodyText, DEVIATIONS, type Exchange, withProfileEditing } from "./deviations.ts";
 import { exchange, type RawResponse } from "./raw-http.ts";
 import {
@@ -68,9 +70,9 @@ async function applyHook(play: Play, [command, username, ...rest]: string[]): Pr
     await deleteUser(services.db, user.id);
     play.userGone = true;
   } else if (command === "deactivate") {
-    await deactivate(services, user);
+    await deactivate(services, OPERATOR, user);
     play.userGone = true;
-  } else if (command === "setpassword") await changePassword(services, user, anyPassword(value), null);
+  } else if (command === "setpassword") await changePassword(services, OPERATOR, user, anyPassword(value));
   else if (command === "set-hash") await setPassword(services.db, user.id, value);
   else if (command === "show-hash")
     play.hashes.push((await findCredentials(services.db, user.username))?.password ?? "");

@@ -1,6 +1,7 @@
 import type { Db } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
 import { type App, createApp } from "../../lib/app.ts";
+import { OPERATOR } from "../../lib/audit/actor.ts";
 import { parseConfig } from "../../lib/config/load.ts";
 import { createLog } from "../../lib/observability/log.ts";
 import { createMetrics } from "../../lib/observability/metrics.ts";
@@ -63,7 +64,7 @@ export async function createTestApp(
 
 export async function addUser(services: Services, input: NewUser): Promise<User> {
   const defaults = { email: "", firstName: "", lastName: "", isStaff: false, isSuperuser: false };
-  const user = await createUser(services, { ...defaults, ...input, password: anyPassword(input.password) });
+  const user = await createUser(services, OPERATOR, { ...defaults, ...input, password: anyPassword(input.password) });
   if (typeof user === "string") throw new Error(user);
   return user;
 }

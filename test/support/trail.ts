@@ -4,7 +4,7 @@ import { type BrokenChain, verifyEvents } from "../../db/event-chains.ts";
 import type { BrokenLane } from "../../db/event-lane-walk.ts";
 import { appendEvents } from "../../db/events.ts";
 import { type Db, transaction } from "../../db/open.ts";
-import { userSubject } from "../../lib/audit/audit-log.ts";
+import { userSubject } from "../../lib/audit/actor.ts";
 import { TEST_KEYS } from "./secret-key.ts";
 import { createTestApp, type TestApp } from "./test-app.ts";
 

@@ -1,0 +1,58 @@
+import type { TransactionDb } from "../../db/open.ts";
+import { deleteSessionsOfUser } from "../../db/sessions.ts";
+import { replacePassword, setPassword, type User } from "../../db/users.ts";
+import { type Actor, userSubject } from "../audit/actor.ts";
+import { recordBy } from "../audit/audit-log.ts";
+import type { AcceptedPassword } from "../passwords/password-rules.ts";
+import type { Caller } from "../passwords/semaphore.ts";
+import type { Services } from "../services.ts";
+import { authorizedTransaction } from "../session/authorized.ts";
+import { forgetDevices } from "../throttle/forget.ts";
+import { endMostSessions } from "./end-sessions.ts";
+
+/** What a user who changes their own password has shown, and keeps. */
+export interface OwnChange {
+  /** The stored password that the current password was checked against, encoded. */
+  checked: string;
+  /** The device that stays known; null for none. */
+  keepDevice: string | null;
+  /** How the new password waits for its hash. */
+  caller: Caller;
+  /** Runs in the transaction of the change: adds the session that goes on. */
+  alongside: (db: TransactionDb) => Promise<void>;
+}
+
+/**
+ * Sets a user's password. Every session of the user ends before its next request. The user's devices are forgotten, and
+ * the failures at the account: a person who knew the old password may have one of them.
+ *
+ * One transaction deletes at most some 100 sessions. If an older version left more, most of them end first, in
+ * transactions of their own. If the change then fails, these stay ended, and the password stays. The other order would
+ * leave sessions alive under a new password.
+ *
+ * @param own null if another person sets the password
+ * @returns false if the user was deleted, or if the password is not the checked one any more
+ * @throws Problem overloaded; not_authenticated as `authorizedTransaction`
+ */
+export async function changePassword(
+  services: Pick<Services, "db" | "config" | "keys" | "hasher" | "now">,
+  by: Actor,
+  user: User,
+  password: AcceptedPassword,
+  own: OwnChange | null = null,
+): Promise<boolean> {
+  const encoded = await services.hasher.hash(password, own?.caller ?? { isKnown: true });
+  await endMostSessions(services, by, user, by.kind === "session" ? by.session.id : null);
+  return authorizedTransaction(services, by, async (db) => {
+    const isStored =
+      own === null
+        ? await setPassword(db, user.id, encoded)
+        : await replacePassword(db, { user, password: own.checked }, encoded);
+    if (!isStored) return false;
+    await deleteSessionsOfUser(db, user.id, null);
+    await forgetDevices(db, user, own?.keepDevice ?? null);
+    await own?.alongside(db);
+    await recordBy(db, services, by, { kind: "password_changed", subject: userSubject(user) });
+    return true;
+  });
+}

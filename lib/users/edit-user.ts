@@ -1,0 +1,49 @@
+import { type User, type UserChanges, updateUser } from "../../db/users.ts";
+import { type Actor, userSubject } from "../audit/actor.ts";
+import { recordBy } from "../audit/audit-log.ts";
+import type { Services } from "../services.ts";
+import { authorizedTransaction } from "../session/authorized.ts";
+import { normalizeEmail } from "./user-fields.ts";
+import { normalizeUsername } from "./username.ts";
+
+/** The names of the fields in the audit trail. */
+const FIELDS = {
+  username: "username",
+  firstName: "first_name",
+  lastName: "last_name",
+  email: "email",
+  isStaff: "is_staff",
+  isSuperuser: "is_superuser",
+} as const satisfies Record<keyof UserChanges, string>;
+
+/**
+ * Changes fields of a user. The audit trail gets the names of the fields that differ, and no values.
+ *
+ * @param changes valid values; a field that is undefined stays
+ * @returns the user afterwards; null if the user was deleted, or if another user has the username
+ * @throws Problem not_authenticated as `authorizedTransaction`
+ */
+export function editUser(
+  services: Pick<Services, "db" | "config" | "keys" | "now">,
+  by: Actor,
+  user: User,
+  { username, email, ...others }: UserChanges,
+): Promise<User | null> {
+  const changes: UserChanges = {
+    ...others,
+    username: username === undefined ? undefined : normalizeUsername(username),
+    email: email === undefined ? undefined : normalizeEmail(email),
+  };
+  const names = Object.keys(FIELDS) as (keyof UserChanges)[]; // Those of FIELDS and no others.
+  const detail = names
+    .filter((name) => changes[name] !== undefined && changes[name] !== user[name])
+    .map((name) => FIELDS[name])
+    .join(" ");
+  return authorizedTransaction(services, by, async (db) => {
+    const changed = await updateUser(db, user.id, changes);
+    if (changed !== null && detail !== "") {
+      await recordBy(db, services, by, { kind: "user_changed", subject: userSubject(user), detail });
+    }
+    return changed;
+  });
+}

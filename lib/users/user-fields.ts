@@ -1,0 +1,38 @@
+import type { User } from "../../db/users.ts";
+import { isEmailAddress } from "../http/fields.ts";
+import { normalizeUsername } from "./username.ts";
+
+export const MAX_NAME_CHARACTERS = 150;
+export const MAX_EMAIL_CHARACTERS = 254;
+
+/** Django's sentence. */
+export const INVALID_USERNAME =
+  "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
+
+export const USERNAME_TAKEN = "That username is already taken.";
+
+/** The fields of a user that are text. */
+export type UserNames = Pick<User, "username" | "email" | "firstName" | "lastName">;
+
+/** The first validation error of some fields, in Django's words; null if all are valid. */
+export function userError({ username, email = "", firstName = "", lastName = "" }: Partial<UserNames>): string | null {
+  const names = [username === undefined ? "" : normalizeUsername(username), firstName, lastName];
+  const tooLong = names.find((name) => [...name].length > MAX_NAME_CHARACTERS);
+  if (tooLong !== undefined) {
+    return `Ensure this value has at most ${MAX_NAME_CHARACTERS} characters (it has ${[...tooLong].length}).`;
+  }
+  if (username !== undefined && !isUsername(username)) return INVALID_USERNAME;
+  const isEmail = email === "" || (email.length <= MAX_EMAIL_CHARACTERS && isEmailAddress(email));
+  return isEmail ? null : "Enter a valid email address.";
+}
+
+/** Python's `\\w` (letters and numbers of every script and the underscore, no marks) and four signs. */
+export function isUsername(text: string): boolean {
+  return /^[\p{L}\p{N}_.@+-]+$/u.test(normalizeUsername(text));
+}
+
+/** The domain in lower case, as in Django's `normalize_email`. */
+export function normalizeEmail(email: string): string {
+  const at = email.lastIndexOf("@");
+  return at < 0 ? email : email.slice(0, at) + email.slice(at).toLowerCase();
+}
