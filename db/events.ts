@@ -141,6 +141,18 @@ export async function listEventsOf(
   return (await rows.orderBy("number", "desc").limit(limit).execute()).map(toEvent);
 }
 
+/** The newest event of a kind that happened to a subject before an instant; null if there is none. */
+export async function findEventBefore(
+  db: Db,
+  subject: string,
+  kind: EventKind,
+  before: Instant,
+): Promise<RecordedEvent | null> {
+  const rows = db.selectFrom("events").selectAll().where("subject", "=", subject).where("kind", "=", kind);
+  const row = await rows.where("at", "<", before).orderBy("number", "desc").limit(1).executeTakeFirst();
+  return row === undefined ? null : toEvent(row);
+}
+
 /** Which events to list: with a higher id than `afterId`, of one subject, not older than an instant. */
 export interface EventFilter {
   afterId: number;

@@ -107,7 +107,7 @@ async function answerOtherMethod(context: Authenticated): Promise<Reply> {
   // A client that the guard of the first row denies does not learn the methods.
   await endpoint.routes[0]?.guard(context);
   if (request.method === "OPTIONS") return describe(context, endpoint);
-  throw new Problem("method_not_allowed", { values: { method: request.method } });
+  throw new Problem("method_not_allowed", { method: request.method });
 }
 
 /** If the public origin is known, a request for another host is denied (host header attacks). */

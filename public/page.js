@@ -1,28 +1,28 @@
-// What script adds to pages that work without it. The front ends of others have client.js.
+// What script adds to pages that work without it. client.js is for other front ends.
 
-// Undefined on a page that does not know whether anybody is logged in, such as a refusal.
+// Undefined on a page that does not know whether a user is logged in, such as an error page.
 const { session } = document.documentElement.dataset;
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("postern") : null;
 
-/** Looks at the same address again; a form that was refused is not sent again. */
-const lookAgain = () => location.replace(location.href);
+/** Loads the page's address again. A form that was sent is not sent again. */
+const reload = () => location.replace(location.href);
 
-// Tells the other tabs who is logged in here, and looks again where another one tells of a change.
+// Tells the other tabs which session this one has, and reloads if another tab has a different one.
 if (session !== undefined) tabs?.postMessage({ session });
 tabs?.addEventListener("message", ({ data }) => {
   if (session === undefined || typeof data?.session !== "string" || data.session === session) return;
-  // What somebody is typing is left alone, unless it would be sent in another's name.
+  // A half-filled login stays. A form of a session that has ended does not: it would be sent in another user's name.
   const isTyping = [...document.querySelectorAll("input")].some((input) => input.value !== input.defaultValue);
-  if (session !== "" || !isTyping) lookAgain();
+  if (session !== "" || !isTyping) reload();
 });
 
-// A page that comes back out of the browser's memory may be one of a session that has ended.
+// A page that the browser restores from its memory may belong to a session that has ended.
 addEventListener("pageshow", ({ persisted }) => {
-  if (persisted) lookAgain();
+  if (persisted) reload();
 });
 
-// Passwords can be looked at.
-for (const secret of document.querySelectorAll(".secret")) {
+/** Adds a button that shows the password. */
+function addShowButton(secret) {
   const input = secret.querySelector("input");
   const button = document.createElement("button");
   button.type = "button";
@@ -41,26 +41,77 @@ for (const secret of document.querySelectorAll(".secret")) {
   secret.append(button);
 }
 
-// A form that is sent twice in haste is sent once; where no answer comes, it can be sent again.
-for (const form of document.forms) {
+/** Sends a form once, even if the button is clicked twice. After 3 seconds without an answer, it can be sent again. */
+function sendOnce(form) {
   form.addEventListener("submit", (event) => {
-    const button = form.querySelector("button:not([type])");
+    const button = submitButton(form);
     if (button.ariaBusy === "true") return event.preventDefault();
     button.ariaBusy = "true";
     setTimeout(() => (button.ariaBusy = null), 3000);
+    if (form.dataset.keep === undefined) return;
+    event.preventDefault();
+    // If the server cannot be reached, the browser's own way of sending shows its error.
+    sendInBackground(form).catch(() => form.submit());
   });
 }
 
-// A screen reader says what a live region comes to hold, not what it held from the first.
-for (const region of document.querySelectorAll("[role=alert]:not(:empty), [role=status]:not([hidden])")) {
-  const said = [...region.childNodes];
-  region.replaceChildren();
-  setTimeout(() => region.replaceChildren(...said), 100);
+const submitButton = (form) => form.querySelector("button:not([type])");
+
+/** Shows the errors of a form without losing the value of one field, such as the current password. */
+async function sendInBackground(form) {
+  const body = new URLSearchParams(new FormData(form));
+  const response = await fetch(form.action, { method: "POST", headers: { Accept: "text/html" }, body });
+  if (response.redirected) return location.assign(response.url);
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const answer = page.querySelector("form[data-keep]");
+  // An error page, without the form.
+  if (answer === null) return document.querySelector("main").replaceWith(page.querySelector("main"));
+  const { keep } = form.dataset;
+  if (answer.elements[keep].ariaInvalid !== "true") answer.elements[keep].value = form.elements[keep].value;
+  form.replaceWith(answer);
+  enhance(answer);
+  answer.querySelector("[autofocus]")?.focus();
 }
 
-// Times, in the reader's own time zone.
-const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
-for (const time of document.querySelectorAll("time")) time.textContent = format.format(new Date(time.dateTime));
+/** Counts a wait down, with the form's button disabled until it ends. lib/pages/time.ts has written the first step. */
+function countDown(form, wait) {
+  const { seconds, locale, over } = wait.dataset;
+  const format = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
+  const end = performance.now() + Number(seconds) * 1000;
+  wait.ariaLive = "off"; // A screen reader reads the first step and the end.
+  submitButton(form).disabled = true;
+  const step = () => {
+    const left = Math.ceil((end - performance.now()) / 1000);
+    if (left > 0) {
+      wait.textContent = left < 90 ? format.format(left, "second") : format.format(Math.ceil(left / 60), "minute");
+      return setTimeout(step, 1000);
+    }
+    wait.ariaLive = null;
+    wait.textContent = over;
+    submitButton(form).disabled = false;
+  };
+  step();
+}
 
-// The address is clean again, so that a reload or a bookmark does not repeat what was done.
+/** Has a screen reader read a live region out: it reads what changes, not what is there from the beginning. */
+function announce(region) {
+  const content = [...region.childNodes];
+  region.replaceChildren();
+  setTimeout(() => region.replaceChildren(...content), 100);
+}
+
+function enhance(form) {
+  for (const secret of form.querySelectorAll(".secret")) addShowButton(secret);
+  for (const wait of form.querySelectorAll("[data-seconds]")) countDown(form, wait);
+  for (const region of form.querySelectorAll("[role=alert]:not(:empty)")) announce(region);
+  sendOnce(form);
+}
+
+for (const form of document.forms) enhance(form);
+for (const region of document.querySelectorAll("[role=status]")) announce(region);
+
+// Not every browser gives the focus to a paragraph by itself.
+document.querySelector(".notice[autofocus]")?.focus();
+
+// A reload or a bookmark must not repeat the notice of what was done.
 if (new URLSearchParams(location.search).has("done")) history.replaceState(null, "", location.pathname);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { describe, test } from "node:test";
 import { parseConfig } from "../lib/config/load.ts";
+import { wireText } from "../lib/http/message.ts";
 import { createLog } from "../lib/observability/log.ts";
 import { judgePassword } from "../lib/passwords/password-rules.ts";
 import { freePort } from "./support/postgres.ts";
@@ -22,7 +23,7 @@ async function judge(service: string, password: string, rules = "asvs") {
     () => 0,
   );
   const judged = await judgePassword({ config, log }, password, ALICE);
-  return { mistakes: typeof judged === "string" ? [] : judged, logged };
+  return { mistakes: typeof judged === "string" ? [] : judged.map(wireText), logged };
 }
 
 describe("with POSTERN_BREACHED_PASSWORDS", () => {

@@ -16,7 +16,7 @@ import {
 import { withoutNativeChecks } from "./support/page-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 
-const REFUSED = "Access denied: wrong username or password.";
+const REFUSED = "That username or password is not right.";
 
 /** Wherever a form or an answer could lead that is not ours. */
 const ELSEWHERE = [
@@ -82,14 +82,14 @@ for (const javaScriptEnabled of [true, false]) {
         await page.goto("/login/");
         await withoutNativeChecks(page);
         await send(page, "Log in");
-        assert.equal(await page.getByText("This field may not be blank.").count(), 2);
+        assert.equal(await page.getByText("This field is required.").count(), 2);
         assert.equal(await focused(page), "username");
         await withoutNativeChecks(page);
         await fillAndSend(page, { Username: "alice" }, "Log in");
         assert.equal(await focused(page), "password");
         const password = page.getByLabel("Password", { exact: true });
         const told = page.locator(`#${await password.getAttribute("aria-describedby")}`);
-        assert.equal((await told.textContent())?.trim(), "This field may not be blank.");
+        assert.equal((await told.textContent())?.trim(), "This field is required.");
       },
       visitor,
     );
@@ -150,14 +150,14 @@ for (const javaScriptEnabled of [true, false]) {
         const link = (await inviteFirstUser(services)) ?? "";
         await page.goto(link);
         await fillAndSend(page, { Username: "root", Password: "password" }, "Create user");
-        await page.getByText("This password is too common.").waitFor();
+        await page.getByText("Many people use this password.").waitFor();
         assert.equal(await page.getByLabel("Username").inputValue(), "root");
         await fillAndSend(page, { Password: "cyan giraffe umbrella" }, "Create user");
         assert.equal(pathOf(page), "/profile/");
         assert.equal(await usernameShown(page), "root");
         for (const somebody of [page, await visit()]) {
           assert.equal((await somebody.goto(link))?.status(), 404);
-          await somebody.getByRole("heading", { name: "Not found" }).waitFor();
+          await somebody.getByRole("heading", { name: "Page not found" }).waitFor();
         }
         assert.equal(await inviteFirstUser(services), null);
       },

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { parseConfig } from "../lib/config/load.ts";
+import { wireText } from "../lib/http/message.ts";
 import { isCommonPassword } from "../lib/passwords/common-passwords.ts";
 import { judgePassword } from "../lib/passwords/password-rules.ts";
 import { isSimilar } from "../lib/passwords/similarity.ts";
@@ -23,7 +24,7 @@ const tooSimilar = (what: string) => `The password is too similar to the ${what}
 async function errorsOf(password: string, rules = "asvs", siteName = ""): Promise<string[]> {
   const config = parseConfig({ POSTERN_PASSWORD_RULES: rules, POSTERN_SITE_NAME: siteName });
   const judged = await judgePassword({ config, log: () => assert.fail("logged") }, password, GUGUWEB);
-  if (typeof judged !== "string") return judged;
+  if (typeof judged !== "string") return judged.map(wireText);
   assert.equal(judged, password);
   return [];
 }
@@ -73,7 +74,8 @@ describe("a new password", () => {
     assert.deepEqual(await errorsOf("123456"), [tooShort(8), TOO_COMMON]);
     const services = { config: parseConfig({}), log: () => assert.fail("logged") };
     const judged = await judgePassword(services, "monkey", { ...GUGUWEB, username: "monkey1" });
-    assert.deepEqual(judged, [tooSimilar("username"), tooShort(8), TOO_COMMON]);
+    assert(typeof judged !== "string");
+    assert.deepEqual(judged.map(wireText), [tooSimilar("username"), tooShort(8), TOO_COMMON]);
   });
 
   test("must not be blank, have a NUL, or exceed 4096 bytes, also with the rules none", async () => {

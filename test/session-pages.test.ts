@@ -146,7 +146,9 @@ describe("GET /sessions/", () => {
     assert.match(href, /^\/sessions\/\?cursor=/);
     const second = await (await client.get(href, BROWSER)).text();
     assert.equal(second.match(/<li>/g)?.length, 51);
-    assert(second.includes("End all other sessions") && !second.includes("Older") && !second.includes("This device"));
+    assert(
+      second.includes("Log out all other devices") && !second.includes("Older") && !second.includes("This device"),
+    );
     const [, action = ""] = /action="(\/sessions\/[0-9a-f]{20}\/)"/.exec(second) ?? [];
     const ended = await client.send("POST", action, { headers: FORM, body: "" });
     assert.equal(ended.headers.get("location"), "/sessions/?done=session");
@@ -155,7 +157,7 @@ describe("GET /sessions/", () => {
 
   test("offers to end the others only if there are others", async () => {
     const { client } = await setUp(0);
-    assert(!(await (await client.get("/sessions/", BROWSER)).text()).includes("End all other sessions"));
+    assert(!(await (await client.get("/sessions/", BROWSER)).text()).includes("Log out all other devices"));
   });
 });
 

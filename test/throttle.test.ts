@@ -106,7 +106,7 @@ describe("guessing at an account", () => {
   test("is not counted where the password was never looked at", async () => {
     const app = await createGuessedApp();
     const passwords = app.services.hasher;
-    const broken = [new Problem("overloaded", { retryAfterSeconds: 1 }), new Error("a bug")];
+    const broken = [new Problem("overloaded", { seconds: 1 }), new Error("a bug")];
     for (const error of broken) {
       app.services.hasher = { ...passwords, check: () => Promise.reject(error) };
       const statuses = new Set(await guess(app, "alice", 40));

@@ -120,7 +120,7 @@ describe("a username that a person types at the first set-up", () => {
     assert.deepEqual((await setUp(decomposed)).users, [decomposed.normalize("NFC")]);
     const tooLong = await setUp("ﬃ".repeat(51));
     assert.deepEqual([tooLong.status, tooLong.users], [400, []]);
-    assert.match(tooLong.text, /no more than 150 characters/);
+    assert.match(tooLong.text, /at most 150 characters/);
   });
 
   test("must not resemble the password in any spelling", async () => {

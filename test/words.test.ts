@@ -1,75 +1,109 @@
 import assert from "node:assert/strict";
-import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
-import { Problem, REFUSALS } from "../lib/http/problem.ts";
-import { it as italian } from "../lib/pages/messages/it.ts";
-import { translate } from "../lib/pages/messages/messages.ts";
-import { ROOT } from "./support/process.ts";
+import { type FieldMessage, fieldMessage, wireText } from "../lib/http/message.ts";
+import { FORM_CODES, Problem } from "../lib/http/problem.ts";
+import { chooseLocale, fieldText, LANGUAGES } from "../lib/pages/messages/messages.ts";
 
-/** Told to programs, or at the command line, and never on a page. */
-const NOT_ON_PAGES = /^Invalid cursor\.|^Ensure this value has at most /;
+const { en: english, it: italian } = LANGUAGES;
 
-/** Of a body that no form makes. */
-const NO_FORM = new Set([
-  "bad_host",
-  "parse_error",
-  "too_many_fields",
-  "body_incomplete",
-  "not_a_dictionary",
-  "no_data",
-]);
-
-const NAMES = ["username", "first name", "last name", "email address", "site name"];
-
-/** What stands in the place of a message's `${…}`. */
-function fill(message: string): string[] {
-  if (message.includes("similar[0]")) return NAMES.map((name) => message.replace(/\$\{.*?\}/, name));
-  return [message.replace(/U\+\$\{code\}/, "U+D8FF").replace(/\$\{\w+\}/g, "4096")];
+/** Every text of a value, however deep, by its path. A function's text has its parameters' names as values. */
+function textsOf(value: unknown, path = ""): [path: string, text: string][] {
+  if (typeof value === "string") return [[path, value]];
+  if (typeof value === "function") return [[path, String(value(...Array(value.length).fill({})))]];
+  return Object.entries(value ?? {}).flatMap(([name, child]) => textsOf(child, `${path}.${name}`));
 }
 
-/** Every sentence that a field may be refused with, found in the sources that refuse. */
-function fieldMessages(): string[] {
-  const sources = globSync(["lib/{account,users,passwords}/*.ts", "lib/http/fields.ts"], { cwd: ROOT }).map((path) =>
-    readFileSync(join(ROOT, path), "utf8"),
-  );
-  const code = sources.join("\n").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
-  const sentences = [...code.matchAll(/"([A-Z][^"\n]*\.)"|`([A-Z][^`]*\.)`/g)].map(
-    ([, plain, made]) => plain ?? made ?? "",
-  );
-  return [...new Set(sentences)].filter((sentence) => !NOT_ON_PAGES.test(sentence)).flatMap(fill);
-}
+/** Words that Italian has taken from English, or that are names. */
+const SAME = new Set([".password"]);
 
-/** What stands above a form that was refused as a whole. */
-function formMessages(): string[] {
-  const codes = (Object.keys(REFUSALS) as (keyof typeof REFUSALS)[]).filter((code) => !NO_FORM.has(code)); // Its own keys.
-  const problems = codes.map((code) => new Problem(code, { values: { seconds: 30 } }));
-  return problems.filter(({ isMistake }) => isMistake).flatMap(({ mistakes }) => mistakes.form);
-}
-
-describe("in Italian", () => {
-  test("a field is refused in Italian, whatever is wrong with it", () => {
-    const messages = fieldMessages();
-    assert(messages.length >= 20, `${messages.length} were found`);
-    for (const message of messages) assert.notEqual(translate(italian, message), message, message);
+describe("the words of the pages", () => {
+  test("are there in Italian for everything that English says, and say it in other words", () => {
+    const inItalian = new Map(textsOf(italian));
+    assert.deepEqual(
+      [...inItalian.keys()].sort(),
+      textsOf(english)
+        .map(([path]) => path)
+        .sort(),
+    );
+    for (const [path, text] of textsOf(english)) {
+      assert(SAME.has(path) || inItalian.get(path) !== text, path);
+    }
   });
 
-  test("a form is refused in Italian, whatever is wrong with it", () => {
-    const messages = formMessages();
-    assert(messages.length >= 3, `${messages.length} were found`);
-    for (const message of messages) assert.notEqual(translate(italian, message), message, message);
+  test("have the time to wait in every text about waiting", () => {
+    for (const { errors } of [english, italian]) {
+      for (const code of FORM_CODES.filter((code) => code !== "wrong_credentials")) {
+        assert.match(errors.form[code], /\{wait\}/, code);
+      }
+    }
+  });
+});
+
+describe("a message about a field", () => {
+  test("has Django's words on the wire, kinder ones on an English page, and Italian ones on an Italian page", () => {
+    const message = fieldMessage("max_length", { max: 150 });
+    assert.equal(wireText(message), "Ensure this field has no more than 150 characters.");
+    assert.equal(fieldText(english, message), "Use at most 150 characters.");
+    assert.equal(fieldText(italian, message), "Usa al massimo 150 caratteri.");
   });
 
-  test("the numbers and characters of a message stand where they belong", () => {
-    const said = (message: string) => translate(italian, message);
-    assert.equal(
-      said("The password is 5000 bytes long; at most 4096 are allowed."),
-      "La password è di 5000 byte; il massimo è 4096.",
+  test("has its values in every language", () => {
+    for (const message of [
+      fieldMessage("password_too_long", { bytes: 5000, max: 4096 }),
+      fieldMessage("password_too_short", { min: 15 }),
+      fieldMessage("surrogate_characters", { character: "U+D800" }),
+    ] satisfies FieldMessage[]) {
+      for (const text of [wireText(message), fieldText(english, message), fieldText(italian, message)]) {
+        for (const value of Object.values(message.values)) assert(text.includes(String(value)), text);
+      }
+    }
+  });
+});
+
+describe("a problem", () => {
+  test("does not compile without the values of its text, or with others", () => {
+    const { body, retryAfterSeconds } = new Problem("throttled", { seconds: 30 });
+    assert.deepEqual(
+      [body, retryAfterSeconds],
+      [{ detail: "Request was throttled. Expected available in 30 seconds." }, 30],
     );
-    assert.equal(
-      said("Surrogate characters are not allowed: U+D800."),
-      "I caratteri surrogati non sono ammessi: U+D800.",
-    );
-    assert.equal(said("What nobody has translated, 7 times {0}."), "What nobody has translated, 7 times {0}.");
+    // Never called: the compiler alone reads it.
+    const mistakes = () => [
+      // @ts-expect-error The seconds are missing.
+      new Problem("throttled"),
+      // @ts-expect-error The value has another name.
+      new Problem("throttled", { minutes: 1 }),
+      // @ts-expect-error Its text has no placeholder.
+      new Problem("not_found", { seconds: 1 }),
+      // @ts-expect-error The second of two values is missing.
+      new Problem("parse_error", { parser: "JSON" }),
+      // @ts-expect-error A sentence is no message.
+      new Problem("invalid", { username: ["This field is required."] }),
+      // @ts-expect-error The length is missing.
+      fieldMessage("max_length"),
+      // @ts-expect-error There is no such code.
+      fieldMessage("too_long"),
+    ];
+    assert.equal(typeof mistakes, "function");
+  });
+});
+
+describe("the locale of a page", () => {
+  test("has the language that the browser prefers, and the dates of its region", () => {
+    for (const [header, locale] of [
+      [null, "en-GB"],
+      ["*", "en-GB"],
+      ["en-GB,en;q=0.9", "en-GB"],
+      ["en-US,en;q=0.9", "en-US"],
+      ["de-CH, de;q=0.9", "en-CH"],
+      ["de", "en-DE"],
+      ["it-CH, en;q=0.8", "it-CH"],
+      ["fr-FR, it;q=0.5", "it-FR"],
+      ["it;q=0.2, zh-Hans-SG", "it-SG"],
+      ["en-u-ca-buddhist", "en-US"],
+      ["x-klingon, i-default", "en-GB"],
+    ] as const) {
+      assert.equal(chooseLocale(header).locale, locale, String(header));
+    }
   });
 });

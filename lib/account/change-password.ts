@@ -4,10 +4,10 @@ import { findCredentials } from "../../db/users.ts";
 import { sessionActor } from "../audit/actor.ts";
 import type { UserContext } from "../context.ts";
 import { readFields } from "../http/fields.ts";
-import { Problem } from "../http/problem.ts";
-import { NO_MISTAKES } from "../pages/form.ts";
+import { fieldMessage } from "../http/message.ts";
+import { NO_ERRORS, Problem } from "../http/problem.ts";
 import { passwordPage } from "../pages/password.ts";
-import { type AcceptedPassword, judgePassword } from "../passwords/password-rules.ts";
+import { type AcceptedPassword, judgePassword, passwordRule } from "../passwords/password-rules.ts";
 import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty } from "../pipeline/responses.ts";
@@ -28,7 +28,7 @@ export async function changePassword(context: UserContext & Throttled): Promise<
   const { services, auth } = context;
   const sent = readFields(await authorizedData(context), FORM);
   const judged = await judgePassword(services, sent.new_password, auth.user);
-  if (typeof judged !== "string") throw new Problem("invalid", { fields: { new_password: judged } });
+  if (typeof judged !== "string") throw new Problem("invalid", { new_password: judged });
   const attempt = await context.reserveAttempt(auth.user.username);
   const passwords = { current: sent.current_password, next: judged };
   const cookies = await releaseOnError(attempt, () => checkAndReplace(context, passwords, attempt));
@@ -66,16 +66,21 @@ async function checkAndReplace(
 
 /** `GET /password/change/`: the form. */
 export function showChangePassword(context: UserContext): Reply {
-  return page(context, (frame) => passwordPage(frame, NO_MISTAKES));
+  return page(context, (frame) =>
+    passwordPage(frame, { rule: passwordRule(context.services), validationErrors: NO_ERRORS }),
+  );
 }
 
 /** The form again, empty, with its errors. */
-export function renderChangePassword(context: UserContext, { mistakes, status }: Problem): Reply {
-  return page(context, (frame) => passwordPage(frame, mistakes), status);
+export function renderChangePassword(context: UserContext, { validationErrors, status }: Problem): Reply {
+  return page(
+    context,
+    (frame) => passwordPage(frame, { rule: passwordRule(context.services), validationErrors }),
+    status,
+  );
 }
 
 /** In the words of Django's PasswordChangeForm. */
 function wrongPassword(): Problem {
-  const message = "Your old password was entered incorrectly. Please enter it again.";
-  return new Problem("invalid", { fields: { current_password: [message] } });
+  return new Problem("invalid", { current_password: [fieldMessage("password_incorrect")] });
 }

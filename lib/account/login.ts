@@ -1,10 +1,9 @@
-import { findCredentials } from "../../db/users.ts";
+import { findCredentials, hasUsers } from "../../db/users.ts";
 import { recordFailedLogin } from "../audit/audit-log.ts";
 import type { Authenticated } from "../context.ts";
 import { queryValue } from "../http/address.ts";
 import { readFields } from "../http/fields.ts";
-import { Problem } from "../http/problem.ts";
-import { NO_MISTAKES } from "../pages/form.ts";
+import { NO_ERRORS, Problem } from "../http/problem.ts";
 import { loginPage } from "../pages/login.ts";
 import { nextPath } from "../pipeline/next-page.ts";
 import { page, sentValues, wantsPage } from "../pipeline/page-responses.ts";
@@ -61,15 +60,16 @@ async function checkAndCreateSession(
 }
 
 /** `GET /login/`: the form. A user who is logged in is redirected. */
-export function showLogin(context: Authenticated): Reply {
+export async function showLogin(context: Authenticated): Promise<Reply> {
   const next = nextPath(context.router, queryValue(context.target, "next") ?? "");
   if (context.auth.level === "full") return redirect(next ?? HOME);
-  return page(context, (frame) => loginPage(frame, { username: "", next, mistakes: NO_MISTAKES }));
+  const needsSetUp = !(await hasUsers(context.services.db));
+  return page(context, (frame) => loginPage(frame, { username: "", next, needsSetUp, validationErrors: NO_ERRORS }));
 }
 
 /** The form again, with its errors. */
-export async function renderLogin(context: Authenticated, { mistakes, status }: Problem): Promise<Reply> {
+export async function renderLogin(context: Authenticated, { validationErrors, status }: Problem): Promise<Reply> {
   const { username, next } = await sentValues(context, "username", "next");
-  const props = { username, next: nextPath(context.router, next), mistakes };
+  const props = { username, next: nextPath(context.router, next), needsSetUp: false, validationErrors };
   return page(context, (frame) => loginPage(frame, props), status);
 }

@@ -1,10 +1,11 @@
+import { findEventBefore } from "../../db/events.ts";
 import type { User } from "../../db/users.ts";
-import { sessionActor } from "../audit/actor.ts";
+import { sessionActor, userSubject } from "../audit/actor.ts";
 import type { Authenticated, UserContext } from "../context.ts";
 import { readChanges } from "../http/fields.ts";
-import { Problem } from "../http/problem.ts";
-import { type Mistakes, NO_MISTAKES } from "../pages/form.ts";
+import { NO_ERRORS, Problem, type ValidationErrors } from "../http/problem.ts";
 import { profilePage } from "../pages/profile.ts";
+import type { MaybePromise } from "../pipeline/maybe-promise.ts";
 import { page, redirectDone, sentValues, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { json, redirect } from "../pipeline/responses.ts";
@@ -26,9 +27,9 @@ export function home({ auth }: Authenticated): Reply {
 }
 
 /** `GET /profile/`: who is logged in, read from the database at this request. */
-export function profile(context: UserContext): Reply {
+export function profile(context: UserContext): MaybePromise<Reply> {
   const { user } = context.auth;
-  return wantsPage(context) ? showProfile(context, user, NO_MISTAKES) : json(context, toJson(user));
+  return wantsPage(context) ? showProfile(context, user, NO_ERRORS) : json(context, toJson(user));
 }
 
 /**
@@ -44,15 +45,23 @@ export async function editProfile(context: UserContext): Promise<Reply> {
 }
 
 /** The form again, as it was sent. */
-export async function renderProfile(context: UserContext, { mistakes, status }: Problem): Promise<Reply> {
+export async function renderProfile(context: UserContext, { validationErrors, status }: Problem): Promise<Reply> {
   const { first_name: firstName, last_name: lastName, email } = await sentValues(context, ...FIELDS);
-  return showProfile(context, { ...context.auth.user, firstName, lastName, email }, mistakes, status);
+  return showProfile(context, { ...context.auth.user, firstName, lastName, email }, validationErrors, status);
 }
 
 const FIELDS = ["first_name", "last_name", "email"] as const;
 
-function showProfile(context: UserContext, user: User, mistakes: Mistakes, status = 200): Reply {
-  return page(context, (frame) => profilePage(frame, { ...user, mistakes }), status);
+async function showProfile(
+  context: UserContext,
+  user: User,
+  validationErrors: ValidationErrors,
+  status = 200,
+): Promise<Reply> {
+  const { services, auth } = context;
+  const login = await findEventBefore(services.db, userSubject(user), "login", auth.session.createdAt);
+  const previousLogin = login && { at: login.at, browser: login.browser || null, system: login.system || null };
+  return page(context, (frame) => profilePage(frame, { ...user, previousLogin, validationErrors }), status);
 }
 
 function toJson({ username, email, firstName, lastName }: User): Record<string, string> {

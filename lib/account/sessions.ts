@@ -5,7 +5,7 @@ import type { UserContext } from "../context.ts";
 import { queryValue } from "../http/address.ts";
 import { Problem } from "../http/problem.ts";
 import { type SessionProps, sessionsPage } from "../pages/sessions.ts";
-import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
+import { page, redirectDone, redirectLoggedOut, wantsPage } from "../pipeline/page-responses.ts";
 import { linkNext, readCursor } from "../pipeline/paging.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, json } from "../pipeline/responses.ts";
@@ -85,11 +85,11 @@ export async function endSession(context: UserContext): Promise<Reply> {
     const parts = await destroySession(context);
     return wantsPage(context) ? redirectDone("/login/", "logout", parts) : empty(204, parts);
   }
-  const isEnded = await endOneSession(services, sessionActor(context), auth.user, (db) =>
+  const ended = await endOneSession(services, sessionActor(context), auth.user, (db) =>
     findOwn(db, context, parameters["id"] ?? ""),
   );
-  if (!isEnded) throw new Problem("not_found");
-  return wantsPage(context) ? redirectDone("/sessions/", "session") : empty(204);
+  if (ended === null) throw new Problem("not_found");
+  return wantsPage(context) ? redirectLoggedOut("/sessions/", readDevice(ended.userAgent)) : empty(204);
 }
 
 function describe(session: Session, isCurrent: boolean): SessionProps {

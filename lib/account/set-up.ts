@@ -1,16 +1,16 @@
 import { visitorActor } from "../audit/actor.ts";
 import type { SetupContext } from "../context.ts";
 import { readFields } from "../http/fields.ts";
-import { type FieldErrors, Problem } from "../http/problem.ts";
-import { NO_MISTAKES } from "../pages/form.ts";
+import { type FieldErrors, fieldMessage } from "../http/message.ts";
+import { NO_ERRORS, Problem } from "../http/problem.ts";
 import { setUpPage } from "../pages/set-up.ts";
-import { judgePassword } from "../passwords/password-rules.ts";
+import { judgePassword, passwordRule } from "../passwords/password-rules.ts";
 import { page, sentValues } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { redirect } from "../pipeline/responses.ts";
 import { createSession } from "../session/session.ts";
 import { createFirstUser } from "../users/create-user.ts";
-import { INVALID_USERNAME, isUsername, MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS } from "../users/user-fields.ts";
+import { isUsername, MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS } from "../users/user-fields.ts";
 import { normalizeUsername } from "../users/username.ts";
 
 const FORM = {
@@ -21,7 +21,8 @@ const FORM = {
 
 /** `GET /setup/?token=…`: the form. */
 export function showSetUp(context: SetupContext): Reply {
-  const props = { token: context.setupToken, username: "", email: "", mistakes: NO_MISTAKES };
+  const rule = passwordRule(context.services);
+  const props = { token: context.setupToken, username: "", email: "", rule, validationErrors: NO_ERRORS };
   return page(context, (frame) => setUpPage(frame, props));
 }
 
@@ -35,10 +36,10 @@ export async function setUp(context: SetupContext): Promise<Reply> {
   const { username, email, password } = readFields(await context.data(), FORM);
   const judged = await judgePassword(services, password, { username, email, firstName: "", lastName: "" });
   const errors: FieldErrors = {
-    ...(isUsername(username) ? {} : { username: [INVALID_USERNAME] }),
+    ...(isUsername(username) ? {} : { username: [fieldMessage("invalid_username")] }),
     ...(typeof judged === "string" ? {} : { password: judged }),
   };
-  if (typeof judged !== "string" || Object.keys(errors).length > 0) throw new Problem("invalid", { fields: errors });
+  if (typeof judged !== "string" || Object.keys(errors).length > 0) throw new Problem("invalid", errors);
   const input = { username, email, password: judged };
   const credentials = await createFirstUser(services, visitorActor(context), setupToken, input);
   if (credentials === null) throw new Problem("not_found");
@@ -48,8 +49,9 @@ export async function setUp(context: SetupContext): Promise<Reply> {
 }
 
 /** The form again, with its errors. */
-export async function renderSetUp(context: SetupContext, { mistakes, status }: Problem): Promise<Reply> {
+export async function renderSetUp(context: SetupContext, { validationErrors, status }: Problem): Promise<Reply> {
   const { username, email } = await sentValues(context, "username", "email");
-  const props = { token: context.setupToken, username, email, mistakes };
+  const rule = passwordRule(context.services);
+  const props = { token: context.setupToken, username, email, rule, validationErrors };
   return page(context, (frame) => setUpPage(frame, props), status);
 }

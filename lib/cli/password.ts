@@ -1,3 +1,4 @@
+import { wireText } from "../http/message.ts";
 import {
   type AcceptedPassword,
   acceptAnyPassword,
@@ -35,10 +36,10 @@ export async function requirePassword(
     const weak = acceptAnyPassword(password);
     if (typeof weak === "string") {
       const judged = await judgePassword(services, password, owner);
-      if (typeof judged === "string" || (await isInsistedOn(cli, input, judged, what))) return weak;
+      if (typeof judged === "string" || (await isInsistedOn(cli, input, judged.map(wireText), what))) return weak;
     } else {
-      if (!isAsked) throw new CommandError(weak.join("\n"));
-      terminal.remark(`Error: ${weak.join("\n")}`);
+      if (!isAsked) throw new CommandError(weak.map(wireText).join("\n"));
+      terminal.remark(`Error: ${weak.map(wireText).join("\n")}`);
     }
   }
 }

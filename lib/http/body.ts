@@ -28,7 +28,7 @@ export async function readData(request: Request, limits: BodyLimits): Promise<Da
   if (matches(mediaType, "application", "json")) return { kind: "json", value: decodeJson(bytes, encoding) };
   if (matches(mediaType, "application", "x-www-form-urlencoded")) return decodeForm(bytes, encoding);
   if (matches(mediaType, "multipart", "form-data")) return decodeMultipart(bytes, contentType, encoding);
-  throw new Problem("unsupported_media_type", { values: { type: contentType } });
+  throw new Problem("unsupported_media_type", { type: contentType });
 }
 
 function decodeJson(bytes: Uint8Array, encoding: string): unknown {
@@ -38,24 +38,24 @@ function decodeJson(bytes: Uint8Array, encoding: string): unknown {
   try {
     text = decoder.decode(bytes);
   } catch {
-    throw new Problem("parse_error", { values: { parser: "JSON", reason: `the bytes are not ${encoding}.` } });
+    throw new Problem("parse_error", { parser: "JSON", reason: `the bytes are not ${encoding}.` });
   }
   const result = parseJson(text);
-  if (!result.ok) throw new Problem("parse_error", { values: { parser: "JSON", reason: result.reason } });
+  if (!result.ok) throw new Problem("parse_error", { parser: "JSON", reason: result.reason });
   return result.value;
 }
 
 function decodeForm(bytes: Uint8Array, encoding: string): Data {
   const fields = parseForm(bytes, encoding);
-  if (fields === null) throw new Problem("too_many_fields", { values: { limit: MAX_FORM_FIELDS } });
+  if (fields === null) throw new Problem("too_many_fields", { limit: MAX_FORM_FIELDS });
   return { kind: "form", fields };
 }
 
 function decodeMultipart(bytes: Uint8Array, contentType: string, encoding: string): Data {
   const result = parseMultipart(bytes, contentType, encoding);
   if (result.ok) return { kind: "form", fields: result.fields };
-  if (result.reason === null) throw new Problem("too_many_fields", { values: { limit: MAX_FORM_FIELDS } });
-  throw new Problem("parse_error", { values: { parser: "Multipart form", reason: result.reason } });
+  if (result.reason === null) throw new Problem("too_many_fields", { limit: MAX_FORM_FIELDS });
+  throw new Problem("parse_error", { parser: "Multipart form", reason: result.reason });
 }
 
 /** The WHATWG name of a charset; one that TextDecoder does not know is ignored, as Django ignores an unknown one. */
@@ -69,7 +69,7 @@ function encodingOf(charset: string | undefined): string {
 
 /** The whole body, counted while it streams so that an oversized one is never held. */
 async function readBody(request: Request, { maxBytes, timeoutSeconds }: BodyLimits): Promise<Uint8Array> {
-  const tooLarge = () => new Problem("body_too_large", { values: { limit: maxBytes } });
+  const tooLarge = () => new Problem("body_too_large", { limit: maxBytes });
   if (Number(request.headers.get("content-length")) > maxBytes) throw tooLarge();
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
@@ -104,7 +104,7 @@ async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {
 
 function startDeadline(seconds: number): { passed: Promise<never>; clear: () => void } {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Problem("body_timeout", { values: { seconds } })), seconds * 1000);
+  const timer = setTimeout(() => reject(new Problem("body_timeout", { seconds })), seconds * 1000);
   promise.catch(() => {}); // When the body wins the race, nobody looks at this one.
   return { passed: promise, clear: () => clearTimeout(timer) };
 }

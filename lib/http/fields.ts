@@ -1,5 +1,6 @@
 import type { Data } from "./body.ts";
-import { type FieldErrors, Problem } from "./problem.ts";
+import { type FieldErrors, type FieldMessage, fieldMessage } from "./message.ts";
+import { Problem } from "./problem.ts";
 
 /**
  * A text field as Django REST Framework's CharField reads it: numbers become text, anything else that is no text is
@@ -23,7 +24,7 @@ export interface TextField {
  */
 export function readFields<Name extends string>(data: Data, form: Record<Name, TextField>): Record<Name, string> {
   // Nothing is missing: every name has its value.
-  return read(data, form, ["This field is required."]) as Record<Name, string>;
+  return read(data, form, [fieldMessage("required")]) as Record<Name, string>;
 }
 
 /** The same for a PATCH, where what is not sent stays as it is. @throws Problem not_a_dictionary, no_data, invalid */
@@ -38,7 +39,7 @@ export function readChanges<Name extends string>(
 function read<Name extends string>(
   data: Data,
   form: Record<Name, TextField>,
-  missing: string[] | null,
+  missing: FieldMessage[] | null,
 ): Partial<Record<Name, string>> {
   const given = data.kind === "form" ? Object.fromEntries(data.fields) : requireDictionary(data.value);
   const errors: FieldErrors = {};
@@ -48,38 +49,38 @@ function read<Name extends string>(
     if (typeof result === "string") values[name] = result;
     else if (result !== null) errors[name] = result;
   }
-  if (Object.keys(errors).length > 0) throw new Problem("invalid", { fields: errors });
+  if (Object.keys(errors).length > 0) throw new Problem("invalid", errors);
   return values;
 }
 
 function requireDictionary(value: unknown): Record<string, unknown> {
   if (value === null) throw new Problem("no_data");
-  if (Array.isArray(value)) throw new Problem("not_a_dictionary", { values: { type: "list" } });
+  if (Array.isArray(value)) throw new Problem("not_a_dictionary", { type: "list" });
   if (typeof value === "object") return value as Record<string, unknown>; // Neither null nor a list: JSON's third object.
   const pythonTypes: Record<string, string> = { string: "str", boolean: "bool", bigint: "int", number: "float" };
-  throw new Problem("not_a_dictionary", { values: { type: pythonTypes[typeof value] ?? typeof value } });
+  throw new Problem("not_a_dictionary", { type: pythonTypes[typeof value] ?? typeof value });
 }
 
 /** The text, or what is wrong with it. */
-function readText(value: unknown, field: TextField): string | string[] {
-  if (value === null) return ["This field may not be null."];
+function readText(value: unknown, field: TextField): string | FieldMessage[] {
+  if (value === null) return [fieldMessage("null")];
   if (typeof value !== "string" && typeof value !== "bigint" && typeof value !== "number")
-    return ["Not a valid string."];
+    return [fieldMessage("not_a_string")];
   const sent = field.trim ? pythonStrip(String(value)) : String(value);
   const text = field.normalize?.(sent) ?? sent;
-  if (text === "") return field.mayBeBlank ? "" : ["This field may not be blank."];
-  const errors: string[] = [];
-  if (text.includes("\0")) errors.push("Null characters are not allowed.");
+  if (text === "") return field.mayBeBlank ? "" : [fieldMessage("blank")];
+  const errors: FieldMessage[] = [];
+  if (text.includes("\0")) errors.push(fieldMessage("null_characters"));
   const surrogate = /\p{Surrogate}/u.exec(text)?.[0];
   if (surrogate) {
     const code = surrogate.charCodeAt(0).toString(16).toUpperCase();
-    errors.push(`Surrogate characters are not allowed: U+${code}.`);
+    errors.push(fieldMessage("surrogate_characters", { character: `U+${code}` }));
   }
   const { maxCharacters, isEmail } = field;
   if (maxCharacters !== undefined && [...text].length > maxCharacters) {
-    errors.push(`Ensure this field has no more than ${maxCharacters} characters.`);
+    errors.push(fieldMessage("max_length", { max: maxCharacters }));
   }
-  if (isEmail && !isEmailAddress(text)) errors.push("Enter a valid email address.");
+  if (isEmail && !isEmailAddress(text)) errors.push(fieldMessage("invalid_email"));
   return errors.length > 0 ? errors : text;
 }
 

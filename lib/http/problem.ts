@@ -1,8 +1,10 @@
+import { type FieldErrors, fill, type Values, wireText } from "./message.ts";
+
 /**
- * Every way a request can be refused: its status, and the text of its body. Where the wire is Django REST
- * Framework's, so are the codes and the words; `{name}` is filled in from the Problem's values.
+ * Every reason to deny a request: its status, and the text of its body. The codes and words are Django REST Framework's
+ * if it has them. `{name}` stands for a value of the Problem. Each text is one literal: the compiler reads its placeholders.
  */
-export const REFUSALS = {
+export const PROBLEMS = {
   bad_host: { status: 400, detail: "Bad Request: the Host header names no site served here." },
   parse_error: { status: 400, detail: "{parser} parse error - {reason}" },
   too_many_fields: { status: 400, detail: "Bad Request: more than {limit} fields." },
@@ -15,8 +17,7 @@ export const REFUSALS = {
   csrf_site: {
     status: 403,
     detail:
-      "CSRF Failed: Sec-Fetch-Site is {site}, so this comes from another site. " +
-      "Allow its Origin with POSTERN_TRUSTED_ORIGINS.",
+      "CSRF Failed: Sec-Fetch-Site is {site}, so this comes from another site. Allow its Origin with POSTERN_TRUSTED_ORIGINS.",
   },
   csrf_origin: {
     status: 403,
@@ -31,61 +32,98 @@ export const REFUSALS = {
   body_too_large: { status: 413, detail: "Request body exceeded {limit} bytes." },
   unsupported_media_type: { status: 415, detail: 'Unsupported media type "{type}" in request.' },
   throttled: { status: 429, detail: "Request was throttled. Expected available in {seconds} seconds." },
-  // nginx's status for it: nobody reads this but the log.
+  // nginx's status for a client that has closed its connection. The log alone shows it.
   abandoned: { status: 499, detail: "The client has gone." },
   server_error: { status: 500, detail: "A server error occurred." },
   unavailable: { status: 503, detail: "The database cannot be reached. Expected available in {seconds} seconds." },
   overloaded: { status: 503, detail: "The server is busy. Expected available in {seconds} seconds." },
-} as const satisfies Record<string, Refusal>;
+} as const satisfies Record<string, Template>;
 
-type Refusal = { status: number } & (
+type Template = { status: number } & (
   | { detail: string }
   | { non_field_errors: string }
-  /** The body is one member a field: `{"username":["This field is required."]}`. */
+  /** The body has one member a field: `{"username":["This field is required."]}`. */
   | { fields: string }
 );
 
-export type ProblemCode = keyof typeof REFUSALS;
+export type ProblemCode = keyof typeof PROBLEMS;
+export type ProblemStatus = (typeof PROBLEMS)[ProblemCode]["status"];
 
-/** Messages for one or more fields of a form, as Django REST Framework words and orders them. */
-export type FieldErrors = Record<string, string[]>;
+/** Every code but `invalid`, which has the messages of its fields instead of a text. */
+export type TextCode = Exclude<ProblemCode, "invalid">;
 
-interface ProblemParts {
-  values?: Record<string, string | number>;
-  fields?: FieldErrors;
-  /** Sent as Retry-After (RFC 9110 §10.2.3). */
-  retryAfterSeconds?: number;
+/** The text of a problem, on the wire. */
+type WireText<Code extends TextCode> = (typeof PROBLEMS)[Code] extends { readonly detail: infer Text extends string }
+  ? Text
+  : (typeof PROBLEMS)[Code] extends { readonly non_field_errors: infer Text extends string }
+    ? Text
+    : never;
+
+/** The values that a problem's text needs; `never` as a key, and so none, if it has no placeholder. */
+export type ProblemValues<Code extends TextCode> = Values<WireText<Code>>;
+
+/** After the code: the fields of `invalid`, the values of a text with placeholders, else nothing. */
+type Details<Code extends ProblemCode> = Code extends TextCode
+  ? [keyof ProblemValues<Code>] extends [never]
+    ? []
+    : [values: ProblemValues<Code>]
+  : [fields: FieldErrors];
+
+/** The codes that a person mends by sending the form again, now or a little later. */
+export const FORM_CODES = ["wrong_credentials", "throttled", "overloaded", "unavailable"] as const;
+
+export type FormCode = (typeof FORM_CODES)[number];
+
+/** Something that is wrong with a form as a whole: a code, and the values of its text. */
+export type FormMessage = {
+  [Code in FormCode]: { readonly code: Code; readonly values: ProblemValues<Code> };
+}[FormCode];
+
+/** What is wrong with a form that a client has sent. */
+export interface ValidationErrors {
+  /** By the field's name. */
+  fields: FieldErrors;
+  form: readonly FormMessage[];
 }
 
-/** A refused request: thrown anywhere below the pipeline, caught only there, answered with `status` and `body`. */
-export class Problem extends Error {
+export const NO_ERRORS: ValidationErrors = { fields: {}, form: [] };
+
+/** A denied request: thrown anywhere below the pipeline, caught only there, answered with `status` and `body`. */
+export class Problem<Code extends ProblemCode = ProblemCode> extends Error {
   override readonly name = "Problem";
-  readonly code: ProblemCode;
-  readonly status: number;
+  readonly code: Code;
+  readonly status: ProblemStatus;
   readonly body: Record<string, unknown>;
-  /** What the body says, by field and of the request as a whole. */
-  readonly mistakes: { fields: FieldErrors; form: string[] };
+  /** What a form's page shows: by field, and for the form as a whole. */
+  readonly validationErrors: ValidationErrors;
+  /** Sent as Retry-After (RFC 9110 §10.2.3); null if waiting does not help. */
   readonly retryAfterSeconds: number | null;
 
-  /** Whether a person mends it by filling the form in again, now or a little later. */
-  get isMistake(): boolean {
-    return this.status === 400 || this.status === 429 || this.code === "overloaded";
+  /** Whether a person mends it by sending the form again, now or a little later. */
+  get isFormError(): boolean {
+    return this.code === "invalid" || this.validationErrors.form.length > 0;
   }
 
-  constructor(code: ProblemCode, { values = {}, fields = {}, retryAfterSeconds }: ProblemParts = {}) {
+  constructor(code: Code, ...details: Details<Code>) {
     super(code);
     this.code = code;
-    const refusal: Refusal = REFUSALS[code];
-    this.status = refusal.status;
-    this.retryAfterSeconds = retryAfterSeconds ?? null;
-    const text = "detail" in refusal ? refusal.detail : "non_field_errors" in refusal ? refusal.non_field_errors : null;
-    this.mistakes = { fields, form: text === null ? [] : [fill(text, values)] };
-    if ("detail" in refusal) this.body = { detail: this.mistakes.form[0] };
-    else if ("non_field_errors" in refusal) this.body = { non_field_errors: this.mistakes.form };
-    else this.body = fields;
+    const template: Template = PROBLEMS[code];
+    this.status = PROBLEMS[code].status;
+    const [given = {}] = details;
+    if ("fields" in template) {
+      const fields = given as FieldErrors; // `Details` gives fields to this code alone.
+      this.body = Object.fromEntries(Object.entries(fields).map(([name, messages]) => [name, messages.map(wireText)]));
+      this.validationErrors = { fields, form: [] };
+      this.retryAfterSeconds = null;
+      return;
+    }
+    const values = given as Record<string, string | number>; // `Details` gives values to all other codes.
+    const text = "detail" in template ? template.detail : template.non_field_errors;
+    const filled = fill(text, values);
+    this.body = "detail" in template ? { detail: filled } : { non_field_errors: [filled] };
+    const formCode = FORM_CODES.find((one) => one === code);
+    // The values are those of the code, as `Details` has checked.
+    this.validationErrors = formCode ? { fields: {}, form: [{ code: formCode, values } as FormMessage] } : NO_ERRORS;
+    this.retryAfterSeconds = formCode !== undefined && "seconds" in values ? Number(values["seconds"]) : null;
   }
-}
-
-function fill(text: string, values: Record<string, string | number>): string {
-  return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }

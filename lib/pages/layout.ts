@@ -1,50 +1,59 @@
 import { type Html, html } from "../http/html.ts";
-import type { Tongue } from "./messages/messages.ts";
+import { ICONS, MARK } from "./icons.ts";
+import type { Locale } from "./messages/messages.ts";
 
-/** What every page is made from, whatever it shows. */
-export interface Frame extends Tongue {
+/** What every page is made from. */
+export interface Frame extends Locale {
   siteName: string;
-  /** An address, ours or another's. */
-  logoUrl: string;
+  /** The address of the operator's logo; null for Postern's own mark. */
+  logoUrl: string | null;
   styleUrl: string;
   scriptUrl: string;
+  /** The script that shows instants in the reader's time zone. */
+  timesUrl: string;
   iconUrl: string;
-  /** The name of the session as it is shown, no secret; empty where there is none, null where that is not known. */
+  /** The session's public name. Empty if nobody is logged in, null if that is unknown. */
   session: string | null;
-  /** Of the page itself. */
+  /** The path of the page. */
   path: string;
-  /** Who looks at it; null for who is not logged in. */
-  member: {
-    username: string;
-    /** Sent back by every form, for browsers that tell nothing of where a request comes from. */
-    csrfToken: string;
-  } | null;
-  /** A sentence on what has just been done, null for none. */
+  /** The user who is logged in, null if nobody is. */
+  member: Member | null;
+  /** A sentence about what the last form has done, null for none. */
   notice: string | null;
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+export interface Member {
+  username: string;
+  /** Every form sends it back, for browsers that send neither Sec-Fetch-Site nor Origin. */
+  csrfToken: string;
 }
 
 /** A whole page. */
 export function layout(frame: Frame, title: string, body: Html): Html {
-  const { language, siteName, logoUrl, styleUrl, scriptUrl, iconUrl, session, member, notice } = frame;
+  const { language, locale, siteName, styleUrl, scriptUrl, timesUrl, iconUrl, session, member, now } = frame;
+  const instant = member && html` data-locale="${locale}" data-now="${now}"`;
   return html`<!doctype html>
-<html lang="${language}"${session !== null && html` data-session="${session}"`}>
+<html lang="${language}"${session !== null && html` data-session="${session}"`}${instant}>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${title} · ${siteName}</title>
+${member && html`<script src="${timesUrl}"></script>`}
 <link rel="icon" href="${iconUrl}" type="image/svg+xml">
 <link rel="stylesheet" href="${styleUrl}">
 <script type="module" src="${scriptUrl}"></script>
 </head>
 <body${member && html` class="member"`}>
 <header class="site">
-<a class="brand" href="/"><img src="${logoUrl}" alt="" width="28" height="28"><span>${siteName}</span></a>
+${brand(frame)}
 ${member && navigation(frame, member)}
 </header>
 <main>
 <h1>${title}</h1>
-<p class="notice" role="status"${notice === null && html` hidden`}>${notice}</p>
+${notice(frame)}
 ${body}
 </main>
 </body>
@@ -52,18 +61,29 @@ ${body}
 `;
 }
 
-function navigation({ words, path }: Frame, member: NonNullable<Frame["member"]>): Html {
-  const link = (to: string, name: string) =>
-    html`<a href="${to}"${to === path && html` aria-current="page"`}>${name}</a>`;
+function brand({ siteName, logoUrl }: Frame): Html {
+  const mark = logoUrl === null ? MARK : html`<img src="${logoUrl}" alt="" width="28" height="28">`;
+  return html`<a class="brand" href="/">${mark}<span>${siteName}</span></a>`;
+}
+
+/** On a member's page the notice has the focus. The login's form needs it, so there a screen reader reads the notice out. */
+function notice({ member, notice }: Frame): Html | null {
+  if (notice === null) return null;
+  const role = member ? html`tabindex="-1" autofocus` : html`role="status"`;
+  return html`<p class="notice" ${role}>${notice}</p>`;
+}
+
+function navigation({ words, path }: Frame, member: Member): Html {
+  const current = (to: string) => to === path && html` aria-current="page"`;
   return html`<nav>
-${link("/profile/", words.profile)}
-${link("/sessions/", words.sessions)}
-${link("/activity/", words.activity)}
+<a href="/sessions/"${current("/sessions/")}>${words.sessions}</a>
+<a href="/activity/"${current("/activity/")}>${words.activity}</a>
+<a class="user" href="/profile/" aria-label="${words.profile}: ${member.username}"${current("/profile/")}>${ICONS.person}<span>${member.username}</span></a>
 <form method="post" action="/logout/">${csrfField(member)}<button class="link">${words.logOut}</button></form>
 </nav>`;
 }
 
-/** What Django's forms send; asked for only where a browser sends neither Sec-Fetch-Site nor Origin. */
-export function csrfField(member: Frame["member"]): Html | null {
+/** The name is Django's. The server reads it only if a browser sends neither Sec-Fetch-Site nor Origin. */
+export function csrfField(member: Member | null): Html | null {
   return member && html`<input type="hidden" name="csrfmiddlewaretoken" value="${member.csrfToken}">`;
 }

@@ -1,32 +1,54 @@
-import type { Html } from "../http/html.ts";
-import { form, type Mistakes } from "./form.ts";
+import { type Html, html } from "../http/html.ts";
+import type { ValidationErrors } from "../http/problem.ts";
+import { form } from "./form.ts";
 import { type Frame, layout } from "./layout.ts";
+import type { Words } from "./messages/messages.ts";
 
 export interface LoginProps {
   username: string;
-  /** Where to go afterwards, a path of ours; null for the profile. */
+  /** The path to go to afterwards; null for the default page. */
   next: string | null;
-  mistakes: Mistakes;
+  /** Whether the database has no user yet, so that nobody can log in. */
+  needsSetUp: boolean;
+  validationErrors: ValidationErrors;
 }
 
-export function loginPage(frame: Frame, { username, next, mistakes }: LoginProps): Html {
-  const { words } = frame;
+export function loginPage(frame: Frame, props: LoginProps): Html {
+  const { words, siteName } = frame;
+  const { username, next, needsSetUp, validationErrors } = props;
   const fields = [
     { name: "username", label: words.username, value: username, autocomplete: "username" },
     { name: "password", label: words.password, type: "password", autocomplete: "current-password" },
   ] as const;
-  // The name is right as far as anybody is told: what is to be typed again is the password.
-  const isRefused = mistakes.form.length > 0 && username !== "";
-  return layout(
-    frame,
-    words.logIn,
-    form(frame, {
-      action: "/login/",
-      fields,
-      button: words.logIn,
-      mistakes,
-      hidden: { next },
-      focus: isRefused ? "password" : "username",
-    }),
-  );
+  // The page does not say whether the username exists, so the password is the likely field to correct.
+  const isDenied = validationErrors.form.length > 0 && username !== "";
+  const purpose = next === null ? null : html`<p class="lead">${purposeOf(words, next)}</p>`;
+  const body = html`${purpose}${needsSetUp && setUpHelp(words)}
+${form(frame, {
+  action: "/login/",
+  fields,
+  button: words.logIn,
+  validationErrors,
+  hidden: { next },
+  focus: isDenied ? "password" : "username",
+})}`;
+  return layout(frame, words.logInTo(siteName), body);
+}
+
+/** Names the page that the login leads to, if it is one of these. Another path may belong to any application. */
+function purposeOf(words: Words, next: string): string {
+  const [path = ""] = next.split("?", 1);
+  const names = new Map([
+    ["/sessions/", words.sessions],
+    ["/activity/", words.activity],
+    ["/profile/", words.profile],
+    ["/password/change/", words.changePassword],
+  ]);
+  const name = names.get(path);
+  return name === undefined ? words.logInToContinue : words.logInToContinueTo(name);
+}
+
+function setUpHelp(words: Words): Html {
+  return html`<div class="notice"><p><strong>${words.noUsers}</strong></p>
+<p>${words.noUsersLink}</p><p>${words.noUsersCommand} <code>createsuperuser</code></p></div>`;
 }

@@ -1,34 +1,47 @@
 import { type Html, html } from "../http/html.ts";
-import { form, type Mistakes } from "./form.ts";
+import type { ValidationErrors } from "../http/problem.ts";
+import { type DeviceProps, deviceName } from "./device.ts";
+import { form } from "./form.ts";
 import { type Frame, layout } from "./layout.ts";
-import { moment } from "./moment.ts";
+import { relativeTime } from "./time.ts";
 
 export interface ProfileProps {
   username: string;
   email: string;
   firstName: string;
   lastName: string;
-  /** Epoch milliseconds; null for never. */
-  lastLogin: number | null;
-  mistakes: Mistakes;
+  /** The login before this session's own; null if there is none on record. */
+  previousLogin: PreviousLogin | null;
+  validationErrors: ValidationErrors;
+}
+
+export interface PreviousLogin extends DeviceProps {
+  /** Epoch milliseconds. */
+  at: number;
 }
 
 export function profilePage(frame: Frame, props: ProfileProps): Html {
   const { words } = frame;
-  const { username, email, firstName, lastName, lastLogin, mistakes } = props;
+  const { username, email, firstName, lastName, previousLogin, validationErrors } = props;
   const fields = [
-    { name: "first_name", label: words.firstName, value: firstName, autocomplete: "given-name", isOptional: true },
-    { name: "last_name", label: words.lastName, value: lastName, autocomplete: "family-name", isOptional: true },
-    { name: "email", label: words.email, value: email, type: "email", autocomplete: "email", isOptional: true },
+    { name: "first_name", label: words.firstName, value: firstName, autocomplete: "given-name" },
+    { name: "last_name", label: words.lastName, value: lastName, autocomplete: "family-name" },
+    { name: "email", label: words.email, value: email, type: "email", autocomplete: "email" },
   ] as const;
+  const action = { action: "/profile/", fields, button: words.save, validationErrors, areOptional: true };
   const body = html`<dl class="facts">
 <div><dt>${words.username}</dt><dd>${username}</dd></div>
-<div><dt>${words.lastLogin}</dt><dd>${lastLogin === null ? words.noLogin : moment(frame, lastLogin)}</dd></div>
+<div><dt>${words.previousLogin}</dt><dd>${previousLogin === null ? words.noPreviousLogin : login(frame, previousLogin)}</dd></div>
 </dl>
 <section aria-labelledby="details"><h2 id="details">${words.yourDetails}</h2>
-${form(frame, { action: "/profile/", fields, button: words.save, mistakes })}</section>
+<p class="hint">${words.detailsAbout}</p>
+${form(frame, action)}</section>
 <section aria-labelledby="password"><h2 id="password">${words.password}</h2>
 <p>${words.passwordAbout}</p>
 <p><a class="button quiet" href="/password/change/">${words.changePassword}</a></p></section>`;
   return layout(frame, words.profile, body);
+}
+
+function login(frame: Frame, { at, ...device }: PreviousLogin): Html {
+  return html`${relativeTime(frame, at)}, ${deviceName(frame, device)}`;
 }

@@ -1,4 +1,5 @@
 import type { User } from "../../db/users.ts";
+import { type FieldMessage, type FieldMessageCode, fieldMessage } from "../http/message.ts";
 import type { Services } from "../services.ts";
 import { isBreachedPassword } from "./breached-passwords.ts";
 import { isCommonPassword } from "./common-passwords.ts";
@@ -6,86 +7,88 @@ import { MAX_PASSWORD_BYTES } from "./hasher.ts";
 import { isSimilar } from "./similarity.ts";
 
 /**
- * How many characters each set of rules asks for; null where it has no rule at all. None asks for digits or capitals.
+ * The fewest characters of a password, by set of rules; null for a set without any rule. No set asks for digits or
+ * capitals.
  *
- * - `asvs`: OWASP ASVS 5.0 V6.2.1. Django's default too.
- * - `nist`: NIST SP 800-63B-4 §3.1.1.2, for a password that is the only factor. 8 would do beside a second one.
- * - `none`: Django where AUTH_PASSWORD_VALIDATORS is empty.
+ * - `asvs`: OWASP ASVS 5.0 V6.2.1, and Django's default.
+ * - `nist`: NIST SP 800-63B-4 §3.1.1.2, for a password that is the only factor.
+ * - `none`: Django with an empty AUTH_PASSWORD_VALIDATORS.
  */
 const MIN_CHARACTERS = { asvs: 8, nist: 15, none: null } as const;
+
+/** The fewest characters that the settings ask of a new password; null if they have no rule. */
+export function passwordRule({ config }: Pick<Services, "config">): number | null {
+  return MIN_CHARACTERS[config.passwordRules];
+}
 
 declare const ACCEPTED: unique symbol;
 
 /**
- * A password that may be stored. `judgePassword` and `acceptAnyPassword` alone make one, so that nothing sets a password
- * that nobody has judged.
+ * A password that may be stored. Only `judgePassword` and `acceptAnyPassword` make one. So the compiler stops code that
+ * sets a password without judging it.
  */
 export type AcceptedPassword = string & { readonly [ACCEPTED]: true };
 
-/** Whose password it is to be. */
+/** The user that a password is for. */
 export type PasswordOwner = Pick<User, "username" | "email" | "firstName" | "lastName">;
 
 /**
  * Judges a password by the rules of the settings.
  *
- * @returns the password, or every sentence against it, in Django's words and order
+ * @returns the password, or every reason against it, in Django's order
  */
 export async function judgePassword(
   services: Pick<Services, "config" | "log">,
   password: string,
   owner: PasswordOwner,
-): Promise<AcceptedPassword | string[]> {
+): Promise<AcceptedPassword | FieldMessage[]> {
   const accepted = acceptAnyPassword(password);
   if (typeof accepted !== "string") return accepted;
-  const minCharacters = MIN_CHARACTERS[services.config.passwordRules];
-  const mistakes =
-    minCharacters === null ? [] : await ruleMistakes(password, owner, services.config.siteName, minCharacters);
-  if (await isBreachedPassword(services, password)) {
-    mistakes.push("This password has appeared in a data breach and must not be used.");
-  }
-  return mistakes.length > 0 ? mistakes : accepted;
+  const min = passwordRule(services);
+  const messages = min === null ? [] : await checkRules(password, owner, services.config.siteName, min);
+  if (await isBreachedPassword(services, password)) messages.push(fieldMessage("password_breached"));
+  return messages.length > 0 ? messages : accepted;
 }
 
 /**
- * Accepts a password that may be weak, for an operator who has been warned. What can be no password at all is refused
- * here too.
+ * Accepts a weak password, for an operator after a warning. Text that cannot be a password is still denied: blank text,
+ * NUL, and more bytes than the hasher takes.
  */
-export function acceptAnyPassword(password: string): AcceptedPassword | string[] {
-  // Python's strip(): a password of nothing but spaces is as good as none.
-  if (password.trim() === "") return ["Blank passwords aren't allowed."];
-  if (password.includes("\0")) return ["Null characters are not allowed."];
+export function acceptAnyPassword(password: string): AcceptedPassword | FieldMessage[] {
+  // Django treats a password of spaces alone as blank.
+  if (password.trim() === "") return [fieldMessage("password_blank")];
+  if (password.includes("\0")) return [fieldMessage("null_characters")];
   const bytes = new TextEncoder().encode(password).length;
-  if (bytes > MAX_PASSWORD_BYTES) {
-    return [`The password is ${bytes} bytes long; at most ${MAX_PASSWORD_BYTES} are allowed.`];
-  }
-  // The one place where the type is given: it has no value to make it of.
+  if (bytes > MAX_PASSWORD_BYTES) return [fieldMessage("password_too_long", { bytes, max: MAX_PASSWORD_BYTES })];
+  // The brand exists for the compiler alone, so a cast is the only way to add it.
   return password as AcceptedPassword;
 }
 
-/** As Django's validators, in the order of its settings' template; without the one against digits alone. */
-async function ruleMistakes(
+/** Django's validators, in the order of its settings template, without NumericPasswordValidator. */
+async function checkRules(
   password: string,
   owner: PasswordOwner,
   siteName: string,
-  minCharacters: number,
-): Promise<string[]> {
-  const mistakes: string[] = [];
+  min: number,
+): Promise<FieldMessage[]> {
+  const messages: FieldMessage[] = [];
   const similar = namesOf(owner, siteName).find(([, name]) => isSimilar(password, name));
-  if (similar !== undefined) mistakes.push(`The password is too similar to the ${similar[0]}.`);
-  if ([...password].length < minCharacters) {
-    mistakes.push(`This password is too short. It must contain at least ${minCharacters} characters.`);
-  }
-  if (await isCommonPassword(password)) mistakes.push("This password is too common.");
-  return mistakes;
+  if (similar !== undefined) messages.push(fieldMessage(similar[0]));
+  if ([...password].length < min) messages.push(fieldMessage("password_too_short", { min }));
+  if (await isCommonPassword(password)) messages.push(fieldMessage("password_too_common"));
+  return messages;
 }
 
-/** What a password must not resemble, in Django's order, and what Django calls it. ASVS 5.0 V6.2.11. */
-function namesOf({ username, firstName, lastName, email }: PasswordOwner, siteName: string): [string, string][] {
+/** The names that a password must not resemble, in Django's order, each with its message. ASVS 5.0 V6.2.11. */
+function namesOf(
+  { username, firstName, lastName, email }: PasswordOwner,
+  siteName: string,
+): [code: FieldMessageCode & `password_like_${string}`, name: string][] {
   return [
-    ["username", username],
-    ["first name", firstName],
-    ["last name", lastName],
-    ["email address", email],
-    ["site name", siteName],
+    ["password_like_username", username],
+    ["password_like_first_name", firstName],
+    ["password_like_last_name", lastName],
+    ["password_like_email", email],
+    ["password_like_site_name", siteName],
   ];
 }

@@ -53,7 +53,7 @@ export function createSemaphore(concurrency: number, maxWaiting: number, watch: 
     if (caller.gone?.aborted) throw new Problem("abandoned");
     const queue = running < concurrency ? null : findQueue(caller);
     if (running >= concurrency && queue === null) {
-      throw new Problem("overloaded", { values: { seconds: 1 }, retryAfterSeconds: 1 });
+      throw new Problem("overloaded", { seconds: 1 });
     }
     const stopWatch = watch();
     try {

@@ -24,9 +24,7 @@ export function requireOwnOrigin(context: Authenticated): MaybePromise<void> {
   if (provenance.kind === "own") return;
   if (provenance.kind === "unknown") return requireToken(context);
   const { header, value } = provenance;
-  throw header === "Origin"
-    ? new Problem("csrf_origin", { values: { origin: value } })
-    : new Problem("csrf_site", { values: { site: value } });
+  throw header === "Origin" ? new Problem("csrf_origin", { origin: value }) : new Problem("csrf_site", { site: value });
 }
 
 /** The token is bound to the session: a pair that a sibling host planted does not pass. */

@@ -17,9 +17,7 @@ export function problemOf(error: unknown, { requestId, services: { log, metrics 
   if (isUnavailable) metrics.databaseFailed();
   const fields = { request_id: requestId, ...describeError(error) };
   log("error", isUnavailable ? "database_unavailable" : "unexpected_error", fields);
-  return isUnavailable
-    ? new Problem("unavailable", { values: { seconds: OUTAGE_SECONDS }, retryAfterSeconds: OUTAGE_SECONDS })
-    : new Problem("server_error");
+  return isUnavailable ? new Problem("unavailable", { seconds: OUTAGE_SECONDS }) : new Problem("server_error");
 }
 
 /** JSON for a program. For a browser: the form again if it sent one, else a page. */
@@ -32,7 +30,7 @@ export async function errorResponse(stage: Arrival, problem: Problem): Promise<R
 
 async function replyTo(stage: Arrival, problem: Problem): Promise<Reply> {
   if (stage.representation.format !== "page") return json(stage, problem.body, problem.status);
-  const form = problem.isMistake && isAuthenticated(stage) ? await formAgain(stage, problem) : null;
+  const form = problem.isFormError && isAuthenticated(stage) ? await formAgain(stage, problem) : null;
   return form ?? errorPage(stage, problem);
 }
 

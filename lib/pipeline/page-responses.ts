@@ -3,12 +3,13 @@ import { deriveCsrfToken } from "../crypto/token.ts";
 import { queryValue } from "../http/address.ts";
 import type { Html } from "../http/html.ts";
 import type { Problem } from "../http/problem.ts";
+import { deviceName } from "../pages/device.ts";
 import type { Frame } from "../pages/layout.ts";
-import type { Words } from "../pages/messages/en.ts";
-import { chooseTongue } from "../pages/messages/messages.ts";
-import { refusalPage } from "../pages/refusal.ts";
+import { chooseLocale, type Locale, type Words } from "../pages/messages/messages.ts";
+import { problemPage } from "../pages/problem.ts";
 import { sessionName } from "../session/session-name.ts";
-import { ICON, SCRIPT, STYLE } from "../site/assets.ts";
+import { type Device, isKnownDevice } from "../session/user-agent.ts";
+import { ICON, SCRIPT, STYLE, TIMES } from "../site/assets.ts";
 import { nearestPage } from "./next-page.ts";
 import { type Reply, type ReplyParts, reply } from "./reply.ts";
 import { redirect } from "./responses.ts";
@@ -45,18 +46,30 @@ export function page(context: Arrival, draw: (frame: Frame) => Html, status = 20
 
 /** A denial as a page. If a login is needed, a redirect to it, with the way back in `next`. */
 export function errorPage(context: Arrival, { code, status }: Problem): Reply {
-  if (code === "not_authenticated") {
-    const { path, query } = context.target;
-    const back = nearestPage(context.router, path);
-    const next = query === "" || context.request.method !== "GET" || back !== path ? back : `${path}?${query}`;
-    return redirect(`/login/?next=${encodeURIComponent(next.toWellFormed())}`);
-  }
-  return page(context, (frame) => refusalPage({ ...frame, session: null }, status, context.requestId), status);
+  const retryPath = pathToReturnTo(context);
+  if (code === "not_authenticated") return redirect(`/login/?next=${encodeURIComponent(retryPath.toWellFormed())}`);
+  const props = { status, requestId: context.requestId, retryPath };
+  return page(context, (frame) => problemPage({ ...frame, session: null }, props), status);
 }
 
-/** Redirects a browser to a page with a notice. */
+/** The nearest page of ours to the request's path, with the query if it is the page that the client asked for. */
+function pathToReturnTo({ router, target: { path, query }, request }: Arrival): string {
+  const nearest = nearestPage(router, path);
+  return query === "" || request.method !== "GET" || nearest !== path ? nearest : `${path}?${query}`;
+}
+
+/** Redirects a browser to a page with a notice of what was done. */
 export function redirectDone(path: string, done: Done, parts?: ReplyParts): Reply {
   return redirect(`${path}?done=${done}`, parts);
+}
+
+/** The same after a session of another device has ended. The address names the device if the name is a known one. */
+export function redirectLoggedOut(path: string, device: Device): Reply {
+  const { browser, system } = device;
+  const query = isKnownDevice(device)
+    ? `&${new URLSearchParams({ browser: browser ?? "", system: system ?? "" })}`
+    : "";
+  return redirect(`${path}?done=session${query}`);
 }
 
 /** The values of a form as it was sent; empty if a field did not arrive. */
@@ -75,15 +88,14 @@ function frameOf(context: Arrival): Frame {
   const { auth, request } = context;
   const current = auth?.level === "full" ? auth : null;
   const { siteName, logoUrl } = context.services.config;
-  const done = queryValue(context.target, "done");
-  const tongue = chooseTongue(request.headers.get("accept-language"));
-  const notice = done !== null && Object.hasOwn(NOTICES, done) ? NOTICES[done as Done] : null; // hasOwn has shown it.
+  const locale = chooseLocale(request.headers.get("accept-language"));
   return {
-    ...tongue,
+    ...locale,
     siteName,
-    logoUrl: logoUrl ?? ICON.path,
+    logoUrl,
     styleUrl: STYLE.path,
     scriptUrl: SCRIPT.path,
+    timesUrl: TIMES.path,
     iconUrl: ICON.path,
     path: context.target.path,
     session: current ? sessionName(current.session) : "",
@@ -91,13 +103,23 @@ function frameOf(context: Arrival): Frame {
       username: current.user.username,
       csrfToken: deriveCsrfToken(current.token),
     },
-    notice: notice === null ? null : tongue.words[notice],
+    notice: noticeOf(context, locale),
+    now: context.services.now(),
   };
 }
 
+/** What `?done=…` has the page say. The device's name comes from the address too, so only known names are repeated. */
+function noticeOf({ target }: Arrival, { words }: Locale): string | null {
+  const done = queryValue(target, "done");
+  if (done === null || !Object.hasOwn(NOTICES, done)) return null;
+  const device = { browser: queryValue(target, "browser"), system: queryValue(target, "system") };
+  if (done === "session" && isKnownDevice(device)) return words.deviceLoggedOut(deviceName({ words }, device));
+  return words[NOTICES[done as Done]]; // `hasOwn` has checked that it is one.
+}
+
 /** Everything from this origin and nothing inline. Only the logo may come from another one (CSP Level 3). */
-function contentSecurityPolicy(logoUrl: string): string {
-  const logo = logoUrl.startsWith("/") ? "" : ` ${new URL(logoUrl).origin}`;
+function contentSecurityPolicy(logoUrl: string | null): string {
+  const logo = logoUrl === null || logoUrl.startsWith("/") ? "" : ` ${new URL(logoUrl).origin}`;
   return (
     `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'${logo}; connect-src 'self'; ` +
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

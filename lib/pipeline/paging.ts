@@ -1,5 +1,6 @@
 import type { Arrival } from "../context.ts";
 import { queryValue } from "../http/address.ts";
+import { fieldMessage } from "../http/message.ts";
 import { Problem } from "../http/problem.ts";
 import type { Reply } from "./reply.ts";
 
@@ -14,7 +15,7 @@ export function readCursor<Place>({ target }: Arrival, parse: (text: string) => 
   const cursor = queryValue(target, "cursor");
   if (!cursor) return null;
   const place = parse(cursor);
-  if (place === null) throw new Problem("invalid", { fields: { cursor: ["Invalid cursor."] } });
+  if (place === null) throw new Problem("invalid", { cursor: [fieldMessage("invalid_cursor")] });
   return place;
 }
 

@@ -25,6 +25,14 @@ export function readDevice(userAgent: string): Device {
   return { browser: browser.name || (product ?? null), system: os.name || null };
 }
 
+const BROWSERS: ReadonlySet<string> = new Set(Object.values(Bowser.BROWSER_MAP));
+const SYSTEMS: ReadonlySet<string> = new Set(Object.values(Bowser.OS_MAP));
+
+/** Whether both names are among those that `readDevice` knows, and not a client's own words. */
+export function isKnownDevice({ browser, system }: Device): boolean {
+  return browser !== null && system !== null && BROWSERS.has(browser) && SYSTEMS.has(system);
+}
+
 /** `Firefox on Linux`; null if neither is known. */
 export function describeDevice({ browser, system }: Device): string | null {
   return browser !== null && system !== null ? `${browser} on ${system}` : (browser ?? system);

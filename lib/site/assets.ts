@@ -3,6 +3,7 @@ import clientScript from "../../public/client.js" with { type: "text" };
 import iconText from "../../public/icon.svg" with { type: "text" };
 import styleText from "../../public/page.css" with { type: "text" };
 import pageScript from "../../public/page.js" with { type: "text" };
+import timesScript from "../../public/times.js" with { type: "text" };
 import { hashToken } from "../crypto/token.ts";
 
 /** A file that is part of the program. */
@@ -17,6 +18,7 @@ export interface Asset {
 
 export const STYLE = hashed("page", "css", "text/css; charset=utf-8", styleText);
 export const SCRIPT = hashed("page", "js", "text/javascript; charset=utf-8", pageScript);
+export const TIMES = hashed("times", "js", "text/javascript; charset=utf-8", timesScript);
 export const ICON = hashed("icon", "svg", "image/svg+xml", iconText);
 
 /** For the front ends of others, who write its address themselves. */
@@ -25,7 +27,7 @@ export const CLIENT_TYPES = asset("/client.d.ts", "text/plain; charset=utf-8", c
 
 /** By the last segment of their paths. */
 export const HASHED_ASSETS: ReadonlyMap<string, Asset> = new Map(
-  [STYLE, SCRIPT, ICON].map((asset) => [asset.path.slice("/static/".length), asset]),
+  [STYLE, SCRIPT, TIMES, ICON].map((asset) => [asset.path.slice("/static/".length), asset]),
 );
 
 function hashed(name: string, extension: string, type: string, text: string): Asset {

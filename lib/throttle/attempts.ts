@@ -137,7 +137,7 @@ function counterOf(counters: ReadonlyMap<string, Counter>, key: string): Counter
 
 function throttled(waitMs: number): Problem {
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
-  return new Problem("throttled", { values: { seconds }, retryAfterSeconds: seconds });
+  return new Problem("throttled", { seconds });
 }
 
 /** Whether the attempt, as a failure, makes the next one wait. */

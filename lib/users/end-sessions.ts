@@ -30,7 +30,7 @@ export async function endSessions(
  * Ends one session of a user.
  *
  * @param find finds it, in the transaction that ends it
- * @returns false if it is not found
+ * @returns the session, null if it is not found
  * @throws Problem not_authenticated as `authorizedTransaction`
  */
 export async function endOneSession(
@@ -38,12 +38,13 @@ export async function endOneSession(
   by: Actor,
   user: User,
   find: (db: TransactionDb) => Promise<Session | null>,
-): Promise<boolean> {
+): Promise<Session | null> {
+  let session: Session | null = null;
   const deleteFound = async (db: TransactionDb) => {
-    const session = await find(db);
+    session = await find(db);
     return session !== null && (await deleteSession(db, session.id)) !== null ? 1 : 0;
   };
-  return (await endSome(services, by, user, deleteFound)) > 0;
+  return (await endSome(services, by, user, deleteFound)) > 0 ? session : null;
 }
 
 /** Ends sessions until one transaction can end the rest. Call it before a transaction that does. */

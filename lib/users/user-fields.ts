@@ -1,15 +1,12 @@
 import type { User } from "../../db/users.ts";
 import { isEmailAddress } from "../http/fields.ts";
+import { fieldMessage, wireText } from "../http/message.ts";
 import { normalizeUsername } from "./username.ts";
 
 export const MAX_NAME_CHARACTERS = 150;
 export const MAX_EMAIL_CHARACTERS = 254;
 
-/** Django's sentence. */
-export const INVALID_USERNAME =
-  "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
-
-export const USERNAME_TAKEN = "That username is already taken.";
+export const USERNAME_TAKEN = wireText(fieldMessage("username_taken"));
 
 /** The fields of a user that are text. */
 export type UserNames = Pick<User, "username" | "email" | "firstName" | "lastName">;
@@ -21,9 +18,9 @@ export function userError({ username, email = "", firstName = "", lastName = "" 
   if (tooLong !== undefined) {
     return `Ensure this value has at most ${MAX_NAME_CHARACTERS} characters (it has ${[...tooLong].length}).`;
   }
-  if (username !== undefined && !isUsername(username)) return INVALID_USERNAME;
+  if (username !== undefined && !isUsername(username)) return wireText(fieldMessage("invalid_username"));
   const isEmail = email === "" || (email.length <= MAX_EMAIL_CHARACTERS && isEmailAddress(email));
-  return isEmail ? null : "Enter a valid email address.";
+  return isEmail ? null : wireText(fieldMessage("invalid_email"));
 }
 
 /** Python's `\\w` (letters and numbers of every script and the underscore, no marks) and four signs. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { inviteFirstUser } from "../../lib/users/invite-first-user.ts";
-import { ALICE, fillAndSend, logIn, pathOf, type Stage } from "./browser.ts";
+import { ALICE, fillAndSend, logIn, pathOf, type Stage, send } from "./browser.ts";
 import { createClient } from "./client.ts";
 
 /** Every page, in every state that looks different: how to bring a browser there. */
@@ -28,7 +28,7 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
   profile: ({ page }) => logIn(page),
   "profile-saved": async ({ page }) => {
     await logIn(page);
-    const details = { "First name (optional)": "Alice", "Email address (optional)": "alice@example.com" };
+    const details = { "First name": "Alice", "Email address": "alice@example.com" };
     await fillAndSend(page, details, "Save");
     assert.equal(pathOf(page).split("?")[0], "/profile/");
   },
@@ -36,7 +36,7 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
     stage.expectStatus(400);
     await logIn(stage.page);
     await withoutNativeChecks(stage.page);
-    await fillAndSend(stage.page, { "Email address (optional)": "alice at home" }, "Save");
+    await fillAndSend(stage.page, { "Email address": "alice at home" }, "Save");
   },
   password: async ({ page }) => {
     await logIn(page);
@@ -46,7 +46,11 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
     await PAGE_STATES["password"]?.(stage);
     stage.expectStatus(400);
     const values = { "Current password": ALICE.password, "New password": "alice1" };
-    await fillAndSend(stage.page, values, "Change password");
+    for (const [label, value] of Object.entries(values)) {
+      await stage.page.getByLabel(label, { exact: true }).fill(value);
+    }
+    await stage.page.getByRole("button", { name: "Change password" }).click();
+    await stage.page.locator("[aria-invalid=true]").waitFor();
   },
   sessions: async (stage) => {
     for (const userAgent of USER_AGENTS) {
@@ -63,13 +67,27 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
   },
   activity: async (stage) => {
     await PAGE_STATES["sessions"]?.(stage);
-    await fillAndSend(stage.page, {}, "End all other sessions");
+    await logOutOthers(stage.page);
+    await createClient(stage.app).post("/login/", { ...ALICE, password: "wrong" });
     await stage.page.goto("/activity/");
   },
   "set-up": async (stage) => {
     const { services, page } = stage;
     await services.db.deleteFrom("users").execute();
     await page.goto((await inviteFirstUser(services)) ?? "");
+  },
+  "sessions-confirm": async (stage) => {
+    await PAGE_STATES["sessions"]?.(stage);
+    await stage.page.getByText("Log out all other devices…").click();
+  },
+  "login-without-users": async ({ services, page }) => {
+    await services.db.deleteFrom("users").execute();
+    await page.goto("/login/");
+  },
+  "not-found-by-a-member": async (stage) => {
+    stage.expectStatus(404);
+    await logIn(stage.page);
+    await stage.page.goto("/nowhere/");
   },
   "set-up-refused": async (stage) => {
     await PAGE_STATES["set-up"]?.(stage);
@@ -108,6 +126,12 @@ const USER_AGENTS = [
 export async function logInElsewhere({ app }: Pick<Stage, "app">, userAgent: string, user = ALICE): Promise<void> {
   const { post } = createClient(app);
   assert.equal((await post("/login/", user, { "User-Agent": userAgent })).status, 202);
+}
+
+/** From the page of sessions. */
+export async function logOutOthers(page: Page): Promise<void> {
+  await page.getByText("Log out all other devices…").click();
+  await send(page, "Yes, log out all others");
 }
 
 /** What a browser would refuse to send is for the server to refuse. */

@@ -1,7 +1,7 @@
 import { globSync } from "node:fs";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { OPTIONS } from "../../lib/config/options.ts";
-import { REFUSALS } from "../../lib/http/problem.ts";
+import { PROBLEMS } from "../../lib/http/problem.ts";
 import { unthrottled } from "../../lib/pipeline/router.ts";
 import { ROUTES } from "../../lib/routes.ts";
 import { STANDARDS } from "../standards/standards.ts";
@@ -46,7 +46,7 @@ export const TABLES: Record<string, () => string> = {
   refusals: () =>
     table(
       ["Code", "Status", "Body"],
-      Object.entries(REFUSALS).map(([name, refusal]) => {
+      Object.entries(PROBLEMS).map(([name, refusal]) => {
         const [[member = "", text = ""] = []] = Object.entries(refusal).filter(([key]) => key !== "status");
         const body =
           member === "fields"

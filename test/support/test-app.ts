@@ -3,6 +3,7 @@ import type { User } from "../../db/users.ts";
 import { type App, createApp } from "../../lib/app.ts";
 import { OPERATOR } from "../../lib/audit/actor.ts";
 import { parseConfig } from "../../lib/config/load.ts";
+import { wireText } from "../../lib/http/message.ts";
 import { createLog } from "../../lib/observability/log.ts";
 import { createMetrics } from "../../lib/observability/metrics.ts";
 import { createHasher } from "../../lib/passwords/hasher.ts";
@@ -72,6 +73,6 @@ export async function addUser(services: Services, input: NewUser): Promise<User>
 /** A password as a handler gets it that has judged it, weak or not. */
 export function anyPassword(password: string): AcceptedPassword {
   const accepted = acceptAnyPassword(password);
-  if (typeof accepted !== "string") throw new Error(accepted.join(" "));
+  if (typeof accepted !== "string") throw new Error(accepted.map(wireText).join(" "));
   return accepted;
 }

@@ -1,29 +1,41 @@
-import { preferLanguage } from "../../http/language.ts";
-import { en, type Words } from "./en.ts";
-import { it } from "./it.ts";
+import { preferLanguage, preferRegion } from "../../http/language.ts";
+import type { FieldMessage } from "../../http/message.ts";
+import { type AccountWords, account as accountInEnglish } from "./account.en.ts";
+import { account as accountInItalian } from "./account.it.ts";
+import type { ErrorTexts } from "./error-texts.ts";
+import { errors as errorsInEnglish } from "./errors.en.ts";
+import { errors as errorsInItalian } from "./errors.it.ts";
 
-const LANGUAGES = { en, it };
+export interface Words extends AccountWords {
+  errors: ErrorTexts;
+}
+
+export const LANGUAGES = {
+  en: { ...accountInEnglish, errors: errorsInEnglish },
+  it: { ...accountInItalian, errors: errorsInItalian },
+} satisfies Record<string, Words>;
 
 export type Language = keyof typeof LANGUAGES;
 
-/** What a page is written in. */
-export interface Tongue {
+/** The language of a page and the format of its dates. */
+export interface Locale {
   language: Language;
+  /** For `Intl`: the page's language, and the reader's region if it is known. `en-CH` for a reader of `de-CH`. */
+  locale: string;
   words: Words;
 }
 
-/** @param acceptLanguage the header, null where there is none */
-export function chooseTongue(acceptLanguage: string | null): Tongue {
+/** @param acceptLanguage the header, null if there is none */
+export function chooseLocale(acceptLanguage: string | null): Locale {
   const language = preferLanguage<Language>(acceptLanguage, ["en", "it"]);
-  return { language, words: LANGUAGES[language] };
+  // Without a region, English dates are Britain's: the day before the month, and 24 hours.
+  const region = preferRegion(acceptLanguage) ?? (language === "en" ? "GB" : "IT");
+  return { language, locale: `${language}-${region}`, words: LANGUAGES[language] };
 }
 
-/** What varies in a message of the wire: numbers, and code points as `U+D800`. */
-const VARYING = /U\+[0-9A-F]+|\d+/g;
-
-/** A message of the wire, which is English, in the page's language; as it is where that has no words for it. */
-export function translate({ messages }: Words, message: string): string {
-  const values: string[] = [];
-  const key = message.replace(VARYING, (value) => `{${values.push(value) - 1}}`);
-  return messages[key]?.replace(/\{(\d)\}/g, (_, index: string) => values[Number(index)] ?? "") ?? message;
+/** A message about a field, in the page's language. */
+export function fieldText({ errors }: Words, { code, values }: FieldMessage): string {
+  // A FieldMessage has the values of its own code, which is what `ErrorTexts` asks for. The compiler loses track of that.
+  const text = errors.fields[code] as string | ((values: FieldMessage["values"]) => string);
+  return typeof text === "string" ? text : text(values);
 }

@@ -1,0 +1,102 @@
+/** The words of the pages about an account, in English. The other languages have the same keys. */
+export const account = {
+  username: "Username",
+  password: "Password",
+  email: "Email address",
+  firstName: "First name",
+  lastName: "Last name",
+  show: "Show",
+  hide: "Hide",
+  optional: "optional",
+  cancel: "Cancel",
+  older: "Older",
+
+  logIn: "Log in",
+  logInTo: (site: string) => `Log in to ${site}`,
+  logInToContinue: "Log in to continue.",
+  logInToContinueTo: (page: string) => `Log in to continue to “${page}”.`,
+  waitOver: "now",
+  justNow: "just now",
+  logOut: "Log out",
+  loggedOut: "You are logged out.",
+  noUsers: "There are no users yet.",
+  noUsersLink: "To create the first one, open the link that the server printed when it started.",
+  noUsersCommand: "Without the link, run this command on the server:",
+
+  profile: "Profile",
+  previousLogin: "Previous login",
+  noPreviousLogin: "None on record",
+  yourDetails: "Your details",
+  detailsAbout: "You can leave these empty.",
+  save: "Save",
+  saved: "Your details are saved.",
+  passwordAbout: "A new password logs you out everywhere else.",
+
+  changePassword: "Change password",
+  changePasswordLink: "Not you? Change your password.",
+  currentPassword: "Current password",
+  newPassword: "New password",
+  passwordChanged: "Your password is changed. You are logged out everywhere else.",
+  passwordRule: (min: number) =>
+    `At least ${min} characters. Avoid common passwords, your own names and the name of this site.`,
+
+  sessions: "Sessions",
+  sessionsAbout: "These devices are logged in to your account. If you do not recognise one, log it out.",
+  thisDevice: "This device",
+  unknownDevice: "Unknown device",
+  deviceOn: (browser: string, system: string) => `${browser} on ${system}`,
+  loggedInAt: "Logged in",
+  lastSeenAt: "Last seen",
+  logOutOthers: "Log out all other devices…",
+  logOutOthersAbout: "You stay logged in on this device alone.",
+  logOutOthersNow: "Yes, log out all others",
+  sessionEnded: "The device is logged out.",
+  deviceLoggedOut: (device: string) => `${device} is logged out.`,
+  othersEnded: "All other devices are logged out.",
+
+  devices: "Known devices",
+  devicesAbout:
+    "These browsers have logged in to your account before. They can still log in while a stranger guesses passwords. Forget each one that is not yours.",
+  knownSince: "Known since",
+  lastLogin: "Last login",
+  forgetDevice: "Forget",
+  deviceForgotten: "The device is forgotten.",
+
+  activity: "Activity",
+  activityAbout: "This is what happened in your account.",
+  events: {
+    login: "Logged in",
+    login_failed: "Wrong password",
+    login_throttled: "Too many wrong passwords",
+    logout: "Logged out",
+    sessions_ended: "Logged out elsewhere",
+    device_forgotten: "Device forgotten",
+    password_changed: "Password changed",
+    set_up: "Account created",
+    user_made: "Account created",
+    user_changed: "Details changed",
+    user_activated: "Account activated",
+    user_deactivated: "Account deactivated",
+    user_deleted: "Account deleted",
+    events_cut: "Older activity deleted",
+    trail_sealed: "Activity log sealed",
+  },
+  /** The user and unknown people are not named. */
+  by: {
+    operator: "by an administrator",
+    system: "automatically",
+    other: "by another account",
+  },
+
+  setUpSite: (site: string) => `Set up ${site}`,
+  setUpAbout:
+    "Create the first user. The user is marked as staff and superuser: your applications decide what that allows.",
+  createUser: "Create user",
+
+  tryAgain: "Try again",
+  goToLogin: "Go to the login",
+  goHome: "Go to the home page",
+  reference: "Reference",
+};
+
+export type AccountWords = typeof account;
