@@ -262,6 +262,8 @@ describe("a trusted origin", () => {
 describe("cookies over https (deviation 7)", () => {
   test("are Secure, and the session's is a __Host- one", async () => {
     const { client } = await signedIn({ PUBLIC_URL: "https://postern.test" });
+    const login = await client.login("alice", "right horse");
+    for (const line of login.headers.getSetCookie()) assert.match(line, /; Path=\/; SameSite=Lax; Secure$/);
     assert.deepEqual([...client.cookies.keys()], ["csrftoken", "__Host-sessionid", "__Host-devicecookie"]);
     assert.equal((await client.get("/profile/")).status, 200);
     const response = await client.post("/logout/", {}, { "Sec-Fetch-Site": "same-origin" });

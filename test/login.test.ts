@@ -107,6 +107,12 @@ describe("POST /login/", () => {
     }
   });
 
+  test("accepts a password of any age", async () => {
+    const { client, clock } = await setUp();
+    clock.advance(20 * 365 * 86_400);
+    assert.equal((await client.login("alice", "right horse")).status, 202);
+  });
+
   test("spends the hasher's time on users who cannot log in, too", async () => {
     const { app, services, addUser } = await setUp();
     await deactivate(services, OPERATOR, await addUser({ username: "gone", password: "right horse" }));

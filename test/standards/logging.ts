@@ -1,13 +1,18 @@
-import { type Requirement, shown, unclaimed } from "./requirement.ts";
+import { type Requirement, shown, shownBy, unclaimed } from "./requirement.ts";
 
 /** OWASP ASVS 5.0, V16 Security Logging and Error Handling. */
 export const LOGGING: readonly Requirement[] = [
   unclaimed(
     "16.1.1",
-    "an inventory of what is logged, where, for whom and how long",
-    "The README tells what and how; where it goes and how long it stays is the operator's.",
+    "an inventory of the log: content, place, readers, retention",
+    "The content is documented. The rest is the operator's decision.",
   ),
-  shown("16.2.1", "when, where, who, what", "logs", "tells when, what, how it ended, who asked and from where"),
+  shown(
+    "16.2.1",
+    "each entry has time, place, actor and action",
+    "logs",
+    "tells when, what, how it ended, who asked and from where",
+  ),
   shown(
     "16.2.2",
     "times in UTC",
@@ -15,32 +20,40 @@ export const LOGGING: readonly Requirement[] = [
     "tells when, what, how it ended, who asked and from where",
     "The clock is the machine's.",
   ),
-  unclaimed("16.2.3", "logs go nowhere else", "To standard output and nowhere else; no test shows it."),
+  unclaimed("16.2.3", "logs go only to documented places", "They go to standard output only. No test shows it."),
   shown(
     "16.2.4",
     "logs can be read by machines",
     "logs",
     "is one line of plain characters, whatever the client sends anywhere",
   ),
-  shown("16.2.5", "nothing sensitive is logged", "logs", "a whole run writes none of the secrets that went through it"),
   shown(
-    "16.3.1",
-    "every authentication is logged",
-    "audit",
-    "tells of a login: when, who, from where, with what, and in which request",
+    "16.2.5",
+    "credentials, tokens, hashes, bodies and queries are not logged",
+    "logs",
+    "a whole run writes none of the secrets that went through it",
+    "Of the log. It holds user ids and addresses of clients.",
   ),
+  shownBy("16.3.1", "logins are recorded, successful and failed", [
+    ["audit", "tells of a login: when, who, from where, with what, and in which request"],
+    ["audit", "tells of a refused login whose account it was for, and that nobody is known to have done it"],
+  ]),
   shown(
     "16.3.2",
-    "refusals are logged",
+    "denied requests are logged",
     "logs",
     "tells what it was refused with, and of nobody where nobody is known",
     "Level 2.",
   ),
-  shown(
+  shownBy(
     "16.3.3",
-    "attempts to get around the controls are logged",
-    "throttle",
-    "throttled logins are an outcome of their own in the metrics and a code in the log",
+    "attempts to evade the controls are logged",
+    [
+      ["throttle", "throttled logins are an outcome of their own in the metrics and a code in the log"],
+      ["cross-site", "that is denied tells the log its Origin and Host, and nothing else of itself"],
+      ["cross-site", "for another host than the public one tells the log that Host, if it is one"],
+    ],
+    "Throttled logins, cross-site requests and requests for other hosts. Of validation errors, the log has status and code.",
   ),
   shown(
     "16.3.4",
@@ -54,31 +67,39 @@ export const LOGGING: readonly Requirement[] = [
     "logs",
     "is one line of plain characters, whatever the client sends anywhere",
   ),
-  shown(
+  unclaimed(
     "16.4.2",
-    "logs cannot be modified",
-    "audit-chain",
-    "to empty the table, or to replace rows of it",
-    "Of the audit trail; standard output is the operator's.",
+    "logs are protected from readers and cannot be modified",
+    "The audit trail shows changes, and does not prevent them. Standard output is the operator's.",
   ),
-  unclaimed("16.4.3", "logs are sent elsewhere safely", "The operator's."),
+  unclaimed("16.4.3", "logs are sent to another system safely", "This is the operator's task."),
   shown(
     "16.5.1",
-    "errors tell the client nothing",
+    "errors disclose nothing to the client",
     "requests",
     "an unexpected error is a silent 500, with everything in the log",
   ),
-  shown("16.5.2", "what is outside may fail", "postgres", "an outage is a 503 with Retry-After, and passes by itself"),
   shown(
+    "16.5.2",
+    "the application survives failures of external resources",
+    "postgres",
+    "an outage is a 503 with Retry-After, and passes by itself",
+    "Of the database.",
+  ),
+  shownBy(
     "16.5.3",
     "failures do not open",
-    "login",
-    "does not let in who was deactivated, or whose password changed, while their password was checked",
+    [
+      ["requests", "an unexpected error is a silent 500, with everything in the log"],
+      ["postgres", "an outage is a 503 with Retry-After, and passes by itself"],
+    ],
+    "A failing password check and a failing database.",
   ),
   shown(
     "16.5.4",
     "a last handler of all errors",
-    "fuzz",
-    "requests damaged in every way are answered with no 5xx, leave nothing hanging and no memory taken",
+    "requests",
+    "an unexpected error is a silent 500, with everything in the log",
+    "Of the errors of a request.",
   ),
 ];

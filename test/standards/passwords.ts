@@ -1,4 +1,4 @@
-import { type Requirement, shown, unclaimed } from "./requirement.ts";
+import { type Requirement, shown, shownBy, unclaimed } from "./requirement.ts";
 
 /** OWASP ASVS 5.0, V6.2 Password Security and V6.3 General Authentication Security. */
 export const PASSWORDS: readonly Requirement[] = [
@@ -20,12 +20,10 @@ export const PASSWORDS: readonly Requirement[] = [
     "browser-account",
     "changes the password, which throws every other browser out and keeps this one",
   ),
-  shown(
-    "6.2.4",
-    "not among the 3000 most common",
-    "password-rules",
-    "has 120,000 entries, of which more than 100,000 have at least 8 characters",
-  ),
+  shownBy("6.2.4", "not among the 3000 most common", [
+    ["password-rules", "has 120,000 entries, of which more than 100,000 have at least 8 characters"],
+    ["password-rules", "ignores case and surrounding spaces"],
+  ]),
   shown(
     "6.2.5",
     "any composition",
@@ -41,22 +39,23 @@ export const PASSWORDS: readonly Requirement[] = [
   unclaimed(
     "6.2.7",
     "paste and password managers are allowed",
-    "The fields name themselves to managers; no test shows it.",
+    "The fields have autocomplete tokens. No test shows paste.",
   ),
   shown(
     "6.2.8",
-    "passwords are verified as they came",
+    "passwords are verified as they arrive",
     "password-check",
     "matches the hash of any text, and each hash has its own salt",
-    "A plain bcrypt that was imported ends at 72 bytes, until its first login.",
+    "An imported plain bcrypt ends at 72 bytes, until its next login.",
   ),
   shown("6.2.9", "64 characters and more", "cli", "a password may be 4096 bytes long, and not one more"),
-  shown("6.2.10", "no expiry", "password-rules", "a password that was set before the rules still logs in"),
+  shown("6.2.10", "no expiry", "login", "accepts a password of any age"),
   shown(
     "6.2.11",
     "no context-specific words",
     "password-rules",
     "must not be similar to a name of the user or the site, and the error says to which",
+    "The words: the names and the e-mail address of the user, and the name of the site.",
   ),
   shown(
     "6.2.12",
@@ -65,11 +64,14 @@ export const PASSWORDS: readonly Requirement[] = [
     "a breached password is a validation error with all rules, after the other errors",
     "Where POSTERN_BREACHED_PASSWORDS is set.",
   ),
-  shown(
+  shownBy(
     "6.3.1",
-    "guessing and stuffing are held off",
-    "throttle",
-    "reaches the hasher ten times, though 1,000 guesses come at once from as many networks",
+    "guessing and credential stuffing are limited, as documented",
+    [
+      ["throttle", "reaches the hasher ten times, though 1,000 guesses come at once from as many networks"],
+      ["throttle-network", "is held off after 30 failures, and no other is"],
+    ],
+    "Stuffing from many networks is limited for each network only.",
   ),
   shown(
     "6.3.2",
@@ -78,14 +80,25 @@ export const PASSWORDS: readonly Requirement[] = [
     "the first serve on an empty one names the command that makes the first user",
   ),
   unclaimed("6.3.3", "a second factor", "There is none."),
-  shown("6.3.4", "no undocumented way in", "readme", "have each table of the code once, and as the code has it"),
-  unclaimed("6.3.5", "users are notified of suspicious attempts", "No mail is sent."),
-  unclaimed("6.3.6", "e-mail is no factor", "It is none; there is nothing to test."),
-  unclaimed("6.3.7", "users are notified of changes", "No mail is sent."),
-  shown(
+  unclaimed(
+    "6.3.4",
+    "no undocumented way to log in, and the same strength in each",
+    "A password is the one way, and the set-up link makes the first user. No test shows that there is no other.",
+  ),
+  unclaimed(
+    "6.3.5",
+    "users are notified of suspicious attempts",
+    "There is no mail. People see failed logins at /activity/.",
+  ),
+  unclaimed("6.3.6", "e-mail is no factor", "There is nothing to test."),
+  unclaimed("6.3.7", "users are notified of changes", "There is no mail. People see changes at /activity/."),
+  shownBy(
     "6.3.8",
-    "who exists cannot be told from answers or their time",
-    "timing",
-    "a refused login takes the same time whoever it names, imported hashes and all",
+    "failed logins do not tell which users exist, by words or by time",
+    [
+      ["login", "answers every refused login in the same words, and each costs exactly one hash"],
+      ["timing", "a refused login takes the same time whoever it names, imported hashes and all"],
+    ],
+    "Times as far as a rank test tells them apart. There is no registration and no reset.",
   ),
 ];

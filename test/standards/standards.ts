@@ -5,7 +5,7 @@ import { PASSWORDS } from "./passwords.ts";
 import type { Requirement } from "./requirement.ts";
 import { SESSIONS } from "./sessions.ts";
 
-/** What of two standards is claimed: every requirement of these chapters, met or not. Each names the test that shows it. */
+/** Every requirement of these chapters of two standards: claimed with the tests that show it, or not claimed with a reason. */
 export const STANDARDS: readonly { name: string; requirements: readonly Requirement[] }[] = [
   { name: "ASVS 5.0 V3", requirements: FRONT_END },
   { name: "ASVS 5.0 V6.2, V6.3", requirements: PASSWORDS },

@@ -4,6 +4,7 @@ import { OPTIONS } from "../../lib/config/options.ts";
 import { PROBLEMS } from "../../lib/http/problem.ts";
 import { unthrottled } from "../../lib/pipeline/router.ts";
 import { ROUTES } from "../../lib/routes.ts";
+import type { Evidence } from "../standards/requirement.ts";
 import { STANDARDS } from "../standards/standards.ts";
 import { ROOT } from "./process.ts";
 
@@ -39,8 +40,8 @@ export const TABLES: Record<string, () => string> = {
     ),
   requirements: () =>
     STANDARDS.map(({ name, requirements }) => {
-      const shown = requirements.filter(({ test }) => test !== null).length;
-      const rows = requirements.map(({ id, about, test, remark }) => [id, about, evidence(test?.file, remark)]);
+      const shown = requirements.filter(({ tests }) => tests.length > 0).length;
+      const rows = requirements.map(({ id, about, tests, remark }) => [id, about, evidence(tests, remark)]);
       return `### ${name}\n\n${shown} of ${requirements.length} are claimed.\n\n${table(["", "Requirement", "Evidence"], rows)}`;
     }).join("\n\n"),
   refusals: () =>
@@ -72,10 +73,10 @@ export function fillTables(document: string): string {
   );
 }
 
-/** A link from SECURITY.md to the test, or the reason why there is none. */
-function evidence(file: string | undefined, remark: string): string {
-  const link = file === undefined ? "Not claimed." : `[${file}](test/${file})`;
-  return `${link} ${remark}`.trim();
+/** Links from SECURITY.md to the tests, or the reason why there are none. */
+function evidence(tests: readonly Evidence[], remark: string): string {
+  const files = [...new Set(tests.map(({ file }) => file))].map((file) => `[${file}](test/${file})`);
+  return `${files.length === 0 ? "Not claimed." : `${files.join(", ")}.`} ${remark}`.trim();
 }
 
 function table(headings: string[], rows: string[][]): string {
