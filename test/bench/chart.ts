@@ -2,7 +2,7 @@ import { formatNumber, type Spread } from "./report.ts";
 
 export interface Bar extends Spread {
   label: string;
-  /** Whether it is one of ours. */
+  /** Whether it is a row of Postern. */
   isOurs: boolean;
 }
 
@@ -12,7 +12,7 @@ const NUMBERS = 70;
 const LINE = 26;
 const TOP = 38;
 
-/** A chart of horizontal bars with a whisker from the least to the most, which reads on light and on dark. */
+/** A chart of horizontal bars. A whisker spans minimum and maximum. The colours suit light and dark. */
 export function barChart(title: string, bars: readonly Bar[]): string {
   const most = Math.max(...bars.map(({ max }) => max));
   const scale = (value: number) => ((WIDTH - LABELS - NUMBERS) * value) / most;

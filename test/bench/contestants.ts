@@ -10,26 +10,26 @@ import { type Program, type Stage, Unavailable } from "./stage.ts";
 
 export const USER = { username: "alice", email: "alice@example.com", password: "right horse" };
 
-/** How a server is started and asked, once all that it needs is there. */
+/** How to start a server and send requests to it. */
 export interface Recipe {
   program: (port: number) => Program;
-  /** Who is logged in. */
+  /** The path that returns the user who is logged in. */
   profile: string;
   login: { path: string; body: Record<string, string> };
 }
 
 export interface Contestant {
-  /** What `--only` calls it. */
+  /** Its name for `--only`. */
   name: string;
   /** Its row in the tables. */
   title: string;
-  /** Who cannot be logged in to is in no table of logins. */
+  /** Without a login, it has no row in the table of logins. */
   hasLogin: boolean;
-  /** @throws Unavailable where the row must be left out */
+  /** @throws Unavailable if the row must be left out */
   prepare: (stage: Stage) => Promise<Recipe>;
 }
 
-/** Takes the throttle of logins away, which a bench from one address would run into at once. */
+/** A bench from one address would hit the throttle of logins at once. */
 const UNTHROTTLED: Record<string, string> = { POSTERN_THROTTLE: "off" };
 
 const ASKED = {
@@ -40,13 +40,13 @@ const ASKED = {
 const BETTER_AUTH = { name: "better-auth", version: "1.7.25" };
 const DENO = { name: "deno", version: "2.9.6" };
 
-/** Debian's, for which python3-django and its like install. */
+/** Debian's own: its packages, such as python3-django, install for it. */
 const PYTHON = "/usr/bin/python3";
 
-/** Connections to Postgres, of ours and of the bare driver. */
+/** Connections to Postgres, for Postern and for the bare driver. */
 const POOL_SIZE = "10";
 
-/** Every row: the ceiling first, against which the others are held. */
+/** Every row. The ceiling comes first: the others are compared with it. */
 export const CONTESTANTS: readonly Contestant[] = [
   { name: "ceiling", title: "the ceiling", hasLogin: true, prepare: prepareCeiling },
   { name: "sqlite", title: "Postern, SQLite", hasLogin: true, prepare: (stage) => preparePostern(stage, fromSource) },
@@ -77,7 +77,7 @@ export const CONTESTANTS: readonly Contestant[] = [
 
 const fromSource = [process.execPath, "run", join(ROOT, "server.ts")];
 
-/** @param program what stands before Postern's own arguments */
+/** @param program the arguments before Postern's own */
 export async function preparePostern(
   stage: Stage,
   program: readonly string[] = fromSource,
@@ -93,7 +93,7 @@ export async function preparePostern(
   };
 }
 
-/** Built anew, so that it is what the source is now. */
+/** Built from the present source. */
 async function prepareBinary(stage: Stage): Promise<Recipe> {
   const file = join(await stage.folder("binary"), "postern");
   const command = manifest.scripts.build.replace("dist/postern", file).split(" ").with(0, process.execPath);
@@ -112,7 +112,7 @@ async function preparePostgres(stage: Stage): Promise<Recipe> {
   return preparePostern(stage, fromSource, { DATABASE_URL: url, POSTERN_DATABASE_POOL_SIZE: POOL_SIZE });
 }
 
-/** On a database that Postern has made, with a user and one session. */
+/** On a database that Postern has created, with one user and one session. */
 async function prepareBarePg(stage: Stage): Promise<Recipe> {
   const postgres = await stage.postgres();
   const url = await postgres.createDatabase("bare");
@@ -140,7 +140,7 @@ function preparePeer(file: string, ...args: string[]): Recipe {
   };
 }
 
-/** @param cookieCacheSeconds how long it believes what its cookie says of the user, without looking; 0 never */
+/** @param cookieCacheSeconds how long it trusts the user in its cookie without a look at the database; 0 is never */
 async function prepareBetterAuth(stage: Stage, cookieCacheSeconds: number): Promise<Recipe> {
   const folder = await stage.install(BETTER_AUTH.name, BETTER_AUTH.version);
   const script = join(folder, "server.js");

@@ -4,25 +4,25 @@ import { closeSync, fsyncSync, openSync } from "node:fs";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Rows in one statement, which is a transaction of its own. */
+/** Rows in one statement. Each statement is a transaction. */
 const BATCH = 100_000;
 
-/** What to put into a database that holds one user. */
+/** The rows to add to a database that holds one user. */
 export interface Contents {
-  /** Users in all. */
+  /** The number of users in the end. */
   users: number;
-  /** Live sessions, beside those of `tokens`. */
+  /** The number of live sessions besides those of `tokens`. */
   sessions: number;
   expired: number;
-  /** Each with a live session of its own, found under its cookie. */
+  /** Each gets a live session. */
   tokens: readonly string[];
 }
 
-/** Fills Postern's SQLite file by plain inserts, in a minute for millions; nobody may have it open. */
+/** Fills Postern's SQLite file by plain inserts: a minute for millions. No other process may have it open. */
 export function fill(file: string, { users, sessions, expired, tokens }: Contents): void {
   const database = new Database(file);
   try {
-    // A file that nobody minds losing, and as much of it in memory as there is.
+    // The file may be lost, so nothing is synced. As much of it as possible stays in memory.
     for (const pragma of ["synchronous = off", "cache_size = -2000000"]) database.run(`pragma ${pragma}`);
     insertUsers(database, users);
     insertSessions(database, { count: sessions, users, expiresAt: Date.now() + 14 * DAY_MS });
@@ -35,7 +35,7 @@ export function fill(file: string, { users, sessions, expired, tokens }: Content
   flush(file);
 }
 
-/** Or the first write of whoever opens it waits until all of it is on the disk. */
+/** Otherwise the first write of the server waits until all of it is on the disk. */
 function flush(file: string): void {
   const descriptor = openSync(file, "r+");
   fsyncSync(descriptor);
@@ -44,7 +44,7 @@ function flush(file: string): void {
 
 const NUMBERS = "with recursive numbers(n) as (select ? union all select n + 1 from numbers where n < ?)";
 
-/** All but the first, which is there, and whose password they share. */
+/** All users but the first, which exists. They share its password. */
 function insertUsers(database: Database, users: number): void {
   const insert = database.query(`${NUMBERS}
     insert into users (username, email, first_name, last_name, password, is_active, is_staff, is_superuser, date_joined)

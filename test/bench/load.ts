@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { luaOf } from "./lua.ts";
 import type { Stage } from "./stage.ts";
 
-/** A request, to be sent over and over. */
+/** A request that is sent repeatedly. */
 export interface Ask {
   method: "GET" | "POST";
   url: string;
   headers: Record<string, string>;
   body: string;
-  /** Cookie headers, one after the other from request to request. At least one, empty where there is none. */
+  /** Cookie headers, used in turn. At least one; empty for a request without a cookie. */
   cookies: readonly string[];
 }
 
@@ -18,27 +18,27 @@ export interface Load {
   seconds: number;
 }
 
-/** What came of a load. */
+/** The result of a load. */
 export interface Outcome {
   requests: number;
   perSecond: number;
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
-  /** Answers that were refusals, and requests without an answer. */
+  /** Answers with an error status, and requests without an answer. */
   failures: number;
 }
 
-/** A load generator: so many connections, each asking again as soon as it is answered. */
+/** A load generator. Each of its connections sends the next request as soon as it has the answer. */
 export interface Generator {
   name: string;
-  /** @returns the outcome, and how much of one core the generator itself took for it */
+  /** @returns the result, and the share of one core that the generator used */
   drive: (ask: Ask, load: Load) => Promise<Outcome & { generatorCpu: number }>;
 }
 
 const AUTOCANNON = { name: "autocannon", version: "8.0.0" };
 
-/** wrk where it is installed, which takes little of the machine itself; else autocannon, from npm. @throws Unavailable */
+/** wrk if it is installed: it uses little of the machine. Else autocannon, from npm. @throws Unavailable */
 export async function chooseGenerator(stage: Stage): Promise<Generator> {
   const jobs = await stage.folder("jobs");
   const wrk = Bun.which("wrk");
@@ -63,7 +63,7 @@ export async function chooseGenerator(stage: Stage): Promise<Generator> {
   return { name: `autocannon ${AUTOCANNON.version}, which is JavaScript and may itself be what is measured`, drive };
 }
 
-/** Runs a generator whose last line is the outcome as JSON. */
+/** Runs a generator whose last line is the result as JSON. */
 async function drivenBy(
   command: string[],
   { seconds }: Load,

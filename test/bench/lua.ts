@@ -1,6 +1,6 @@
 import type { Ask } from "./load.ts";
 
-/** What wrk runs. A function of our own makes the requests only where their cookies vary: it costs wrk time. */
+/** The script that wrk runs. A function makes the requests only if their cookies vary: it costs wrk time. */
 export function luaOf({ method, headers, body, cookies: [first = "", ...others] }: Ask): string {
   const fields = Object.entries({ ...headers, ...(first === "" ? {} : { Cookie: first }) });
   const varying = [
@@ -36,7 +36,7 @@ const DONE = `function done(summary, latency)
 end
 `;
 
-/** A string in Lua, of printable ASCII, for which its escapes are those of JSON. */
+/** A string of printable ASCII in Lua. For these characters, Lua and JSON have the same escapes. */
 function quote(text: string): string {
   return JSON.stringify(text);
 }

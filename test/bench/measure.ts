@@ -2,11 +2,11 @@ import type { Ask, Generator, Load, Outcome } from "./load.ts";
 import { usageOf } from "./processes.ts";
 import type { Server } from "./server.ts";
 
-/** What one server did in one round. */
+/** The figures of one server in one round. */
 export interface Sample extends Outcome {
-  /** At the end of the round, in use by the server; null where that cannot be told. */
+  /** The server's memory at the end of the round; null if the system does not report it. */
   memoryMiB: number | null;
-  /** Cores used meanwhile, by the server and by the load generator. */
+  /** Cores that the server and the load generator used meanwhile. */
   serverCpu: number | null;
   generatorCpu: number;
 }
@@ -18,22 +18,22 @@ export interface Row {
   samples: Sample[];
 }
 
-/** Tells how far it is. */
+/** Shows the progress. */
 export type Progress = (text: string) => void;
 
 export interface Rounds extends Load {
   rounds: number;
 }
 
-/** The generator of a measurement, and whom to tell how far it is. */
+/** The generator of a measurement, and the function that shows its progress. */
 export interface Tools {
   generator: Generator;
   progress: Progress;
 }
 
 /**
- * Asks each server in turn, round after round, A B A B, so that whatever else the machine does meets all alike. What they
- * do before they are warm is not counted.
+ * Measures each server in turn, round after round (A B A B). So other work of the machine slows all of them alike. A
+ * first run without measurement warms them up.
  */
 export async function interleave(
   servers: readonly Server[],
@@ -52,7 +52,7 @@ export async function interleave(
   return rows;
 }
 
-/** @throws Error where it has ended */
+/** @throws Error if it has ended */
 export async function sampleOf(server: Server, ask: Ask, load: Load, generator: Generator): Promise<Sample> {
   const before = usageOf(server.pid);
   const outcome = await generator.drive(ask, load);

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-// What Linux tells of processes in /proc. Elsewhere there is nothing to be read, and every answer is null.
+// Reads processes from /proc on Linux. On other systems every result is null.
 
-/** How often a second the kernel counts for programs (USER_HZ): on every Linux of today. */
+/** The kernel's clock ticks per second for programs (USER_HZ): 100 on every present Linux. */
 const TICKS_A_SECOND = 100;
 
 interface Process {
@@ -11,7 +11,7 @@ interface Process {
   cpuSeconds: number;
 }
 
-/** A process and all those below it: what it takes of memory and of processors. Null where that cannot be told. */
+/** Memory and processor time of a process and all its descendants; null if the system does not report them. */
 export function usageOf(pid: number): { memoryMiB: number; cpuSeconds: number } | null {
   if (process.platform !== "linux") return null;
   const tree = treeOf(pid, listProcesses());
@@ -31,17 +31,17 @@ function listProcesses(): Process[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
-      // The name, in parentheses, may hold anything; the rest is numbers (proc_pid_stat(5), from field 3 on).
+      // The name in parentheses may hold any character. The rest is numbers (proc_pid_stat(5), from field 3 on).
       const fields = readOrNothing(`/proc/${name}/stat`)
         .replace(/^.*\) /s, "")
         .split(" ");
-      if (fields.length < 13) return []; // It has ended meanwhile.
+      if (fields.length < 13) return []; // The process has ended meanwhile.
       const ticks = Number(fields[11]) + Number(fields[12]);
       return [{ pid: Number(name), parent: Number(fields[1]), cpuSeconds: ticks / TICKS_A_SECOND }];
     });
 }
 
-/** What is held in memory, with what is shared with others: two processes of one program count its code twice. */
+/** Resident memory, shared pages included: two processes of one program count its code twice. */
 function residentMiB({ pid }: Process): number {
   const [, kibibytes = "0"] = /^VmRSS:\s+(\d+) kB$/m.exec(readOrNothing(`/proc/${pid}/status`)) ?? [];
   return Number(kibibytes) / 1024;

@@ -1,6 +1,6 @@
 import type { Row, Sample } from "./measure.ts";
 
-// Pure: from samples to words.
+// Pure functions from samples to text.
 
 export interface Spread {
   median: number;
@@ -8,7 +8,7 @@ export interface Spread {
   max: number;
 }
 
-/** @throws Error where there are no values */
+/** @throws Error if there are no values */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const [min] = sorted;
@@ -19,7 +19,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: (low + high) / 2, min, max };
 }
 
-/** Each value over the base's of the same round: what slowed the machine down in one round slowed both. */
+/** Each value divided by the base's value of the same round: other work of the machine slowed both. */
 export function ratiosTo(base: readonly number[], values: readonly number[]): number[] {
   return values.flatMap((value, round) => {
     const divisor = base[round];
@@ -27,18 +27,18 @@ export function ratiosTo(base: readonly number[], values: readonly number[]): nu
   });
 }
 
-/** `12,345`, `123`, `12.3`, `1.23`, `0.012`: three digits, or all that stand before the point. */
+/** `12,345`, `123`, `12.3`, `1.23`, `0.012`: three digits, or all digits before the point. */
 export function formatNumber(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** `1,234` of whole things. */
+/** `1,234`: a whole number. */
 export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
-/** The median, and between what it lies. */
+/** The median, with minimum and maximum. */
 export function formatSpread({ median, min, max }: Spread): string {
   return `${formatNumber(median)} (${formatNumber(min)} to ${formatNumber(max)})`;
 }
@@ -48,13 +48,12 @@ export function markdownTable(headings: readonly string[], rows: readonly (reado
   return [line(headings), line(headings.map((_, at) => (at === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
 }
 
-/** What the columns of a comparison are. */
+/** The meaning of a comparison's columns. */
 export const LEGEND =
-  "MiB: what all processes of the server hold at the end of a round, each counted whole, the database server's not. " +
-  "cores: what the server took, and beside it the load generator, which shares them; where that took a whole one, it " +
-  "was what held the others up.";
+  "MiB: memory of all processes of the server at the end of a round, each counted whole, without the database server. " +
+  "Cores: used by the server, and by the load generator beside it. If the generator used a whole core, it was the limit.";
 
-/** @param what is counted by the second: "requests", "logins" */
+/** @param what the unit: "requests", "logins" */
 export function comparison(what: string, rows: readonly Row[]): string {
   const [base] = rows;
   const headings = [
@@ -82,7 +81,7 @@ export function comparison(what: string, rows: readonly Row[]): string {
   );
 }
 
-/** A sentence for each server that refused, or left without an answer, what it should not have. */
+/** A sentence for each server with failed requests: an error status, or no answer. */
 export function failures(rows: readonly Row[]): string[] {
   return rows.flatMap(({ title, samples }) => {
     const failed = samples.reduce((sum, sample) => sum + sample.failures, 0);

@@ -13,19 +13,19 @@ import { start } from "./modes/start.ts";
 import { throughput } from "./modes/throughput.ts";
 import { openStage } from "./stage.ts";
 
-// `bun run bench [MODE] [OPTIONS]`: see `--help`. Figures are of this machine and this hour: compare those of one run.
+// `bun run bench [MODE] [OPTIONS]`: see `--help`. Compare figures of one run only: they depend on the machine and the hour.
 
 const MODES: Record<string, Mode> = { throughput, flood, growth, memory, start };
 
 const OPTIONS = {
   only: { type: "string", about: "NAME,…: these rows instead of the mode's own" },
-  rounds: { type: "string", default: "5", about: "how often each server is measured" },
-  seconds: { type: "string", default: "5", about: "how long each time" },
-  connections: { type: "string", default: "32", about: "who ask for profiles at once" },
-  logins: { type: "string", default: "8", about: "who log in at once" },
-  sessions: { type: "string", default: "1000000", about: "growth: how many sessions are many" },
-  users: { type: "string", default: "100000", about: "growth: how many users are many" },
-  expired: { type: "string", default: "1000000", about: "growth: how many expired sessions are cleared" },
+  rounds: { type: "string", default: "5", about: "how many times each server is measured" },
+  seconds: { type: "string", default: "5", about: "the length of each measurement" },
+  connections: { type: "string", default: "32", about: "how many clients request profiles at once" },
+  logins: { type: "string", default: "8", about: "how many clients log in at once" },
+  sessions: { type: "string", default: "1000000", about: "growth: the large number of sessions" },
+  users: { type: "string", default: "100000", about: "growth: the large number of users" },
+  expired: { type: "string", default: "1000000", about: "growth: the number of expired sessions to clear" },
   write: {
     type: "boolean",
     default: false,
@@ -36,10 +36,10 @@ const OPTIONS = {
 
 const RESULTS = "test/bench/results";
 
-/** The exit code of a program that was told to stop at the keyboard: 128 and the number of SIGINT. */
+/** The exit code after Ctrl+C: 128 plus the number of SIGINT. */
 const INTERRUPTED = 130;
 
-/** Takes the place of all that stands on the line of a terminal. */
+/** Clears the line of a terminal. */
 const CLEAR_LINE = "\r\u001b[K";
 
 async function bench(): Promise<void> {
@@ -62,7 +62,7 @@ async function bench(): Promise<void> {
     process.stdout.write(`${report}\n`);
     if (values.write) await write(name, report, charts);
   } catch (error) {
-    if (!stage.closing.aborted) throw error; // Else it is no more than that all was stopped.
+    if (!stage.closing.aborted) throw error; // Otherwise the error is only that everything was stopped.
   } finally {
     await stage.close();
   }
@@ -85,7 +85,7 @@ function planOf(values: Record<keyof Plan, string>): Plan {
   };
 }
 
-/** @param only names with commas between them; null for all */
+/** @param only names separated by commas; null for all */
 function chosen(only: string | null): Contestant[] {
   if (only === null) return [...CONTESTANTS];
   return only
@@ -98,12 +98,12 @@ function chosen(only: string | null): Contestant[] {
     });
 }
 
-/** Without it no figure means anything. */
+/** The conditions of the measurement: without them, no figure has a meaning. */
 function conditions(generator: Generator, { rounds, seconds }: Plan): string {
   const [cpu] = cpus();
   const memoryGiB = Math.round(totalmem() / 2 ** 30);
   return (
-    `Medians of ${rounds} rounds of ${seconds} s, A B A B, the least and the most in parentheses; ` +
+    `Medians of ${rounds} rounds of ${seconds} s, A B A B, with minimum and maximum in parentheses. ` +
     `${availableParallelism()} cores (${cpu?.model ?? "unknown"}), ${memoryGiB} GiB, ${process.platform}, ` +
     `Bun ${Bun.version}, load by ${generator.name} on the same machine, ${new Date().toISOString().slice(0, 10)}.`
   );

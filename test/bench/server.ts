@@ -8,18 +8,18 @@ import { type Actor, type Stage, Unavailable } from "./stage.ts";
 /** A server that has answered. */
 export interface Server extends Actor {
   contestant: Pick<Contestant, "name" | "title" | "hasLogin">;
-  /** From its being started to its first answer. */
+  /** From its start to its first answer. */
   startedInMs: number;
-  /** What of it that answer itself took. */
+  /** The part of it that the answer itself took. */
   firstAnswerMs: number;
   profile: Ask;
   login: Ask;
 }
 
-/** Longer than any server here takes, one that clears a million sessions before its first answer included. */
+/** Longer than any server here needs, also one that clears a million sessions before its first answer. */
 const START_TIMEOUT_MS = 120_000;
 
-/** What a browser sends with a `fetch` of a page's own. */
+/** The headers of a browser's `fetch` from a page of the same origin. */
 const BROWSER = {
   Accept: "*/*",
   "Accept-Encoding": "gzip, deflate, br, zstd",
@@ -30,13 +30,13 @@ const BROWSER = {
   "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
 };
 
-/** A contestant that can be had here, with all that it needs. */
+/** A contestant that is installed here. */
 export interface Prepared {
   contestant: Contestant;
   recipe: Recipe;
 }
 
-/** @returns those that can be had here, and a sentence for each that cannot */
+/** @returns the contestants that run here, and a sentence for each other one */
 export async function prepareAll({
   stage,
   contestants,
@@ -56,7 +56,7 @@ export async function prepareAll({
   return { prepared, leftOut };
 }
 
-/** Starts those that can be had here, and logs into each. */
+/** Starts the contestants that run here, and logs in at each. */
 export async function startAll(bench: Bench): Promise<{ servers: Server[]; leftOut: string[] }> {
   const { prepared, leftOut } = await prepareAll(bench);
   const servers: Server[] = [];
@@ -66,7 +66,7 @@ export async function startAll(bench: Bench): Promise<{ servers: Server[]; leftO
   return { servers, leftOut };
 }
 
-/** @throws Error where it does not answer */
+/** @throws Error if it does not answer */
 export async function startServer(stage: Stage, contestant: Server["contestant"], recipe: Recipe): Promise<Server> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -85,20 +85,20 @@ export async function startServer(stage: Stage, contestant: Server["contestant"]
   return { ...actor, contestant, startedInMs: performance.now() - startedAt, firstAnswerMs, profile, login };
 }
 
-/** Logs in. @returns the server, whose profile is that of who has logged in @throws Error where it does not answer so */
+/** Logs in. @returns the server with requests of the user @throws Error if it answers otherwise */
 export async function enter(server: Server): Promise<Server> {
   const cookie = server.contestant.hasLogin ? await logIn(server.login) : "";
   const entered = { ...server, profile: { ...server.profile, cookies: [cookie] } };
   const answer = await send(entered.profile);
   const text = await answer.text();
-  // Some say 200 to nobody, too.
+  // Some servers answer 200 without a user, too.
   if (answer.status !== 200 || !text.includes(USER.username)) {
     throw new Error(`${server.contestant.title} answers a profile with ${answer.status}: ${text}`);
   }
   return entered;
 }
 
-/** @returns how long it took, once somebody listened, in milliseconds */
+/** @returns the time of the first answer, without the wait for the server to listen, in milliseconds */
 async function firstAnswer(ask: Ask, actor: Actor): Promise<number> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
@@ -110,12 +110,12 @@ async function firstAnswer(ask: Ask, actor: Actor): Promise<number> {
       const lastWords = actor.lastWords();
       if (lastWords !== null) throw new Error(`It ended instead of answering: ${lastWords}`, { cause: error });
       if (performance.now() > deadline) throw new Error(`${ask.url} does not answer`, { cause: error });
-      await setTimeout(1); // Nobody listens yet.
+      await setTimeout(1); // The server does not listen yet.
     }
   }
 }
 
-/** @returns the Cookie header of who is logged in */
+/** @returns the Cookie header of the new session */
 async function logIn(login: Ask): Promise<string> {
   const response = await send(login);
   if (!response.ok) throw new Error(`${login.url} answers ${response.status}: ${await response.text()}`);
@@ -125,7 +125,7 @@ async function logIn(login: Ask): Promise<string> {
     .join("; ");
 }
 
-/** Sends it once. The answer has been read. */
+/** Sends the request once and reads the answer. */
 export async function send({ method, url, headers, body, cookies: [cookie = ""] }: Ask): Promise<Response> {
   const response = await fetch(url, {
     method,

@@ -8,7 +8,7 @@ import { environment } from "../../lib/config/load.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { type RunOptions, start } from "../support/process.ts";
 
-/** Why a row is left out, in words that stand below the table. */
+/** Why a row is left out, as a sentence below the table. */
 export class Unavailable extends Error {
   override readonly name = "Unavailable";
 }
@@ -19,7 +19,7 @@ export interface Program {
   environment: Record<string, string>;
 }
 
-/** Everything that the bench makes and starts, so that all of it goes away, however the bench ends. */
+/** Everything that the bench creates and starts. It is removed when the bench ends. */
 export interface Stage {
   /** A new folder, removed at the end. */
   folder: (name: string) => Promise<string>;
@@ -29,13 +29,13 @@ export interface Stage {
    * @throws Unavailable
    */
   install: (name: string, version: string) => Promise<string>;
-  /** Runs a program to its end. @returns what it printed @throws Error where it failed */
+  /** Runs a program to its end. @returns its output @throws Error if it failed */
   run: (program: Program, input?: string) => Promise<string>;
-  /** Starts a program whose standard output nobody reads. */
+  /** Starts a program. Its standard output is not read. */
   spawn: (program: Program) => Actor;
-  /** A Postgres, one for all who ask. */
+  /** A Postgres, the same one for every caller. */
   postgres: () => Promise<TestPostgres>;
-  /** Aborted when all of this goes away. */
+  /** Aborted when the stage closes. */
   closing: AbortSignal;
   /** Stops every program, and removes every folder. */
   close: () => Promise<void>;
@@ -44,20 +44,20 @@ export interface Stage {
 /** A running program. */
 export interface Actor {
   pid: number;
-  /** What it has written to standard error, once it has ended; null while it runs. */
+  /** Its standard error after its end; null while it runs. */
   lastWords: () => string | null;
   stop: () => Promise<void>;
 }
 
-/** How long a program may take to stop before it is killed. */
+/** The time for a program to stop. After it, the program is killed. */
 const PATIENCE_MS = 5000;
 
-/** Kept from one run to the next: what is installed from npm. */
+/** Holds the packages from npm. It is kept from run to run. */
 const INSTALLED = join(tmpdir(), "postern-bench-installed");
 
 export async function openStage(): Promise<Stage> {
   const root = await mkdtemp(join(tmpdir(), "postern-bench-"));
-  await chmod(root, 0o755); // As root, Postgres runs as another user.
+  await chmod(root, 0o755); // If this process is root, Postgres runs as another user.
   const closing = new AbortController();
   const children = new Set<ChildProcess>();
   let postgres: Promise<TestPostgres> | null = null;
@@ -66,13 +66,13 @@ export async function openStage(): Promise<Stage> {
   };
   const close = async () => {
     closing.abort();
-    signalAll("SIGTERM"); // First, and to all: what else stops on this signal may end this process soon.
+    signalAll("SIGTERM"); // First, and to all: another handler of this signal may end this process soon.
     await Promise.all([...children].map(ended));
     await (await postgres)?.stop();
     rmSync(root, { recursive: true, force: true });
   };
   let closed: Promise<void> | null = null;
-  // Called however the process ends, and with no time to wait for anything.
+  // Called at every end of the process. It must not wait.
   process.once("exit", () => {
     closing.abort();
     signalAll("SIGKILL");
@@ -128,7 +128,7 @@ function actorOf(child: ChildProcess): Actor {
   };
 }
 
-/** Waits until it has ended, and sees to it that it does. */
+/** Waits until the program has ended, and kills it if it does not end in time. */
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const killing = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);

@@ -4,13 +4,13 @@ import { formatCount, formatSpread, markdownTable, ratiosTo, spreadOf } from "..
 import { type Server, startAll } from "../server.ts";
 import type { Bench, Mode } from "./mode.ts";
 
-/** Who asks for profiles meanwhile: few, so that what is measured is the wait behind logins, not that behind each other. */
+/** Clients that request profiles meanwhile. They are few, so that they wait for logins and not for each other. */
 const PROFILE_CONNECTIONS = 4;
 
-/** More at once than cores, fewer than the server lets wait: each is let in, and none is refused cheaply. */
+/** More logins at once than cores, and fewer than the queue holds: none is answered with a cheap 503. */
 const LOGIN_CONNECTIONS = 64;
 
-/** Logins begin before the profiles do, and end after them. */
+/** Logins begin before the profiles, and end after them. */
 const MARGIN_SECONDS = 1;
 
 interface Rounds {
@@ -20,7 +20,7 @@ interface Rounds {
 }
 
 export const flood: Mode = {
-  about: "The profile's p99 while logins flood, beside its p99 at rest.",
+  about: "The p99 of the profile during a flood of logins, and at rest.",
   contestants: ["sqlite"],
   run: async (bench) => {
     const { servers, leftOut } = await startAll(bench);
@@ -38,7 +38,7 @@ async function floodOf(server: Server, { plan, generator, progress }: Bench): Pr
   const load: Load = { connections: PROFILE_CONNECTIONS, seconds: plan.seconds };
   const rush: Load = { connections: LOGIN_CONNECTIONS, seconds: plan.seconds + 2 * MARGIN_SECONDS };
   const rounds: Rounds = { atRest: [], flooded: [], logins: [] };
-  await generator.drive(server.profile, load); // Not counted: it warms up.
+  await generator.drive(server.profile, load); // This run warms the server up. It is not counted.
   for (let round = 1; round <= plan.rounds; round++) {
     progress(`round ${round} of ${plan.rounds}: ${server.contestant.title}`);
     rounds.atRest.push(await generator.drive(server.profile, load));

@@ -7,17 +7,17 @@ import { comparison, failures, formatCount, formatNumber, LEGEND, markdownTable 
 import { type Server, send, startServer } from "../server.ts";
 import type { Bench, Mode } from "./mode.ts";
 
-/** The few sessions and users against which the many are held. */
+/** The small numbers of sessions and users. The large ones are compared with them. */
 const FEW = 1000;
 
-/** Sessions that are asked for in turn, so that it is not one row over and over. */
+/** Sessions that are used in turn, so that the same row is not read every time. */
 const TOKENS = Array.from({ length: 1000 }, () => crypto.randomUUID());
 
-/** Who ask at once while expired sessions are cleared. */
+/** Clients at once while expired sessions are cleared. */
 const CLIENTS = 4;
 
 export const growth: Mode = {
-  about: "The profile among few and among many sessions; the longest request while expired ones are cleared.",
+  about: "The profile with few and with many sessions; the longest request while expired ones are cleared.",
   contestants: [],
   run: async (bench) => {
     const { plan } = bench;
@@ -52,13 +52,13 @@ async function prepareFilled(
   return { recipe, file };
 }
 
-/** A server asked under the known sessions. */
+/** The server with requests of the known sessions. */
 async function startKnown({ stage }: Bench, title: string, recipe: Recipe): Promise<Server> {
   const server = await startServer(stage, { name: "sqlite", title, hasLogin: true }, recipe);
   return { ...server, profile: { ...server.profile, cookies: TOKENS.map((token) => `sessionid=${token}`) } };
 }
 
-/** The longest request meanwhile: the server clears them when it starts, as it does every hour. */
+/** The longest request while the server clears them: at its start, as at every hour. */
 async function clearing(bench: Bench): Promise<string> {
   const rows: string[][] = [];
   for (let round = 1; round <= bench.plan.rounds; round++) {
@@ -76,7 +76,7 @@ async function clearing(bench: Bench): Promise<string> {
   return markdownTable(["while the server clears", "longest request ms"], rows);
 }
 
-/** @returns how long the longest took, in milliseconds */
+/** @returns the longest time, in milliseconds */
 async function askUntilCleared({ profile }: Server, file: string): Promise<number> {
   const database = new Database(file, { readonly: true });
   const ended = database.query("select 1 from sessions where expires_at <= ? limit 1");

@@ -5,7 +5,7 @@ import { type Server, startAll } from "../server.ts";
 import type { Bench, Mode } from "./mode.ts";
 
 export const memory: Mode = {
-  about: "Memory after more and more profiles, then logins: --rounds times --seconds of each.",
+  about: "Memory after rounds of profiles, then of logins: --rounds times --seconds of each.",
   contestants: ["sqlite"],
   run: async (bench) => {
     const { servers, leftOut } = await startAll(bench);

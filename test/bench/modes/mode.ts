@@ -2,11 +2,11 @@ import type { Contestant } from "../contestants.ts";
 import type { Rounds, Tools } from "../measure.ts";
 import type { Stage } from "../stage.ts";
 
-/** What was asked for at the command line. */
+/** The options of the command line. */
 export interface Plan extends Rounds {
-  /** How many log in at once; the others ask for profiles. */
+  /** The number of clients that log in at once. The others request profiles. */
   logins: number;
-  /** For growth: how many there are of each. */
+  /** For growth: the large numbers. */
   sessions: number;
   users: number;
   expired: number;
@@ -15,14 +15,14 @@ export interface Plan extends Rounds {
 export interface Bench extends Tools {
   stage: Stage;
   plan: Plan;
-  /** Those that were chosen, or the mode's own. */
+  /** The chosen contestants, or the mode's own. */
   contestants: readonly Contestant[];
 }
 
 export interface Mode {
   about: string;
-  /** Who takes part unless `--only` says otherwise; null for all. */
+  /** The contestants without `--only`; null for all. */
   contestants: readonly string[] | null;
-  /** @returns what to print, as Markdown; and charts, each by the name of its file */
+  /** @returns the report as Markdown, and charts by the names of their files */
   run: (bench: Bench) => Promise<{ text: string; charts?: Record<string, string> }>;
 }

@@ -4,11 +4,11 @@ import { formatSpread, markdownTable, spreadOf } from "../report.ts";
 import { prepareAll, startServer } from "../server.ts";
 import type { Mode } from "./mode.ts";
 
-/** How long a server is left alone before its memory is read. */
+/** The pause without requests before the memory is read. */
 const IDLE_MS = 2000;
 
 export const start: Mode = {
-  about: "From a program's being started to its first answer, and its memory when nobody asks.",
+  about: "The time from start to first answer, and the memory without requests.",
   contestants: ["binary", "sqlite", "deno"],
   run: async (bench) => {
     const { stage, plan, progress } = bench;

@@ -7,7 +7,7 @@ import type { Mode } from "./mode.ts";
 const OURS = new Set(["sqlite", "workers", "binary", "deno", "postgres"]);
 
 export const throughput: Mode = {
-  about: "Profiles and logins a second, of every server there is.",
+  about: "Profiles and logins a second, of every server.",
   contestants: null,
   run: async (bench) => {
     const { plan } = bench;

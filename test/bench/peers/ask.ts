@@ -1,11 +1,11 @@
-/** What a peer of ours does when it is asked what Postern is asked. */
+/** What a peer does with the requests that Postern gets. */
 export interface Answers {
   profile: () => Response | Promise<Response>;
-  /** Whether the password is right; null where nobody can log in. */
+  /** Whether the password is right; null if the peer has no login. */
   login: ((password: string) => Promise<boolean>) | null;
 }
 
-/** As long as Postern's, so that the requests are. */
+/** As long as Postern's, so that the requests have the same length. */
 const COOKIES = [`csrftoken=${"a".repeat(32)}; Path=/`, `sessionid=${"b".repeat(32)}; Path=/; HttpOnly`];
 
 /** Answers `GET /profile/` and `POST /login/` on the port that the first argument names. */

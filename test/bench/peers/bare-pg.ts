@@ -1,8 +1,8 @@
 import pg from "pg";
 import { answerAsked } from "./ask.ts";
 
-// `bun bare-pg.ts PORT DATABASE_URL POOL_SIZE`: the row that a profile needs, by one prepared statement of the driver's,
-// from a database that Postern has made. No query builder, no checks, no log.
+// `bun bare-pg.ts PORT DATABASE_URL POOL_SIZE`: the row that a profile needs, by one prepared statement of the driver,
+// from a database that Postern has created. No query builder, no checks, no log.
 
 const [, connectionString = "", poolSize = "10"] = process.argv.slice(2);
 

@@ -9,7 +9,7 @@ import { getMigrations } from "better-auth/db/migration";
 const [port, file, cookieCacheSeconds, newUser] = process.argv.slice(2);
 
 const database = new Database(file);
-database.run("pragma journal_mode = wal"); // As ours has it: without it, its logins would stop its reads.
+database.run("pragma journal_mode = wal"); // Like Postern. Without it, logins would block reads.
 
 const options = {
   database,

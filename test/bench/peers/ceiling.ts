@@ -1,7 +1,7 @@
 import { hash, verify } from "@node-rs/argon2";
 import { answerAsked } from "./ask.ts";
 
-// `bun ceiling.ts PORT`: the most that can be had here. A profile is one constant answer of Bun's own; a login is one
+// `bun ceiling.ts PORT`: the limit of this machine. A profile is one constant answer of Bun; a login is one
 // password verified by @node-rs/argon2 with Postern's parameters, and nothing else.
 
 const PROFILE = { username: "alice", email: "alice@example.com", first_name: "", last_name: "" };

@@ -81,7 +81,7 @@ application = get_wsgi_application()
 
 
 def prepare(username, email, password):
-    """Makes the tables and the user: `python3 -c "import tutorial; tutorial.prepare(…)"`."""
+    """Creates the tables and the user: `python3 -c "import tutorial; tutorial.prepare(…)"`."""
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
