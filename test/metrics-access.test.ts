@@ -58,12 +58,32 @@ test("/metrics on the public listener is not for what a proxy on this machine pa
     ["CF-Connecting-IP", "127.0.0.1"],
     ["CDN-Loop", "cloudflare"],
     ["Fastly-Client-IP", "127.0.0.1"],
+    ["X-Azure-ClientIP", "127.0.0.1"],
+    ["X-Akamai-Edgescape", "georegion=1"],
+    ["Akamai-Origin-Hop", "1"],
+    ["X-Amzn-Trace-Id", "Root=1"],
+    ["X-Rewrite-URL", "/metrics"],
+    ["X-Varnish", "1"],
+    ["X-BlueCoat-Via", "1"],
+    ["Client-IP", "127.0.0.1"],
+    ["Forwarded-For", "127.0.0.1"],
+    ["Fly-Client-IP", "127.0.0.1"],
+    ["Surrogate-Capability", "x"],
+    ["Front-End-Https", "on"],
+    ["Proxy-Connection", "close"],
   ] as const) {
     const headers = { [name]: value };
     await denied(ask("/metrics", { headers }), ask("/nothing", { headers }), `${name}: ${value}`);
   }
   const headers = { "X-Prometheus-Scrape-Timeout-Seconds": "10", "X-Request-Id": "a", Accept: "text/plain" };
   assert.equal((await ask("/metrics", { headers })).status, 200);
+});
+
+test("/metrics on the public listener is denied if the target names another host (RFC 9112 §3.2.2)", async () => {
+  const { app } = await createTestApp();
+  const headers = { Host: "localhost" };
+  const ask = (url: string) => app(new Request(url, { headers }), { address: "127.0.0.1" });
+  await denied(ask("http://evil.test/metrics"), ask("http://evil.test/nothing"), "absolute target");
 });
 
 test("/metrics on the public listener is only for a Host of this machine, against DNS rebinding", async () => {

@@ -30,11 +30,11 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const PROXY_HEADERS = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
 
 /**
- * Headers that a proxy or a CDN adds to what it passes on: `Forwarded` (RFC 7239), `Via` (RFC 9110 §7.6.3), `CDN-Loop`
- * (RFC 8586), and those that nginx, Apache, Envoy, Azure, Akamai, Cloudflare and Fastly document.
+ * Headers that a proxy or a CDN adds: `Forwarded` (RFC 7239), `Via` (RFC 9110 §7.6.3), `CDN-Loop` (RFC 8586), and the
+ * names that products document. Most begin with `X-`, so every such name counts but those of monitoring programs.
  */
 const FORWARDED =
-  /^(forwarded|via|cdn-loop|x-(forwarded|real|original|envoy|client|cluster-client|proxyuser)(-.*)?|(true|cf-connecting|fastly)-.*)$/;
+  /^x-(?!prometheus-|request-id$)|forwarded|^via$|^cdn-loop$|client-ip$|^(akamai|cf|fastly|fly|front-end|proxy|surrogate)-/;
 
 /** Whether a proxy, trusted or not, has passed the request on. A proxy that adds no header is not seen. */
 export function isForwarded(headers: Headers): boolean {

@@ -49,7 +49,13 @@ export function probe(context: Authenticated): Authenticated {
 export function opsOnly(context: Authenticated): Authenticated {
   const { listener, peer, request } = context;
   if (listener === "operators") return context;
-  const isLocal = isLoopback(parseAddress(peer.address) ?? "") && isLocalHost(request.headers.get("host"));
-  if (isLocal && !isForwarded(request.headers)) return context;
+  const { headers } = request;
+  const isLocal = isLoopback(parseAddress(peer.address) ?? "") && isLocalHost(headers.get("host"));
+  if (isLocal && isLocalHost(hostOf(request.url)) && !isForwarded(headers)) return context;
   throw new Problem("not_found");
+}
+
+/** The host of the target: that of the Host header, unless the target is an absolute URL (RFC 9112 §3.2.2). */
+function hostOf(url: string): string | null {
+  return URL.canParse(url) ? new URL(url).host : null;
 }
