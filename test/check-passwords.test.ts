@@ -52,6 +52,18 @@ describe("check counts the stored passwords", () => {
     assert.equal(messages["own_hashes"], "With a password hash of Postern's own, argon2id: 1 user.");
   });
 
+  test("that together cost more than a login may take", PROCESSES, async () => {
+    const bcrypt = "$$2b$16$0sAKKhQhEUUIfBJb6NGfweVMSF/8bEk5kXStu/Z1RCDjTLJ27gfFe";
+    await using sandbox = await createImported(`bcrypt${bcrypt}`, `bcrypt_sha256${bcrypt}`, PBKDF2);
+    const { exit, found, messages } = await check(sandbox);
+    assert.equal(exit, 1);
+    assert(found.includes("unsafe costly_hashes changepassword"), String(found));
+    assert.match(
+      messages["costly_hashes"] ?? "",
+      /about 8 s .* Postern spends 4 s, .*: bcrypt\$\$2b\$16, bcrypt_sha256\$\$2b\$16, /,
+    );
+  });
+
   test("that no login can match, by algorithm, and says what to do", PROCESSES, async () => {
     await using sandbox = await createImported(
       "crypt$$abJnggxhB/yWI",

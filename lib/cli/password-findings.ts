@@ -1,9 +1,10 @@
+import { MAX_DECOY_MS } from "../passwords/hasher.ts";
 import type { PasswordTally } from "../passwords/password-tally.ts";
 import type { Finding } from "./findings.ts";
 import { formatCount, plural } from "./progress.ts";
 
 /** What of the stored passwords an operator should know: nothing, if Postern has hashed them all. */
-export function passwordFindings({ ours, readable, unusable, empty, unreadable }: PasswordTally): Finding[] {
+export function passwordFindings({ ours, readable, costs, unusable, empty, unreadable }: PasswordTally): Finding[] {
   const findings: Finding[] = [];
   const add = (level: Finding["level"], code: string, message: string, mend: string | null) =>
     findings.push({ level, code, message, mend });
@@ -18,6 +19,11 @@ export function passwordFindings({ ours, readable, unusable, empty, unreadable }
   if (readable.size > 0) {
     const message = `With an imported password hash: ${countKinds(readable)}. The next login replaces each.${digestRemark(readable)}`;
     add("info", "foreign_hashes", message, null);
+  }
+  const totalMs = [...costs.values()].reduce((sum, ms) => sum + ms, 0);
+  if (totalMs > MAX_DECOY_MS) {
+    const message = `Imported password hashes are costly: a wrong password would take about ${Math.round(totalMs / 1000)} s to hide which users have them. Postern spends ${MAX_DECOY_MS / 1000} s, so the time of a login shows users with the costliest ones. Set new passwords for these: ${costliestOf(costs)}.`;
+    add("unsafe", "costly_hashes", message, "changepassword");
   }
   if (unusable > 0) {
     const message = `With an unusable password (!): ${plural(unusable, "user")}. To let one log in, set a password.`;
@@ -39,6 +45,15 @@ function countKinds(counts: ReadonlyMap<string, number>): string {
   const rest = sorted.slice(MAX_KINDS).reduce((sum, [, count]) => sum + count, 0);
   if (rest > 0) kinds.push(`${formatCount(rest)} of other kinds`);
   return `${plural(total, "user")} (${kinds.join(", ")})`;
+}
+
+/** The three costliest schemes. */
+function costliestOf(costs: ReadonlyMap<string, number>): string {
+  const sorted = [...costs].sort(([, one], [, other]) => other - one);
+  return sorted
+    .slice(0, 3)
+    .map(([name]) => name)
+    .join(", ");
 }
 
 function digestRemark(readable: ReadonlyMap<string, number>): string {

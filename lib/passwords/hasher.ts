@@ -1,6 +1,6 @@
 import { hash as hashArgon2 } from "@node-rs/argon2";
 import { readHash } from "./django-hash.ts";
-import { DIGEST_DECOYS, decoyHash, parseScheme, withIterations } from "./hash-scheme.ts";
+import { DIGEST_DECOYS, decoyHash, estimateMs, parseScheme, withIterations } from "./hash-scheme.ts";
 import { type Caller, createSemaphore, type WaitWatch } from "./semaphore.ts";
 
 /** `replacement`: the same password hashed with the current parameters, to be stored; null if it already is. */
@@ -81,8 +81,14 @@ export function createHasher(options: HasherOptions): Hasher {
   };
 }
 
-/** More schemes than a real database holds. A damaged import with more cannot slow every login further. */
+/** More schemes than a real database holds. */
 const MAX_SCHEMES = 50;
+
+/**
+ * The most work that one check does for other users' schemes, by `estimateMs`. All of Django's defaults together take
+ * about 1,500. A strange or hostile import cannot slow every login further.
+ */
+export const MAX_DECOY_MS = 4000;
 
 /**
  * The hashes that one check computes: one of each scheme, `checked` in the place of its own. The order does not depend
@@ -98,9 +104,20 @@ function listSteps(checked: string | null, decoys: readonly (string | null)[]): 
     costliest.set(scheme.name, { decoy, iterations: scheme.iterations });
   }
   const own = checked === null ? null : parseScheme(checked);
+  dropCostliest(costliest);
   const steps = [...costliest].flatMap(([name, { decoy, iterations }]) => {
     if (checked === null || name !== own?.name) return [decoy];
     return iterations > own.iterations ? [checked, withIterations(decoy, iterations - own.iterations)] : [checked];
   });
   return checked === null || steps.includes(checked) ? steps : [checked, ...steps];
+}
+
+/** Drops the costliest decoys until the rest takes at most `MAX_DECOY_MS`. The time of a login shows their users then. */
+function dropCostliest(decoys: Map<string, { decoy: string }>): void {
+  const byCost = [...decoys].map(([name, { decoy }]) => ({ name, ms: estimateMs(decoy) })).sort((a, b) => a.ms - b.ms);
+  let totalMs = 0;
+  for (const { name, ms } of byCost) {
+    totalMs += ms;
+    if (totalMs > MAX_DECOY_MS) decoys.delete(name);
+  }
 }

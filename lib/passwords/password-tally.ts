@@ -1,4 +1,5 @@
 import { readHash } from "./django-hash.ts";
+import { estimateMs, parseScheme } from "./hash-scheme.ts";
 import { CURRENT_COST } from "./hasher.ts";
 
 /** Counts of stored passwords. Each password is in one of them. */
@@ -7,6 +8,8 @@ export interface PasswordTally {
   ours: number;
   /** By algorithm: older hashes. The next login replaces each. */
   readable: Map<string, number>;
+  /** By scheme: about how long the costliest of these takes to check, in milliseconds. */
+  costs: Map<string, number>;
   /** `!…`: Django's mark of an account without a password. */
   unusable: number;
   empty: number;
@@ -15,7 +18,7 @@ export interface PasswordTally {
 }
 
 export function createTally(): PasswordTally {
-  return { ours: 0, readable: new Map(), unusable: 0, empty: 0, unreadable: new Map() };
+  return { ours: 0, readable: new Map(), costs: new Map(), unusable: 0, empty: 0, unreadable: new Map() };
 }
 
 export function tallyPassword(tally: PasswordTally, encoded: string): void {
@@ -23,7 +26,11 @@ export function tallyPassword(tally: PasswordTally, encoded: string): void {
   else if (encoded.startsWith("!")) tally.unusable++;
   else if (readHash(encoded) === null) increase(tally.unreadable, unreadableName(encoded));
   else if (encoded.startsWith(`${CURRENT_COST}$`)) tally.ours++;
-  else increase(tally.readable, readableName(encoded));
+  else {
+    increase(tally.readable, readableName(encoded));
+    const name = parseScheme(encoded)?.name ?? "";
+    tally.costs.set(name, Math.max(tally.costs.get(name) ?? 0, estimateMs(encoded)));
+  }
 }
 
 function increase(counts: Map<string, number>, name: string): void {
