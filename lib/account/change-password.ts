@@ -5,18 +5,18 @@ import { sessionActor } from "../audit/actor.ts";
 import type { UserContext } from "../context.ts";
 import { readFields } from "../http/fields.ts";
 import { fieldMessage } from "../http/message.ts";
-import { NO_ERRORS, Problem } from "../http/problem.ts";
+import { Problem } from "../http/problem.ts";
+import { EMPTY_FORM, type FormState } from "../pages/form.ts";
 import { passwordPage } from "../pages/password.ts";
 import { type AcceptedPassword, judgePassword, passwordRule } from "../passwords/password-rules.ts";
-import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
+import { page, redirectDone, sentState, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty } from "../pipeline/responses.ts";
 import { authorizedData, requireLiveSession } from "../session/authorized.ts";
 import { renewedSession } from "../session/session.ts";
 import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
 import { changePassword as setPassword } from "../users/change-password.ts";
-
-const FORM = { current_password: { trim: false }, new_password: { trim: false } };
+import { PASSWORD_FORM } from "./forms.ts";
 
 /**
  * `POST /password/change/` with `current_password` and `new_password`: 204 and two new cookies. Every session of the user
@@ -26,7 +26,7 @@ const FORM = { current_password: { trim: false }, new_password: { trim: false } 
  */
 export async function changePassword(context: UserContext & Throttled): Promise<Reply> {
   const { services, auth } = context;
-  const sent = readFields(await authorizedData(context), FORM);
+  const sent = readFields(await authorizedData(context), PASSWORD_FORM.fields);
   const judged = await judgePassword(services, sent.new_password, auth.user);
   if (typeof judged !== "string") throw new Problem("invalid", { new_password: judged });
   const attempt = await context.reserveAttempt(auth.user.username);
@@ -66,18 +66,17 @@ async function checkAndReplace(
 
 /** `GET /password/change/`: the form. */
 export function showChangePassword(context: UserContext): Reply {
-  return page(context, (frame) =>
-    passwordPage(frame, { rule: passwordRule(context.services), validationErrors: NO_ERRORS }),
-  );
+  return render(context, EMPTY_FORM);
 }
 
 /** The form again, empty, with its errors. */
-export function renderChangePassword(context: UserContext, { validationErrors, status }: Problem): Reply {
-  return page(
-    context,
-    (frame) => passwordPage(frame, { rule: passwordRule(context.services), validationErrors }),
-    status,
-  );
+export async function renderChangePassword(context: UserContext, problem: Problem): Promise<Reply> {
+  return render(context, await sentState(context, PASSWORD_FORM, problem), problem.status);
+}
+
+function render(context: UserContext, state: FormState, status = 200): Reply {
+  const props = { form: PASSWORD_FORM, state, passwordRule: passwordRule(context.services) };
+  return page(context, (frame) => passwordPage(frame, props), status);
 }
 
 /** In the words of Django's PasswordChangeForm. */

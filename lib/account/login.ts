@@ -3,17 +3,17 @@ import { recordFailedLogin } from "../audit/audit-log.ts";
 import type { Authenticated } from "../context.ts";
 import { queryValue } from "../http/address.ts";
 import { readFields } from "../http/fields.ts";
-import { NO_ERRORS, Problem } from "../http/problem.ts";
+import { Problem } from "../http/problem.ts";
+import { EMPTY_FORM } from "../pages/form.ts";
 import { loginPage } from "../pages/login.ts";
 import { nextPath } from "../pipeline/next-page.ts";
-import { page, sentValues, wantsPage } from "../pipeline/page-responses.ts";
+import { page, sentState, sentValue, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply, ReplyParts } from "../pipeline/reply.ts";
 import { empty, redirect } from "../pipeline/responses.ts";
 import { createSession } from "../session/session.ts";
 import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
 import { resolveUsername } from "../users/username.ts";
-
-const FORM = { username: { trim: true }, password: { trim: false } };
+import { LOGIN_FORM } from "./forms.ts";
 
 /** The default page after a login. */
 const HOME = "/profile/";
@@ -25,7 +25,7 @@ const HOME = "/profile/";
  *   inactive; throttled, whether or not a user has the name
  */
 export async function login(context: Authenticated & Throttled): Promise<Reply> {
-  const sent = readFields(await context.data(), FORM);
+  const sent = readFields(await context.data(), LOGIN_FORM.fields);
   const { password } = sent;
   // A program names a user exactly, as in Django. The throttle counts under the name of the account itself.
   const username = wantsPage(context) ? await resolveUsername(context.services.db, sent.username) : sent.username;
@@ -36,8 +36,7 @@ export async function login(context: Authenticated & Throttled): Promise<Reply> 
     throw new Problem("wrong_credentials");
   }
   if (!wantsPage(context)) return empty(202, parts);
-  const { next } = await sentValues(context, "next");
-  return redirect(nextPath(context.router, next) ?? HOME, parts);
+  return redirect(nextPath(context.router, await sentValue(context, "next")) ?? HOME, parts);
 }
 
 /** Null if the name or the password is wrong. */
@@ -64,12 +63,14 @@ export async function showLogin(context: Authenticated): Promise<Reply> {
   const next = nextPath(context.router, queryValue(context.target, "next") ?? "");
   if (context.auth.level === "full") return redirect(next ?? HOME);
   const needsSetUp = !(await hasUsers(context.services.db));
-  return page(context, (frame) => loginPage(frame, { username: "", next, needsSetUp, validationErrors: NO_ERRORS }));
+  const props = { form: LOGIN_FORM, state: EMPTY_FORM, next, needsSetUp };
+  return page(context, (frame) => loginPage(frame, props));
 }
 
 /** The form again, with its errors. */
-export async function renderLogin(context: Authenticated, { validationErrors, status }: Problem): Promise<Reply> {
-  const { username, next } = await sentValues(context, "username", "next");
-  const props = { username, next: nextPath(context.router, next), needsSetUp: false, validationErrors };
-  return page(context, (frame) => loginPage(frame, props), status);
+export async function renderLogin(context: Authenticated, problem: Problem): Promise<Reply> {
+  const state = await sentState(context, LOGIN_FORM, problem);
+  const next = nextPath(context.router, await sentValue(context, "next"));
+  const props = { form: LOGIN_FORM, state, next, needsSetUp: false };
+  return page(context, (frame) => loginPage(frame, props), problem.status);
 }

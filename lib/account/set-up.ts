@@ -2,28 +2,21 @@ import { visitorActor } from "../audit/actor.ts";
 import type { SetupContext } from "../context.ts";
 import { readFields } from "../http/fields.ts";
 import { type FieldErrors, fieldMessage } from "../http/message.ts";
-import { NO_ERRORS, Problem } from "../http/problem.ts";
+import { Problem } from "../http/problem.ts";
+import { EMPTY_FORM, type FormState } from "../pages/form.ts";
 import { setUpPage } from "../pages/set-up.ts";
 import { judgePassword, passwordRule } from "../passwords/password-rules.ts";
-import { page, sentValues } from "../pipeline/page-responses.ts";
+import { page, sentState } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { redirect } from "../pipeline/responses.ts";
 import { createSession } from "../session/session.ts";
 import { createFirstUser } from "../users/create-user.ts";
-import { isUsername, MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS } from "../users/user-fields.ts";
-import { normalizeUsername } from "../users/username.ts";
-
-const FORM = {
-  username: { trim: true, normalize: normalizeUsername, maxCharacters: MAX_NAME_CHARACTERS },
-  email: { trim: true, mayBeBlank: true, maxCharacters: MAX_EMAIL_CHARACTERS, isEmail: true },
-  password: { trim: false },
-};
+import { isUsername } from "../users/user-fields.ts";
+import { SET_UP_FORM } from "./forms.ts";
 
 /** `GET /setup/?token=…`: the form. */
 export function showSetUp(context: SetupContext): Reply {
-  const rule = passwordRule(context.services);
-  const props = { token: context.setupToken, username: "", email: "", rule, validationErrors: NO_ERRORS };
-  return page(context, (frame) => setUpPage(frame, props));
+  return render(context, EMPTY_FORM);
 }
 
 /**
@@ -33,7 +26,7 @@ export function showSetUp(context: SetupContext): Reply {
  */
 export async function setUp(context: SetupContext): Promise<Reply> {
   const { services, setupToken } = context;
-  const { username, email, password } = readFields(await context.data(), FORM);
+  const { username, email, password } = readFields(await context.data(), SET_UP_FORM.fields);
   const judged = await judgePassword(services, password, { username, email, firstName: "", lastName: "" });
   const errors: FieldErrors = {
     ...(isUsername(username) ? {} : { username: [fieldMessage("invalid_username")] }),
@@ -49,9 +42,12 @@ export async function setUp(context: SetupContext): Promise<Reply> {
 }
 
 /** The form again, with its errors. */
-export async function renderSetUp(context: SetupContext, { validationErrors, status }: Problem): Promise<Reply> {
-  const { username, email } = await sentValues(context, "username", "email");
-  const rule = passwordRule(context.services);
-  const props = { token: context.setupToken, username, email, rule, validationErrors };
+export async function renderSetUp(context: SetupContext, problem: Problem): Promise<Reply> {
+  return render(context, await sentState(context, SET_UP_FORM, problem), problem.status);
+}
+
+function render(context: SetupContext, state: FormState, status = 200): Reply {
+  const { services, setupToken } = context;
+  const props = { form: SET_UP_FORM, state, token: setupToken, passwordRule: passwordRule(services) };
   return page(context, (frame) => setUpPage(frame, props), status);
 }

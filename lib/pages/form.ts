@@ -1,55 +1,95 @@
+import type { TextField } from "../http/fields.ts";
 import { type Html, html } from "../http/html.ts";
 import type { FieldMessage } from "../http/message.ts";
-import type { FormMessage, ValidationErrors } from "../http/problem.ts";
+import { type FormMessage, NO_ERRORS, type ValidationErrors } from "../http/problem.ts";
 import { csrfField, type Frame } from "./layout.ts";
+import type { AccountWords } from "./messages/account.en.ts";
 import { fieldText } from "./messages/messages.ts";
 import { waitingTime } from "./time.ts";
 
-export interface Field {
-  name: string;
-  label: string;
-  value?: string;
-  type?: "text" | "email" | "password";
+/** The words that are texts, and not functions. */
+type Label = { [Key in keyof AccountWords]: AccountWords[Key] extends string ? Key : never }[keyof AccountWords];
+
+/** A field: the rules that a client's value has to keep, and how the page shows it. */
+export interface FormField extends TextField {
+  label: Label;
+  /** `text` by default. */
+  type?: "email" | "password";
   /** A token of the HTML Standard, "Autofill". */
   autocomplete: string;
-  isOptional?: boolean;
-  /** Shown below the field before anything is wrong; null for none. */
-  hint?: string | null;
+  /** Whether the rule for new passwords stands below it. */
+  showsPasswordRule?: true;
 }
 
-export interface Form {
+/** A form. A field may be left empty if its rules say so. */
+export interface FormDefinition<Name extends string = string> {
   action: string;
-  fields: readonly Field[];
-  button: string;
+  button: Label;
+  fields: Readonly<Record<Name, FormField>>;
+  /** Where to go without sending the form. */
+  cancelUrl?: string;
+  /** The field whose value survives an error, with script: public/page.js sends the form in the background. */
+  keep?: Name;
+}
+
+/** The names of a form's fields. */
+export type FieldName<Form extends FormDefinition> = keyof Form["fields"] & string;
+
+/** What the fields hold, and what is wrong with it. */
+export interface FormState<Name extends string = string> {
+  values: Readonly<Partial<Record<Name, string>>>;
   validationErrors: ValidationErrors;
+}
+
+/** A form that nobody has filled in. */
+export const EMPTY_FORM: FormState<never> = { values: {}, validationErrors: NO_ERRORS };
+
+/** What a page adds to a form. */
+interface FormExtras {
+  /** Instead of the definition's. */
+  action?: string;
   /** Sent back as it came. Null leaves the field out. */
   hidden?: Readonly<Record<string, string | null>>;
   /** The field that has the focus if no field has an error. */
   focus?: string;
   /** The user whose password changes. Only a password manager sees it. */
   username?: string | null;
-  /** Where to go without sending the form. */
-  cancelUrl?: string;
-  /** Whether every field may stay empty, so that none says so by itself. */
-  areOptional?: boolean;
-  /** The field whose value survives an error, with script: public/page.js sends the form in the background. */
-  keep?: string;
+  /** The fewest characters of a new password; null if the settings have no rule. */
+  passwordRule?: number | null;
 }
 
 /** A form that works without script. The focus is on its first field with an error. */
-export function form(frame: Frame, form: Form): Html {
-  const { action, fields, button, validationErrors, hidden = {}, focus, username = null } = form;
-  const { cancelUrl, areOptional = false, keep } = form;
-  const focused = fields.find(({ name }) => validationErrors.fields[name])?.name ?? focus;
+export function form(
+  frame: Frame,
+  definition: FormDefinition,
+  { values, validationErrors }: FormState,
+  extras: FormExtras = {},
+): Html {
+  const { words, member } = frame;
+  const { action = definition.action, hidden = {}, focus, username = null, passwordRule = null } = extras;
+  const fields = Object.entries(definition.fields);
+  const focused = fields.find(([name]) => validationErrors.fields[name])?.[0] ?? focus;
+  const areOptional = fields.every(([, { mayBeBlank }]) => mayBeBlank);
+  const controls = fields.map(([name, field]) => {
+    const hint = field.showsPasswordRule && passwordRule !== null ? words.passwordRule(passwordRule) : null;
+    const messages = validationErrors.fields[name] ?? [];
+    const saysOptional = field.mayBeBlank === true && !areOptional;
+    return control(frame, { name, field, value: values[name] ?? "", messages, hint, saysOptional }, name === focused);
+  });
   const kept = Object.entries(hidden).filter(([, value]) => value !== null);
-  const submit = html`<button>${button}</button>`;
-  return html`<form method="post" action="${action}"${keep !== undefined && html` data-keep="${keep}"`}>
+  return html`<form method="post" action="${action}"${definition.keep !== undefined && html` data-keep="${definition.keep}"`}>
 <div class="errors" role="alert">${validationErrors.form.map((message) => formError(frame, message))}</div>
-${csrfField(frame.member)}${kept.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+${csrfField(member)}${kept.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 ${username !== null && html`<input type="text" autocomplete="username" value="${username}" readonly hidden>`}
-${fields.map((field) => control(frame, field, validationErrors.fields[field.name] ?? [], { isFocused: field.name === focused, isRequired: !areOptional && !field.isOptional }))}
-${cancelUrl === undefined ? submit : html`<div class="actions">${submit}<a class="button quiet" href="${cancelUrl}">${frame.words.cancel}</a></div>`}
+${controls}
+${actions(frame, definition)}
 </form>`;
+}
+
+function actions({ words }: Frame, { button, cancelUrl }: FormDefinition): Html {
+  const submit = html`<button>${words[button]}</button>`;
+  if (cancelUrl === undefined) return submit;
+  return html`<div class="actions">${submit}<a class="button quiet" href="${cancelUrl}">${words.cancel}</a></div>`;
 }
 
 /** With script, the wait counts down, and the button is disabled until it ends. */
@@ -61,33 +101,43 @@ function formError({ words, locale }: Frame, { code, values }: FormMessage): Htm
   return html`<p>${before ?? ""}${wait}${after ?? ""}</p>`;
 }
 
-function control(
-  frame: Frame,
-  field: Field,
-  messages: readonly FieldMessage[],
-  { isFocused, isRequired }: { isFocused: boolean; isRequired: boolean },
-): Html {
+interface Control {
+  name: string;
+  field: FormField;
+  value: string;
+  messages: readonly FieldMessage[];
+  /** Shown before anything is wrong; null for none. */
+  hint: string | null;
+  saysOptional: boolean;
+}
+
+function control(frame: Frame, control: Control, isFocused: boolean): Html {
   const { words } = frame;
-  const { name, label, type = "text", isOptional = false, hint = null } = field;
+  const { name, field, messages, hint, saysOptional } = control;
   const isWrong = messages.length > 0;
-  const described = [hint !== null && `${name}-hint`, isWrong && `${name}-errors`].filter((id) => id !== false);
-  const state = html`${described.length > 0 && html` aria-describedby="${described.join(" ")}"`}${
-    isWrong && html` aria-invalid="true"`
-  }${isRequired && html` required`}${isFocused && html` autofocus`}`;
-  const box = input(field, state);
+  const box = input(control, isFocused);
   return html`<div class="field">
-<label for="${name}">${label}${isOptional && html` <span class="hint">(${words.optional})</span>`}</label>
-${type === "password" ? html`<div class="secret" data-show="${words.show}" data-hide="${words.hide}">${box}</div>` : box}
+<label for="${name}">${words[field.label]}${saysOptional && html` <span class="hint">(${words.optional})</span>`}</label>
+${field.type === "password" ? html`<div class="secret" data-show="${words.show}" data-hide="${words.hide}">${box}</div>` : box}
 ${hint !== null && html`<p class="hint" id="${name}-hint">${hint}</p>`}
 ${isWrong && html`<div class="errors" id="${name}-errors">${listOf(messages.map((message) => fieldText(words, message)))}</div>`}
 </div>`;
 }
 
 /** A password is never written into a page. */
-function input({ name, value = "", type = "text", autocomplete }: Field, state: Html): Html {
-  const content = type !== "password" && html` value="${value}"`;
-  const typing = name === "username" && html` autocapitalize="none" spellcheck="false"`;
-  return html`<input id="${name}" name="${name}" type="${type}" autocomplete="${autocomplete}"${content}${typing}${state}>`;
+function input({ name, field, value, messages, hint }: Control, isFocused: boolean): Html {
+  const { type = "text", autocomplete, mayBeBlank } = field;
+  const isWrong = messages.length > 0;
+  const described = [hint !== null && `${name}-hint`, isWrong && `${name}-errors`].filter((id) => id !== false);
+  const attributes = [
+    type !== "password" && html` value="${value}"`,
+    autocomplete === "username" && html` autocapitalize="none" spellcheck="false"`,
+    !mayBeBlank && html` required`,
+    described.length > 0 && html` aria-describedby="${described.join(" ")}"`,
+    isWrong && html` aria-invalid="true"`,
+    isFocused && html` autofocus`,
+  ];
+  return html`<input id="${name}" name="${name}" type="${type}" autocomplete="${autocomplete}"${attributes}>`;
 }
 
 function listOf(texts: readonly string[]): Html {

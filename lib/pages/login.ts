@@ -1,37 +1,24 @@
 import { type Html, html } from "../http/html.ts";
-import type { ValidationErrors } from "../http/problem.ts";
-import { form } from "./form.ts";
+import { type FormDefinition, type FormState, form } from "./form.ts";
 import { type Frame, layout } from "./layout.ts";
 import type { Words } from "./messages/messages.ts";
 
 export interface LoginProps {
-  username: string;
+  form: FormDefinition<"username" | "password">;
+  state: FormState<"username" | "password">;
   /** The path to go to afterwards; null for the default page. */
   next: string | null;
   /** Whether the database has no user yet, so that nobody can log in. */
   needsSetUp: boolean;
-  validationErrors: ValidationErrors;
 }
 
-export function loginPage(frame: Frame, props: LoginProps): Html {
+export function loginPage(frame: Frame, { form: definition, state, next, needsSetUp }: LoginProps): Html {
   const { words, siteName } = frame;
-  const { username, next, needsSetUp, validationErrors } = props;
-  const fields = [
-    { name: "username", label: words.username, value: username, autocomplete: "username" },
-    { name: "password", label: words.password, type: "password", autocomplete: "current-password" },
-  ] as const;
   // The page does not say whether the username exists, so the password is the likely field to correct.
-  const isDenied = validationErrors.form.length > 0 && username !== "";
+  const isDenied = state.validationErrors.form.length > 0 && (state.values.username ?? "") !== "";
   const purpose = next === null ? null : html`<p class="lead">${purposeOf(words, next)}</p>`;
   const body = html`${purpose}${needsSetUp && setUpHelp(words)}
-${form(frame, {
-  action: "/login/",
-  fields,
-  button: words.logIn,
-  validationErrors,
-  hidden: { next },
-  focus: isDenied ? "password" : "username",
-})}`;
+${form(frame, definition, state, { hidden: { next }, focus: isDenied ? "password" : "username" })}`;
   return layout(frame, words.logInTo(siteName), body);
 }
 

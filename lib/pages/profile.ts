@@ -1,18 +1,15 @@
 import { type Html, html } from "../http/html.ts";
-import type { ValidationErrors } from "../http/problem.ts";
 import { type DeviceProps, deviceName } from "./device.ts";
-import { form } from "./form.ts";
+import { type FormDefinition, type FormState, form } from "./form.ts";
 import { type Frame, layout } from "./layout.ts";
 import { relativeTime } from "./time.ts";
 
 export interface ProfileProps {
+  form: FormDefinition<"first_name" | "last_name" | "email">;
+  state: FormState;
   username: string;
-  email: string;
-  firstName: string;
-  lastName: string;
   /** The login before this session's own; null if there is none on record. */
   previousLogin: PreviousLogin | null;
-  validationErrors: ValidationErrors;
 }
 
 export interface PreviousLogin extends DeviceProps {
@@ -22,20 +19,14 @@ export interface PreviousLogin extends DeviceProps {
 
 export function profilePage(frame: Frame, props: ProfileProps): Html {
   const { words } = frame;
-  const { username, email, firstName, lastName, previousLogin, validationErrors } = props;
-  const fields = [
-    { name: "first_name", label: words.firstName, value: firstName, autocomplete: "given-name" },
-    { name: "last_name", label: words.lastName, value: lastName, autocomplete: "family-name" },
-    { name: "email", label: words.email, value: email, type: "email", autocomplete: "email" },
-  ] as const;
-  const action = { action: "/profile/", fields, button: words.save, validationErrors, areOptional: true };
+  const { form: definition, state, username, previousLogin } = props;
   const body = html`<dl class="facts">
 <div><dt>${words.username}</dt><dd>${username}</dd></div>
 <div><dt>${words.previousLogin}</dt><dd>${previousLogin === null ? words.noPreviousLogin : login(frame, previousLogin)}</dd></div>
 </dl>
 <section aria-labelledby="details"><h2 id="details">${words.yourDetails}</h2>
 <p class="hint">${words.detailsAbout}</p>
-${form(frame, action)}</section>
+${form(frame, definition, state)}</section>
 <section aria-labelledby="password"><h2 id="password">${words.password}</h2>
 <p>${words.passwordAbout}</p>
 <p><a class="button quiet" href="/password/change/">${words.changePassword}</a></p></section>`;

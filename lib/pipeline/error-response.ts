@@ -2,6 +2,7 @@ import { isOutage } from "../../db/outage.ts";
 import type { Arrival, Authenticated } from "../context.ts";
 import { Problem } from "../http/problem.ts";
 import { describeError } from "../observability/log.ts";
+import { authenticate } from "../session/session.ts";
 import { errorPage } from "./page-responses.ts";
 import type { Reply } from "./reply.ts";
 import { json } from "./responses.ts";
@@ -31,7 +32,18 @@ export async function errorResponse(stage: Arrival, problem: Problem): Promise<R
 async function replyTo(stage: Arrival, problem: Problem): Promise<Reply> {
   if (stage.representation.format !== "page") return json(stage, problem.body, problem.status);
   const form = problem.isFormError && isAuthenticated(stage) ? await formAgain(stage, problem) : null;
-  return form ?? errorPage(stage, problem);
+  return form ?? errorPage(await withUser(stage, problem), problem);
+}
+
+/** A page has the user's navigation, also if the path names no endpoint. */
+async function withUser(stage: Arrival, { code }: Problem): Promise<Arrival> {
+  if (stage.auth !== null || code !== "not_found") return stage;
+  try {
+    return { ...stage, auth: await authenticate(stage) };
+  } catch (error) {
+    problemOf(error, stage); // Logs it.
+    return stage;
+  }
 }
 
 function isAuthenticated(stage: Arrival): stage is Authenticated {

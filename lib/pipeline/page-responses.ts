@@ -4,6 +4,7 @@ import { queryValue } from "../http/address.ts";
 import type { Html } from "../http/html.ts";
 import type { Problem } from "../http/problem.ts";
 import { deviceName } from "../pages/device.ts";
+import type { FieldName, FormDefinition, FormState } from "../pages/form.ts";
 import type { Frame } from "../pages/layout.ts";
 import { chooseLocale, type Locale, type Words } from "../pages/messages/messages.ts";
 import { problemPage } from "../pages/problem.ts";
@@ -72,16 +73,22 @@ export function redirectLoggedOut(path: string, device: Device): Reply {
   return redirect(`${path}?done=session${query}`);
 }
 
-/** The values of a form as it was sent; empty if a field did not arrive. */
-export async function sentValues<Name extends string>(
+/** A form as it was sent, with its errors. Empty if a field did not arrive. A password is left out. */
+export async function sentState<Form extends FormDefinition>(
   context: Arrival,
-  ...names: Name[]
-): Promise<Record<Name, string>> {
+  { fields }: Form,
+  { validationErrors }: Problem,
+): Promise<FormState<FieldName<Form>>> {
+  const shown = Object.keys(fields).filter((name) => fields[name]?.type !== "password");
+  const sent = await Promise.all(shown.map(async (name) => [name, await sentValue(context, name)] as const));
+  return { values: Object.fromEntries(sent) as Partial<Record<FieldName<Form>, string>>, validationErrors }; // Its own names.
+}
+
+/** The value of one field as it was sent; empty if it did not arrive as text. */
+export async function sentValue(context: Arrival, name: string): Promise<string> {
   const data = await context.data().catch(() => null);
-  const fields: ReadonlyMap<string, unknown> = data?.kind === "form" ? data.fields : new Map();
-  const entries = names.map((name) => [name, fields.get(name)] as const);
-  const values = entries.map(([name, value]) => [name, typeof value === "string" ? value : ""]);
-  return Object.fromEntries(values) as Record<Name, string>; // Each name has its value.
+  const value = data?.kind === "form" ? data.fields.get(name) : undefined;
+  return typeof value === "string" ? value : "";
 }
 
 function frameOf(context: Arrival): Frame {

@@ -1,0 +1,66 @@
+import type { FormDefinition } from "../pages/form.ts";
+import { MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS } from "../users/user-fields.ts";
+import { normalizeUsername } from "../users/username.ts";
+
+// Each form is one value. The parser of its body (`readFields`), its page, and the form with its errors come from it.
+
+const PERSON_NAME = { trim: true, mayBeBlank: true, maxCharacters: MAX_NAME_CHARACTERS } as const;
+
+const EMAIL = {
+  label: "email",
+  type: "email",
+  autocomplete: "email",
+  trim: true,
+  mayBeBlank: true,
+  maxCharacters: MAX_EMAIL_CHARACTERS,
+  isEmail: true,
+} as const;
+
+/** White space belongs to a password. */
+const PASSWORD = { type: "password", trim: false } as const;
+
+export const LOGIN_FORM = {
+  action: "/login/",
+  button: "logIn",
+  fields: {
+    username: { label: "username", autocomplete: "username", trim: true },
+    password: { ...PASSWORD, label: "password", autocomplete: "current-password" },
+  },
+} as const satisfies FormDefinition;
+
+export const PROFILE_FORM = {
+  action: "/profile/",
+  button: "save",
+  fields: {
+    first_name: { ...PERSON_NAME, label: "firstName", autocomplete: "given-name" },
+    last_name: { ...PERSON_NAME, label: "lastName", autocomplete: "family-name" },
+    email: EMAIL,
+  },
+} as const satisfies FormDefinition;
+
+export const PASSWORD_FORM = {
+  action: "/password/change/",
+  button: "changePassword",
+  cancelUrl: "/profile/",
+  keep: "current_password",
+  fields: {
+    current_password: { ...PASSWORD, label: "currentPassword", autocomplete: "current-password" },
+    new_password: { ...PASSWORD, label: "newPassword", autocomplete: "new-password", showsPasswordRule: true },
+  },
+} as const satisfies FormDefinition;
+
+export const SET_UP_FORM = {
+  action: "/setup/",
+  button: "createUser",
+  fields: {
+    username: {
+      label: "username",
+      autocomplete: "username",
+      trim: true,
+      normalize: normalizeUsername,
+      maxCharacters: MAX_NAME_CHARACTERS,
+    },
+    email: EMAIL,
+    password: { ...PASSWORD, label: "password", autocomplete: "new-password", showsPasswordRule: true },
+  },
+} as const satisfies FormDefinition;
