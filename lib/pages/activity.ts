@@ -19,7 +19,7 @@ export interface ActivityProps extends DeviceProps {
 /** @param next the cursor of older events, null if there are none */
 export function activityPage(frame: Frame, events: readonly ActivityProps[], next: string | null): Html {
   const { words } = frame;
-  const body = html`<p class="lead">${words.activityAbout} <a href="/password/change/">${words.changePasswordLink}</a></p>
+  const body = html`<p class="lead">${words.activityAbout} <a href="/password/change/">${words.activityPassword}</a></p>
 <ul class="entries events">
 ${events.map((event, index) => item(frame, event, events[index - 1]))}
 </ul>

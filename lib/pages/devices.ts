@@ -29,7 +29,7 @@ function item(frame: Frame, device: KnownDeviceProps): Html {
   const { name, createdAt, lastUsedAt, isCurrent } = device;
   const title = deviceName(frame, device);
   return html`<li${isCurrent && html` class="current"`}>${deviceIcon(device)}
-<div class="what"><strong>${title}</strong>${isCurrent && html` <span class="badge">${words.thisDevice}</span>`}
+<div class="what"><div class="title"><strong>${title}</strong>${isCurrent && html`<span class="badge">${words.thisDevice}</span>`}</div>
 <div class="details"><span>${words.lastLogin} ${relativeTime(frame, lastUsedAt)}</span>${
     createdAt !== lastUsedAt && html` <span>${words.knownSince} ${relativeTime(frame, createdAt)}</span>`
   }</div></div>

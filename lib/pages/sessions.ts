@@ -23,7 +23,7 @@ export function sessionsPage(
 ): Html {
   const { words } = frame;
   const hasOthers = next !== null || sessions.some(({ isCurrent }) => !isCurrent);
-  const body = html`<p class="lead">${words.sessionsAbout} <a href="/password/change/">${words.changePasswordLink}</a></p>
+  const body = html`<p class="lead">${words.sessionsAbout} <a href="/password/change/">${words.sessionsPassword}</a></p>
 <ul class="entries sessions">
 ${sessions.map((session) => item(frame, session))}
 </ul>
@@ -38,7 +38,7 @@ function item(frame: Frame, session: SessionProps): Html {
   const { name, userAgent, address, createdAt, isCurrent } = session;
   const device = deviceName(frame, session);
   return html`<li${isCurrent && html` class="current"`}>${deviceIcon(session)}
-<div class="what"><strong title="${userAgent}">${device}</strong>${isCurrent && html` <span class="badge">${words.thisDevice}</span>`}
+<div class="what"><div class="title"><strong title="${userAgent}">${device}</strong>${isCurrent && html`<span class="badge">${words.thisDevice}</span>`}</div>
 <div class="details">${lastSeen(frame, session)}<span>${words.loggedInAt} ${relativeTime(frame, createdAt)}</span> <span>${address}</span></div></div>
 <form method="post" action="/sessions/${name}/">${csrfField(member)}<button class="quiet" aria-label="${words.logOut}: ${device}">${words.logOut}</button></form>
 </li>`;

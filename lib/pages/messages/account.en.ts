@@ -33,7 +33,6 @@ export const account = {
   passwordAbout: "A new password logs you out everywhere else.",
 
   changePassword: "Change password",
-  changePasswordLink: "Not you? Change your password.",
   currentPassword: "Current password",
   newPassword: "New password",
   passwordChanged: "Your password is changed. You are logged out everywhere else.",
@@ -41,7 +40,8 @@ export const account = {
     `At least ${min} characters. Avoid common passwords, your own names and the name of this site.`,
 
   sessions: "Sessions",
-  sessionsAbout: "These devices are logged in to your account. If you do not recognise one, log it out.",
+  sessionsAbout: "These devices are logged in to your account. Log out each one that you do not recognise.",
+  sessionsPassword: "Then change your password.",
   thisDevice: "This device",
   unknownDevice: "Unknown device",
   deviceOn: (browser: string, system: string) => `${browser} on ${system}`,
@@ -64,6 +64,7 @@ export const account = {
 
   activity: "Activity",
   activityAbout: "This is what happened in your account.",
+  activityPassword: "Not you? Change your password.",
   events: {
     login: "Logged in",
     login_failed: "Wrong password",

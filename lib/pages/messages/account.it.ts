@@ -35,14 +35,14 @@ export const account: AccountWords = {
   passwordAbout: "Una nuova password ti fa uscire da tutti gli altri dispositivi.",
 
   changePassword: "Cambia password",
-  changePasswordLink: "Non sei stato tu? Cambia la password.",
   currentPassword: "Password attuale",
   newPassword: "Nuova password",
   passwordChanged: "La password è cambiata. Sei uscito da tutti gli altri dispositivi.",
   passwordRule: (min) => `Almeno ${min} caratteri. Evita le password comuni, i tuoi nomi e il nome di questo sito.`,
 
   sessions: "Sessioni",
-  sessionsAbout: "Questi dispositivi hanno accesso al tuo account. Se non ne riconosci uno, fallo uscire.",
+  sessionsAbout: "Questi dispositivi hanno accesso al tuo account. Fai uscire quelli che non riconosci.",
+  sessionsPassword: "Poi cambia la password.",
   thisDevice: "Questo dispositivo",
   unknownDevice: "Dispositivo sconosciuto",
   deviceOn: (browser, system) => `${browser} su ${system}`,
@@ -65,6 +65,7 @@ export const account: AccountWords = {
 
   activity: "Attività",
   activityAbout: "Questo è successo nel tuo account.",
+  activityPassword: "Non sei stato tu? Cambia la password.",
   events: {
     login: "Accesso effettuato",
     login_failed: "Password errata",
