@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { sql } from "kysely";
 import { fillDatabase } from "./support/content.ts";
 import { until } from "./support/poll.ts";
-import { createSandbox, login, QUICK, type Sandbox, sendSignal, start } from "./support/process.ts";
+import { createSandbox, login, quickProgram, type Sandbox, sendSignal, start } from "./support/process.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
@@ -72,7 +72,7 @@ describe("audit", () => {
   test("goes on with what happens until Ctrl-C, which is no failure", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createUser(sandbox, "alice");
-    const running = start([...QUICK, "audit", "--follow", "--json"], sandbox.folder);
+    const running = start([...quickProgram(), "audit", "--follow", "--json"], sandbox.folder);
     await until("the first event", () => running.output.stdout.includes("user_made"));
     await sandbox.run(["deactivate", "alice"]);
     await until("the second event", () => running.output.stdout.includes("user_deactivated"));
@@ -89,7 +89,7 @@ describe("audit", () => {
       await createUser(sandbox, "alice");
       await sandbox.withDatabase((db) => sql`update sqlite_sequence set seq = 5 where name = 'events'`.execute(db));
       await sandbox.run(["deactivate", "alice"]);
-      const running = start([...QUICK, "audit", "--follow", "--json"], sandbox.folder);
+      const running = start([...quickProgram(), "audit", "--follow", "--json"], sandbox.folder);
       await until("the event with the higher id", () => running.output.stdout.includes('"id":6'));
       await sandbox.withDatabase(async (db) => {
         const event = {
@@ -121,7 +121,7 @@ describe("audit", () => {
       ids,
       Array.from({ length: 3000 }, (_, index) => index + 1),
     );
-    const command = [...QUICK, "audit"].map((word) => `'${word}'`).join(" ");
+    const command = [...quickProgram(), "audit"].map((word) => `'${word}'`).join(" ");
     const { stdout, stderr } = spawnSync("sh", ["-c", `${command} | head -2`], {
       cwd: sandbox.folder,
       encoding: "utf8",

@@ -68,6 +68,7 @@ describe("backup", () => {
     await addUser(sandbox, "alice");
     await fillDatabase(urlOf(sandbox), { users: 300, sessions: 20_000 });
     const server = await sandbox.serve();
+    assert.equal((await login(server, "alice", PASSWORD)).status, 202);
     const stopLogins = logInAllTheTime(server);
     for (const name of ["first.db", "second.db"]) {
       const result = await sandbox.run(["backup", name]);

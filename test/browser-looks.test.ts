@@ -15,7 +15,6 @@ const AXE = readFileSync(join(ROOT, "node_modules/axe-core/axe.min.js"), "utf8")
 const AXE_OPTIONS: RunOptions = { rules: { "target-size": { enabled: true } } };
 
 const PHONE = { width: 320, height: 640 };
-const SCHEMES = ["light", "dark"] as const;
 
 declare global {
   interface Window {
@@ -25,7 +24,7 @@ declare global {
 
 /** By the debugger, which no Content-Security-Policy binds. */
 async function assertAccessible(page: Page, what: string): Promise<void> {
-  await page.evaluate(AXE);
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
   const { violations, passes } = await page.evaluate((options) => window.axe.run(options), AXE_OPTIONS);
   assert(passes.length > 10, `axe looked at nothing: ${what}`);
   assert.deepEqual(
@@ -53,21 +52,22 @@ describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
   for (const [name, show] of Object.entries(PAGE_STATES)) {
-    browserTest(`${name}: accessible in light and dark, and no wider than a phone of 320 pixels`, async (stage) => {
-      const { page } = stage;
-      await show(stage);
-      // A notice is put in a moment later, so that screen readers say it.
-      await page.waitForTimeout(150);
-      for (const colorScheme of SCHEMES) {
-        await page.emulateMedia({ colorScheme });
-        const bright = await brightness(page);
-        assert(colorScheme === "light" ? bright > 0.9 : bright < 0.2, `${colorScheme} has a ground of ${bright}`);
-        await assertAccessible(page, `${name}, ${colorScheme}`);
-      }
-      await page.setViewportSize(PHONE);
-      await assertFits(page, name);
-      await assertAccessible(page, `${name} on a phone`);
-    });
+    browserTest(
+      `${name}: accessible in light and in dark on a phone, and no wider than a phone of 320 pixels`,
+      async (stage) => {
+        const { page } = stage;
+        await show(stage);
+        // A notice is put in a moment later, so that screen readers say it.
+        await page.waitForTimeout(150);
+        assert((await brightness(page)) > 0.9, "light");
+        await assertAccessible(page, `${name}, light`);
+        await page.emulateMedia({ colorScheme: "dark" });
+        assert((await brightness(page)) < 0.2, "dark");
+        await page.setViewportSize(PHONE);
+        await assertFits(page, name);
+        await assertAccessible(page, `${name}, dark, on a phone`);
+      },
+    );
   }
 });
 

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fillDatabase } from "./support/content.ts";
-import { createSandbox, QUICK, type Sandbox } from "./support/process.ts";
+import { createSandbox, quickProgram, type Sandbox } from "./support/process.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
@@ -60,7 +60,7 @@ describe("users and sessions", () => {
   test("end quietly if the reader closes the pipe", PROCESSES, async () => {
     await using sandbox = await withContent({ users: 2000, sessions: 4000 });
     for (const args of [["users"], ["users", "--json"], ["sessions", "user1"], ["sessions", "user1", "--json"]]) {
-      const command = [...QUICK, ...args].map((word) => `'${word}'`).join(" ");
+      const command = [...quickProgram(), ...args].map((word) => `'${word}'`).join(" ");
       const options = { cwd: sandbox.folder, encoding: "utf8" } as const;
       const { stdout, stderr } = spawnSync("sh", ["-c", `${command} | head -2`], options);
       assert.deepEqual([stdout.split("\n").length, stderr], [3, ""], args.join(" "));

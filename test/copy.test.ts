@@ -8,7 +8,7 @@ import { openDatabase, transaction } from "../db/open.ts";
 import { fillDatabase, readDatabase } from "./support/content.ts";
 import type { Result } from "./support/in-process.ts";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
-import { createSandbox, QUICK, type RunOptions, type Sandbox, start } from "./support/process.ts";
+import { createSandbox, quickProgram, type RunOptions, type Sandbox, start } from "./support/process.ts";
 import { TEST_KEYS, TEST_SECRET_KEY } from "./support/secret-key.ts";
 import { runAtTerminal } from "./support/terminal.ts";
 
@@ -61,7 +61,7 @@ async function countSessions(url: string): Promise<number> {
 
 /** Begins to copy, and kills it when that many sessions are there. */
 async function killCopy(sandbox: Sandbox, target: { url: string; named: string }, enough: number): Promise<void> {
-  const command = [...QUICK, "copy", "--from", SOURCE, "--to", target.named];
+  const command = [...quickProgram(), "copy", "--from", SOURCE, "--to", target.named];
   const running = start(command, sandbox.folder, PASSWORD);
   while ((await countSessions(target.url)) < enough);
   running.child.kill("SIGKILL");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { loadRuntime } from "../../lib/runtime/load.ts";
 import { launchChromium } from "./chromium.ts";
@@ -26,14 +26,11 @@ export interface Stage extends Omit<TestApp, "close" | "logged"> {
 
 export const ALICE = { username: "alice", password: "right horse" };
 
-let browser: Browser | undefined;
+let browser: Promise<Browser> | undefined;
 
-/** Has a browser for the tests of the `describe` around it. */
+/** Starts the one browser of this process before the tests of the `describe` around it. It ends with the process. */
 export function useBrowser(): void {
-  before(async () => {
-    browser = await launchChromium();
-  }, PATIENCE);
-  after(() => browser?.close(), PATIENCE);
+  before(() => (browser ??= launchChromium()), PATIENCE);
 }
 
 /**
@@ -56,7 +53,7 @@ export function browserTest(
     const expected = new Map<number, boolean>();
     const visit: Stage["visit"] = async (options = {}) => {
       assert(browser, "useBrowser() has started none");
-      const context = await browser.newContext({ baseURL: origin, ...visitor, ...options });
+      const context = await (await browser).newContext({ baseURL: origin, ...visitor, ...options });
       contexts.push(context);
       context.setDefaultTimeout(STEP_MS);
       listen(context, complaints, expected);

@@ -14,9 +14,9 @@ let shared: Promise<Db> | undefined;
 /** An empty database: one in memory for each test, or the one Postgres of this test file, emptied. */
 export async function openTestDatabase(): Promise<{ db: Db; close: () => Promise<void> }> {
   if (TEST_DATABASE_URL === undefined) {
-    const db = await openDatabase("sqlite::memory:", { mayCreate: true, poolSize: 1 });
-    await migrate(db);
-    await sealTrail(db, TEST_KEYS.audit, 0);
+    const db = await openMemory();
+    template ??= readTemplate();
+    for (const statement of await template) await sql.raw(statement).execute(db);
     return { db, close: () => db.destroy() };
   }
   shared ??= openShared(TEST_DATABASE_URL);
@@ -25,6 +25,32 @@ export async function openTestDatabase(): Promise<{ db: Db; close: () => Promise
   await db.deleteFrom("throttles").execute();
   await emptyTrail(db);
   return { db, close: async () => {} };
+}
+
+const openMemory = () => openDatabase("sqlite::memory:", { mayCreate: true, poolSize: 1 });
+
+let template: Promise<string[]> | undefined;
+
+/** The statements that make a migrated database: its tables, their rows, and then what watches over them. */
+async function readTemplate(): Promise<string[]> {
+  const db = await openMemory();
+  await migrate(db);
+  await sealTrail(db, TEST_KEYS.audit, 0);
+  const objects = await sql<{ type: string; name: string; sql: string }>`
+    select type, name, sql from sqlite_master where sql is not null order by type <> 'table', rowid`.execute(db);
+  const tables = objects.rows.filter(({ type, name }) => type === "table" && name !== "sqlite_sequence");
+  const rows: string[] = [];
+  for (const { name } of [...tables, { name: "sqlite_sequence" }]) rows.push(...(await readRows(db, name)));
+  await db.destroy();
+  const others = objects.rows.filter(({ type }) => type !== "table");
+  return [...tables, ...others].map(({ sql }) => sql).toSpliced(tables.length, 0, ...rows);
+}
+
+async function readRows(db: Db, table: string): Promise<string[]> {
+  const columns = await sql<{ name: string }>`select name from pragma_table_info(${table})`.execute(db);
+  const quoted = columns.rows.map(({ name }) => `quote("${name}")`).join(" || ',' || ");
+  const { rows } = await sql<{ row: string }>`select ${sql.raw(quoted)} as row from ${sql.table(table)}`.execute(db);
+  return rows.length === 0 ? [] : [`insert into "${table}" values (${rows.map(({ row }) => row).join("), (")})`];
 }
 
 /** Past the triggers, as nothing but a superuser can. */

@@ -3,24 +3,13 @@ import { once } from "node:events";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Db, isPostgresUrl, openDatabase } from "../../db/open.ts";
 import { environment } from "../../lib/config/load.ts";
+import { quickProgram } from "./bundle.ts";
 import { type Result, runInProcess, type ServerInProcess, serveInProcess } from "./in-process.ts";
-import { IS_DENO } from "./runtime.ts";
 import { TEST_SECRET_KEY } from "./secret-key.ts";
 
-/** The repository. */
-export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-
-/** What runs a file of TypeScript: the runtime that runs the tests. */
-const RUNTIME: readonly string[] = [process.execPath, ...(IS_DENO ? ["run", "-A"] : [])];
-
-/** The program from its source. */
-export const FROM_SOURCE: readonly string[] = [...RUNTIME, join(ROOT, "server.ts")];
-
-/** The same with cheap password hashes. */
-export const QUICK: readonly string[] = [...RUNTIME, join(ROOT, "test/support/program.ts")];
+export { FROM_SOURCE, quickProgram, ROOT } from "./bundle.ts";
 
 export interface RunOptions {
   /** All of standard input; without it there is none. */
@@ -76,14 +65,14 @@ export interface Running {
   ended: Promise<Result>;
 }
 
-/** @param program what stands before the command's own arguments */
-export async function createSandbox(program: readonly string[] = QUICK): Promise<Sandbox> {
+/** @param program what stands before the command's own arguments; without it, the program with cheap hashes */
+export async function createSandbox(program?: readonly string[]): Promise<Sandbox> {
   // Where the temporary folder is a symbolic link, the program sees through it.
   const folder = await mkdtemp(join(await realpath(tmpdir()), "postern-"));
   const running = new Set<Running>();
   const stops: (() => Promise<void>)[] = [];
   const launch = (args: string[], options: RunOptions = {}) => {
-    const started = start([...(options.program ?? program), ...args], folder, options);
+    const started = start([...(options.program ?? program ?? quickProgram()), ...args], folder, options);
     started.child.stdin.end(options.input ?? "");
     running.add(started);
     started.ended.finally(() => running.delete(started)).catch(() => {});
@@ -92,7 +81,7 @@ export async function createSandbox(program: readonly string[] = QUICK): Promise
   return {
     folder,
     run: (args, options = {}) => {
-      if (program !== QUICK || options.program !== undefined || options.uid !== undefined) {
+      if (program !== undefined || options.program !== undefined || options.uid !== undefined) {
         return launch(args, options).ended;
       }
       const { hasRealHashes = false, input } = options;

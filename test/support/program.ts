@@ -8,13 +8,17 @@ import { PROGRAM } from "./runtime.ts";
 
 // The program that server.ts is, with password hashes that cost next to nothing. No setting of server.ts has that effect.
 
-const runtime = await loadRuntime();
-process.exitCode = await run({
-  argv: process.argv.slice(2),
-  environment,
-  program: PROGRAM,
-  terminal: createTerminal(),
-  runtime,
-  output: createOutput(runtime.standardOutput),
-  argon2: QUICK_ARGON2,
-});
+async function main(): Promise<void> {
+  const runtime = await loadRuntime();
+  process.exitCode = await run({
+    argv: process.argv.slice(2),
+    environment,
+    program: PROGRAM,
+    terminal: createTerminal(),
+    runtime,
+    output: createOutput(runtime.standardOutput),
+    argon2: QUICK_ARGON2,
+  });
+}
+
+void main();
