@@ -10,20 +10,20 @@ import type { Db } from "./open.ts";
 
 const OWNER_ONLY = 0o600;
 
-/** The name of the copy in its workspace. */
 const COPY = "copy.db";
 
 /**
- * Writes a copy of an SQLite database to a file, as it stands at one moment, while others write to it. The file gets its
- * name when it is whole and checked; a backup that is cut off leaves a folder `….unfinished-…`.
+ * Copies an SQLite database to a file, in the state of one moment, while servers write to it. The file gets its name
+ * after the check. If the process is killed, a folder `….unfinished-…` remains.
  *
- * @throws DatabaseError where the file exists already, or cannot be written
+ * @throws DatabaseError if the file exists or cannot be written
  */
 export async function backUp(db: Db, file: string): Promise<void> {
   const path = resolve(file);
-  if (existsSync(path)) throw new DatabaseError(`${file} exists already: a backup overwrites nothing.`);
+  if (existsSync(path))
+    throw new DatabaseError(`${file} exists already. Choose another name: a backup overwrites nothing.`);
   const { kind } = await findSchemaState(db);
-  if (kind === "empty" || kind === "foreign") throw new DatabaseError("There is nothing of Postern in the database.");
+  if (kind === "empty" || kind === "foreign") throw new DatabaseError("The database holds no data of Postern.");
   try {
     const folder = openFolder(resolveLinks(dirname(path)));
     try {
@@ -41,7 +41,7 @@ export async function backUp(db: Db, file: string): Promise<void> {
 async function writeCopy(db: Db, folder: Folder, name: string): Promise<void> {
   const workspace = createWorkspace(folder, `${name}.unfinished`);
   try {
-    // SQLite writes into an empty file, but would make one that everybody can read.
+    // SQLite accepts an empty file as the target. It would create one that other users can read.
     const descriptor = createExclusive(workspace.at(COPY), OWNER_ONLY);
     try {
       const path = join(workspace.path, COPY);
@@ -59,7 +59,7 @@ async function writeCopy(db: Db, folder: Folder, name: string): Promise<void> {
   }
 }
 
-/** Looked at through the open database: opened by itself, it would be changed to write-ahead logging. */
+/** Checks the copy through the open database. Opened by itself, the copy would change to write-ahead logging. */
 async function requireSoundCopy(db: Db, path: string): Promise<void> {
   await sql`attach ${path} as copy`.execute(db);
   try {
@@ -71,21 +71,21 @@ async function requireSoundCopy(db: Db, path: string): Promise<void> {
   }
 }
 
-/** SQLite opens a path. If another user exchanged a folder of that path, another file was written. */
+/** SQLite opens the copy by its path. If another user exchanged a folder of the path, SQLite wrote another file. */
 function requireWritten(descriptor: number, workspace: Workspace): void {
   const [written, created] = [lstatSync(join(workspace.path, COPY)), fstatSync(descriptor)];
   if (written.ino === created.ino && written.dev === created.dev) return;
   throw new DatabaseError("another user exchanged the copy while it was written");
 }
 
-/** Gives a file its name, if no other file has it by now. */
+/** @throws Error if another file has the name */
 function nameFile(from: string, to: string): void {
   try {
     linkSync(from, to);
     rmSync(from);
   } catch (error) {
     if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) throw error;
-    // Some file systems have no links. The name is taken with an empty file, which the copy replaces.
+    // Some file systems have no hard links. There, an empty file reserves the name and the copy replaces it.
     closeSync(createExclusive(to, OWNER_ONLY));
     renameSync(from, to);
   }

@@ -3,50 +3,50 @@ import { areSame, type Counts, countRows, sumOf } from "./count.ts";
 import { DatabaseError } from "./error.ts";
 import { listLanes } from "./event-lanes.ts";
 import type { Lane } from "./event-macs.ts";
-import { findSchemaState, listApplied, migrate, schemaMistake } from "./migrate.ts";
+import { explainSchema, findSchemaState, listApplied, migrate } from "./migrate.ts";
 import { findLastId, numberAbove } from "./numbering.ts";
 import { type Db, openDatabase, sqliteFile, transaction } from "./open.ts";
 import { isOutage } from "./outage.ts";
 
-// Rows go over in the order of their ids, a batch a transaction, and the same transaction notes in the target how far
-// they went: a copy that was killed goes on there. What is written to the source meanwhile: users who are made are
-// copied, and events, and new sessions whose ids (hashes, in no order) are still to come; other sessions, changes and
-// deletions of what went over already are missed. Missing and superfluous rows show in the counts at the end; changes do
-// not. Throttles, known devices and one-time tokens are not copied: at the next login, every browser is unknown once.
+// Each transaction copies a batch of rows in the order of their ids, and stores in the target how far the copy is. A
+// copy that was killed continues from there. If a server writes to the source during the copy, new users and events are
+// copied. Of the sessions, only those with an id after the last copied one are. Changes and deletions of copied rows are
+// missed. The final counts show missing and superfluous rows, but no changes. Throttles, devices and one-time tokens are
+// not copied: at the next login, each browser is an unknown device.
 
 export interface CopyOptions {
   /** URLs as `openDatabase` takes them. */
   from: string;
   to: string;
-  /** Whether a Postgres among them is behind a connection pooler in transaction mode. */
+  /** Whether Postgres is behind a connection pooler in transaction mode. */
   hasTransactionPooler: boolean;
-  /** Called before the first batch and after each one, with rows of all tables together. */
+  /** Called before the first batch and after each one, with the rows of all tables together. */
   onProgress: (progress: { done: number; total: number }) => void;
 }
 
 export interface CopyResult {
-  /** What was in the target when this run began, from one that was cut off. */
+  /** The rows in the target when this run began, from an unfinished copy. */
   before: number;
   source: Counts;
   target: Counts;
 }
 
-/** Below the 32766 values that SQLite takes in a statement, and the 65535 of Postgres. */
+/** With 16 columns at most, a batch stays below the 32,766 parameters of SQLite and the 65,535 of Postgres. */
 const BATCH_ROWS = 1000;
 
-/** To count the rows of a large table takes longer than any request may. */
+/** 10 minutes, because a count of a large table is slow. */
 const STATEMENT_TIMEOUT_MS = 10 * 60 * 1000;
 
 /** The least `integer` of Postgres. */
 const BEFORE_EVERY_USER = -(2 ** 31);
 
-/** How far an unfinished copy went. In the target while one is under way, and dropped at its end. */
+/** The progress of a copy. The table is in the target until the copy is finished. */
 interface CopyTable {
   source: string;
   last_user_id: number;
   last_session_id: string;
   last_event_id: number;
-  /** Of the chains of events. */
+  /** For the table event_chains. */
   last_subject: string;
 }
 
@@ -55,9 +55,10 @@ type Progress = Omit<CopyTable, "source">;
 const NOTHING: Progress = { last_user_id: BEFORE_EVERY_USER, last_session_id: "", last_event_id: 0, last_subject: "" };
 
 /**
- * Copies users, sessions and events, ids and all, into a database that is empty or holds an unfinished copy of the same source.
+ * Copies users, sessions and events with their ids. The target must be empty or hold an unfinished copy of the same
+ * source.
  *
- * @returns the counts of both sides; the copy is finished only where they are the same
+ * @returns the counts of both sides; the copy is finished if they are equal
  * @throws DatabaseError
  */
 export async function copyDatabase({ from, to, hasTransactionPooler, onProgress }: CopyOptions): Promise<CopyResult> {
@@ -88,12 +89,12 @@ export async function copyDatabase({ from, to, hasTransactionPooler, onProgress 
 async function requireCurrent(db: Db, url: string): Promise<void> {
   const state = await findSchemaState(db);
   if (state.kind === "current") return;
-  const mistake = schemaMistake(state);
-  if (mistake !== null) throw new DatabaseError(`Cannot copy from ${describeDatabase(url)}. ${mistake}`);
-  throw new DatabaseError(`The source ${describeDatabase(url)} is not up to date: run migrate on it first.`);
+  const problem = explainSchema(state);
+  if (problem !== null) throw new DatabaseError(`Cannot copy from ${describeDatabase(url)}. ${problem}`);
+  throw new DatabaseError(`The source ${describeDatabase(url)} is not up to date. Run migrate on it first.`);
 }
 
-/** Where a database is, without user and password: fit to be shown. */
+/** @returns the URL without user, password and parameters */
 export function describeDatabase(url: string): string {
   const file = sqliteFile(url);
   if (file !== null) return `sqlite:${file}`;
@@ -101,7 +102,7 @@ export function describeDatabase(url: string): string {
   return `postgres://${host}`;
 }
 
-/** Tells one database from another, also from one that was made anew in its place. */
+/** @returns a text that is unique to the database; it differs if the database is created anew in the same place */
 async function identify(db: Db, url: string): Promise<string> {
   const file = sqliteFile(url);
   const place = file === null ? describeDatabase(url) : `sqlite:${realpathSync(file)}`;
@@ -109,7 +110,7 @@ async function identify(db: Db, url: string): Promise<string> {
   return `${place} of ${first?.timestamp}`;
 }
 
-/** Finds out how far a copy of this source went, or begins one in an empty target. */
+/** Finds the progress of a copy of this source, or begins a new copy in an empty target. */
 function beginCopy(target: Db, source: string): Promise<Progress> {
   return transaction(target, async (db) => {
     const started = (await db.introspection.getTables()).some(({ name }) => name === "postern_copy");
@@ -172,10 +173,10 @@ async function copyAll(
   return result;
 }
 
-/** What comes next of a table, and how far the copy is when it has been written. */
 interface Batch {
-  /** Of the tables that are counted. */
+  /** 0 for a table that is not counted. */
   rows: number;
+  /** The progress after this batch. */
   reached: Progress;
   write: (target: Db) => Promise<unknown>;
 }
@@ -195,7 +196,7 @@ async function nextSessions(source: Db, reached: Progress): Promise<Batch | null
     .selectFrom("sessions")
     .selectAll()
     .where("id", ">", reached.last_session_id)
-    // A user who was made since the users went over is not there yet.
+    // Users that were created after the users were copied are not in the target yet.
     .where("user_id", "<=", reached.last_user_id);
   const rows = await next.orderBy("id").limit(BATCH_ROWS).execute();
   return batchOf(
@@ -205,7 +206,7 @@ async function nextSessions(source: Db, reached: Progress): Promise<Batch | null
   );
 }
 
-/** As they are, hashes and all: the triggers that keep events from being changed have nothing against new ones. */
+/** With their hashes and MACs. The triggers on the table deny updates and deletions, but not insertions. */
 async function nextEvents(source: Db, reached: Progress): Promise<Batch | null> {
   const next = source.selectFrom("events").selectAll().where("id", ">", reached.last_event_id);
   const rows = await next.orderBy("id").limit(BATCH_ROWS).execute();
@@ -227,9 +228,9 @@ async function nextChains(source: Db, reached: Progress): Promise<Batch | null> 
   return batch && { ...batch, rows: 0 };
 }
 
-/** With the MACs that they have: the target's servers need the key of the source. */
+/** Keeps the MACs: the servers of the target need the key of the source. */
 async function replaceLanes(target: Db, lanes: Lane[]): Promise<void> {
-  await target.deleteFrom("event_lanes").execute(); // Empty ones, or the row that asks for a seal.
+  await target.deleteFrom("event_lanes").execute(); // Empty lanes, or the row of a trail that is not sealed yet.
   if (lanes.length > 0) await target.insertInto("event_lanes").values(lanes).execute();
 }
 
@@ -238,7 +239,7 @@ function batchOf<Row>(rows: Row[], reach: (last: Row) => Progress, write: Batch[
   return last === undefined ? null : { rows: rows.length, reached: reach(last), write };
 }
 
-/** Writes rows and how far they go, both or neither. */
+/** Writes the rows and the progress in one transaction. */
 function writeBatch(target: Db, from: Progress, { reached, write }: Batch): Promise<void> {
   return transaction(target, async (db) => {
     const { numUpdatedRows } = await withCopy(db)
@@ -249,7 +250,7 @@ function writeBatch(target: Db, from: Progress, { reached, write }: Batch): Prom
       .where("last_event_id", "=", from.last_event_id)
       .where("last_subject", "=", from.last_subject)
       .executeTakeFirst();
-    if (numUpdatedRows !== 1n) throw new DatabaseError("Another copy into this target is under way.");
+    if (numUpdatedRows !== 1n) throw new DatabaseError("Another copy into this target is in progress.");
     await write(db);
   });
 }
@@ -265,13 +266,13 @@ async function finishCopy(source: Db, target: Db): Promise<void> {
   });
 }
 
-/** What a driver reports has a code: an SQLSTATE, or SQLite's. */
+/** The codes of driver errors: an SQLSTATE, or a code of SQLite. */
 const DRIVER_CODES = /^([0-9A-Z]{5}|SQLITE_\w+|ERR_SQLITE_ERROR)$/;
 
 function explain(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof DatabaseError) return error;
   const code = "code" in error ? String(error.code) : "";
   if (!isOutage(error) && !DRIVER_CODES.test(code)) return error;
-  const sentence = `The copy stopped: ${error.message}. When that is mended, run it again: it goes on where it was.`;
+  const sentence = `The copy stopped: ${error.message}. Solve this, then run the command again: it continues the copy.`;
   return new DatabaseError(sentence, { cause: error });
 }

@@ -2,7 +2,7 @@ import type { Db } from "./open.ts";
 
 const TABLES = ["users", "sessions", "events"] as const;
 
-/** How many rows each table has; none where a backup is from before the table. */
+/** The number of rows of each table; 0 if the table is missing, as in an old backup. */
 export type Counts = Record<(typeof TABLES)[number], number>;
 
 export async function countRows(db: Db): Promise<Counts> {

@@ -1,11 +1,11 @@
-/** Whether an error says that a file is no SQLite database, or a damaged one. */
+/** Whether SQLite says that the file is damaged or not a database. */
 export const isDamage = (error: unknown) =>
   hasCode(error, /^SQLITE_(CORRUPT|NOTADB)/, [11, 26]) || (error instanceof Error && DAMAGE.test(error.message));
 
-/** What Deno's `exec` throws has no number. */
+/** On Deno, errors of `exec` have no number. */
 const DAMAGE = /^(file is not a database|database disk image is malformed)/;
 
-/** https://www.sqlite.org/rescode.html: as Bun names them, and as Node and Deno number them. */
+/** https://www.sqlite.org/rescode.html: Bun gives the names, Node and Deno the numbers. */
 function hasCode(error: unknown, names: RegExp, numbers: number[]): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";

@@ -1,4 +1,4 @@
-/** Something about the database that its operator must mend; `message` is the sentence that says what. */
+/** A problem that the operator must solve. The message says what is wrong and what to do; it is shown as it is. */
 export class DatabaseError extends Error {
   override readonly name = "DatabaseError";
 }

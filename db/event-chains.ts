@@ -3,17 +3,17 @@ import { type Chain, isChainSigned, isEventSigned, type Lane, type TrailKey } fr
 import { hashEvent, listChained, type RecordedEvent } from "./events.ts";
 import type { Db } from "./open.ts";
 
-/** The first thing that is wrong with the events of a subject. */
+/** The first break in the events of a subject. */
 export interface BrokenChain {
   subject: string;
-  /** The event that was changed or put in between, or the first of those that were removed. */
+  /** The event that was changed or inserted, or the first one that was removed. */
   number: number;
-  /** `forged`: the chain's head, or how far it was cut. `unknown_key`: the key that signed the event is not here. */
+  /** `forged`: the head of the chain has no valid MAC. `unknown_key`: no present key signed the event. */
   mistake: "changed" | "removed" | "inserted" | "forged" | "unknown_key";
 }
 
 export interface Verification {
-  /** How many events were read. */
+  /** Called with the number of events read so far. */
   onProgress: (events: number) => void;
   onBroken: (broken: BrokenChain | BrokenLane) => void;
 }
@@ -22,10 +22,10 @@ const SUBJECTS_AT_ONCE = 200;
 const EVENTS_AT_ONCE = 2000;
 
 /**
- * Reads every event and looks whether any was changed, removed or put in between since it was written. Events that are
- * written or cut meanwhile are no mistake.
+ * Reads every event and reports those that were changed, removed or inserted. Events that are appended or cut during
+ * the check are correct.
  *
- * @returns what was read, and how many events had been cut
+ * @returns the numbers of events and subjects read, the number of events cut in the past, and the lanes
  */
 export async function verifyEvents(
   db: Db,
@@ -71,11 +71,11 @@ async function verifyChains(
   const cutSubjects = new Set(wasCut.map(({ subject }) => subject));
   const others = now.filter(({ subject }) => !cutSubjects.has(subject));
   const broken = others.flatMap((chain) => walks.get(chain.subject)?.end(chain) ?? []);
-  // Events that were cut under our eyes look as if removed: those chains are read again.
+  // Events that were cut during the check look removed, so those chains are read again.
   return wasCut.length === 0 ? broken : [...broken, ...(await verifyChains(db, key, wasCut, () => {}))];
 }
 
-/** Goes along the events of a subject, from where they were cut to their end. */
+/** Follows the events of one subject, from the last cut to the end. */
 class Walk {
   /** The chain before the first step. */
   readonly begun: Chain;
@@ -97,7 +97,7 @@ class Walk {
     if (event.number < expected) this.#break(event.number, "inserted");
     else if (event.number !== expected) this.#break(expected, "removed");
     else if (hashEvent(event) !== event.hash) this.#break(expected, "changed");
-    // It did not follow what stands before it now, which was changed together with its hash.
+    // The event before this one was changed together with its hash.
     else if (event.previous !== this.#hash) this.#break(Math.max(this.#number, this.begun.cut_number + 1), "changed");
     else if (expected === this.begun.last_number && event.hash !== this.begun.last_hash)
       this.#break(expected, "changed");
@@ -107,7 +107,7 @@ class Walk {
     this.#hash = event.hash;
   }
 
-  /** @param now the chain after the last step, which may have grown meanwhile */
+  /** @param now the chain after the last step; it may have grown since the first */
   end(now: Chain): BrokenChain | [] {
     if (this.#broken !== null) return this.#broken;
     if (this.#number < this.begun.last_number) this.#break(this.#number + 1, "removed");
@@ -126,14 +126,13 @@ function isSigned(key: TrailKey, { hash, lane, laneNumber, seen, mac }: Recorded
   return lane !== null && laneNumber !== null && isEventSigned(key, { hash, lane, laneNumber, seen }, mac);
 }
 
-/** Subjects with events that were never appended to a chain. */
+/** Subjects that have events but no chain. */
 async function listUnchained(db: Db): Promise<string[]> {
   const chained = db.selectFrom("event_chains").select("subject");
   const rows = db.selectFrom("events").select("subject").distinct().where("subject", "not in", chained);
   return (await rows.execute()).map(({ subject }) => subject);
 }
 
-/** How many events there are. */
 export async function countEvents(db: Db): Promise<number> {
   const { count } = await db
     .selectFrom("events")

@@ -1,14 +1,16 @@
-import { PostgresAdapter } from "kysely";
+import { isPostgres } from "./columns.ts";
 import { addToDigest, isChainSigned, isLaneSigned, signChain, signLane, type TrailKey } from "./event-macs.ts";
 import { appendEvents, type RecordedEvent } from "./events.ts";
 import type { TransactionDb } from "./open.ts";
 import type { Instant } from "./schema.ts";
 
-/** The subject of the events about the trail itself, and the actor of what the server does by itself. */
+/** The subject of events about the trail itself. */
 export const TRAIL = "trail";
+
+/** The actor of events that the server causes. */
 export const SYSTEM = "system";
 
-/** A clock that was wrong dates an event so far in the future that it would never be old enough. */
+/** An event from further in the future has a wrong date. It is cut too, because it would never be old enough. */
 const MAX_CLOCK_STEP_MS = 24 * 60 * 60 * 1000;
 
 type OldEvent = Pick<RecordedEvent, "subject" | "number" | "hash" | "at" | "lane" | "laneNumber" | "mac">;
@@ -19,16 +21,15 @@ export interface Horizon {
 }
 
 /**
- * Deletes the oldest events as far as all of them are from before `horizon`. How far that went is noted in their chains
- * and lanes, with MACs, and an event tells of it.
+ * Deletes the oldest events, up to the first one that is not older than `horizon`. Chains and lanes record the cut with
+ * MACs, and an event reports it.
  *
- * @param limit how many at the most
- * @returns how many there were
+ * @returns the number of deleted events
  */
 export async function cutEvents(db: TransactionDb, key: TrailKey, times: Horizon, limit: number): Promise<number> {
   if ((await listOldest(db, times, 1)).length === 0) return 0;
   await lockTrail(db);
-  const old = await listOldest(db, times, limit); // Another node may have been faster.
+  const old = await listOldest(db, times, limit); // Another node may have cut before the lock.
   if (old.length === 0) return 0;
   let count = 0;
   for (const last of lastOfEach(old)) count += await cutChain(db, key, last, times.now);
@@ -42,7 +43,7 @@ export async function cutEvents(db: TransactionDb, key: TrailKey, times: Horizon
   return count;
 }
 
-/** So that two nodes do not cut at once: they would take lanes and chains in different orders. */
+/** One node cuts at a time. Two nodes would lock lanes and chains in different orders. */
 async function lockTrail(db: TransactionDb): Promise<void> {
   const nothing = { last_number: 0, last_hash: "", cut_number: 0, cut_hash: "", cut_at: 0, mac: "" };
   await db
@@ -61,13 +62,13 @@ async function listOldest(db: TransactionDb, { horizon, now }: Horizon, limit: n
     .map(({ lane_number: laneNumber, ...event }) => ({ ...event, laneNumber }));
 }
 
-/** In the order in which chains are locked. */
+/** @returns the last event of each subject, in the order in which chains are locked */
 function lastOfEach(events: OldEvent[]): OldEvent[] {
   const lastOf = new Map(events.map((event) => [event.subject, event]));
   return [...lastOf.values()].sort((a, b) => (a.subject < b.subject ? -1 : 1));
 }
 
-/** A chain whose head no key verifies gets no MAC: what was done to it goes on to show. */
+/** A chain with an invalid head gets no new MAC, so that `audit --verify` still finds it. */
 async function cutChain(db: TransactionDb, key: TrailKey, last: OldEvent, now: Instant): Promise<number> {
   const { subject, number, hash } = last;
   let rows = db.selectFrom("event_chains").selectAll().where("subject", "=", subject);
@@ -85,7 +86,7 @@ async function cutChain(db: TransactionDb, key: TrailKey, last: OldEvent, now: I
   return Number((await cut.executeTakeFirst()).numDeletedRows);
 }
 
-/** A lane with a gap keeps its head as it is: the gap goes on to show. */
+/** A lane with a gap keeps its head, so that `audit --verify` still finds the gap. */
 async function cutLane(db: TransactionDb, key: TrailKey, number: number, old: OldEvent[], now: Instant): Promise<void> {
   let rows = db.selectFrom("event_lanes").selectAll().where("lane", "=", number);
   if (isPostgres(db)) rows = rows.forUpdate();
@@ -99,8 +100,4 @@ async function cutLane(db: TransactionDb, key: TrailKey, number: number, old: Ol
   }
   const { cut_number, cut_digest, cut_at, mac } = signLane(key, cut);
   await db.updateTable("event_lanes").set({ cut_number, cut_digest, cut_at, mac }).where("lane", "=", number).execute();
-}
-
-function isPostgres(db: TransactionDb): boolean {
-  return db.getExecutor().adapter instanceof PostgresAdapter;
 }

@@ -2,16 +2,16 @@ import { FIRST_LANES, listLanes } from "./event-lanes.ts";
 import { addToDigest, isLaneSigned, type Lane, type TrailKey } from "./event-macs.ts";
 import type { Db } from "./open.ts";
 
-/** Something that is wrong with a lane, from one of its numbers to another. */
+/** A break in a lane, and the numbers that it concerns. */
 export interface BrokenLane {
   lane: number;
   from: number;
   to: number;
   /**
-   * `missing`: events are gone. `changed`: they are not those that were written, or not in that order. `added`: the
-   * server did not write them. `no_head`: the head of the lane is gone. `forged`: the head has no valid MAC.
-   * `unknown_key`: the key of its MAC is not here. `behind`: other lanes have seen it further. `reopened`: the server had
-   * to begin it, because no head was sound. `unsealed`: no process with a key has sealed the trail.
+   * `missing`: events were removed. `changed`: events differ from those that were written, or their order does.
+   * `added`: the server did not write them. `no_head`: the head of the lane is missing. `forged`: the head has no valid
+   * MAC. `unknown_key`: no present key signed the head. `behind`: events of other lanes saw a higher number.
+   * `reopened`: the server opened the lane because no other head was valid. `unsealed`: no server has sealed the trail.
    */
   mistake: "missing" | "changed" | "added" | "no_head" | "forged" | "unknown_key" | "behind" | "reopened" | "unsealed";
 }
@@ -19,8 +19,8 @@ export interface BrokenLane {
 const EVENTS_AT_ONCE = 2000;
 
 /**
- * Walks along every lane. Unlike the chains of subjects, lanes show what is gone without any other trace. Events that are
- * written or cut meanwhile are no mistake.
+ * Checks every lane. Unlike the chains, lanes show that all events of a subject were removed together with its chain.
+ * Events that are appended or cut during the check are correct.
  */
 export async function verifyLanes(db: Db, key: TrailKey): Promise<{ broken: BrokenLane[]; lanes: Lane[] }> {
   const seen = new Map<number, number>();
@@ -48,15 +48,15 @@ async function verifyLane(db: Db, key: TrailKey, begun: Lane, seen: Map<number, 
   const reopened: BrokenLane[] = begun.reason === "reopened" ? [{ ...whole, mistake: "reopened" }] : [];
   const found = await walkLane(db, begun, seen);
   const now = (await listLanes(db)).find(({ lane }) => lane === begun.lane);
-  if (now === undefined) return reopened; // Its head is gone by now, which is told of besides.
-  // Events that were cut under our eyes look as if removed.
+  if (now === undefined) return reopened; // The head was removed during the check: `no_head` reports it.
+  // Events that were cut during the check look removed.
   if (now.cut_number > begun.cut_number) return verifyLane(db, key, now, seen);
   if (found.broken !== null) return [...reopened, found.broken];
   if (found.number <= now.last_number) return reopened;
   return [...reopened, { lane: begun.lane, from: now.last_number + 1, to: found.number, mistake: "added" }];
 }
 
-/** @returns how far the lane goes, and the first thing that is wrong */
+/** @returns the last number of the lane, and the first break */
 async function walkLane(db: Db, begun: Lane, seen: Map<number, number>) {
   const { lane } = begun;
   const at = { number: begun.cut_number, digest: begun.cut_digest, id: 0 };
@@ -67,7 +67,7 @@ async function walkLane(db: Db, begun: Lane, seen: Map<number, number>) {
       const number = event.lane_number ?? 0;
       if (number <= at.number) return end({ lane, from: number, to: number, mistake: "added" });
       if (number !== at.number + 1) return end({ lane, from: at.number + 1, to: number - 1, mistake: "missing" });
-      // Ids of a lane ascend: its events are written one after the other.
+      // Ids ascend in a lane: a transaction locks the lane before it inserts.
       if (event.id <= at.id) return end({ lane, from: number, to: number, mistake: "changed" });
       Object.assign(at, { number, digest: addToDigest(at.digest, event.mac), id: event.id });
       for (const [other, last] of readSeen(event.seen)) seen.set(other, Math.max(last, seen.get(other) ?? 0));

@@ -1,32 +1,30 @@
-import { PostgresAdapter, sql } from "kysely";
+import { sql } from "kysely";
+import { isPostgres } from "./columns.ts";
 import { addToDigest, isLaneSigned, type Lane, signEvent, signLane, type TrailKey } from "./event-macs.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Instant } from "./schema.ts";
 
-// Each event is in a lane besides the chain of its subject. In a lane the numbers have no gap, and the head of the lane
-// has a MAC: an event that is missing shows, even if every trace of its subject is gone. One lane would have every login
-// wait for the commit of the one before. So an event takes the first lane that is free: on SQLite, and while little
-// happens, that is lane 0. Each event notes how far the other lanes were: none can go back without the others.
+// Each event is in the chain of its subject and in a lane. The numbers in a lane have no gap and its head has a MAC, so
+// a missing event is found even if its whole chain was removed. With a single lane, each login would wait for the commit
+// of the login before. Therefore a transaction takes the first free lane: on SQLite, and under low load, lane 0. Each
+// event records the last number of the other lanes, so no lane can be set back alone.
 
-/** As many transactions append at once; further ones wait for one of these. */
+/** The number of transactions that can append at the same time on Postgres. */
 const LANES = 16;
 
-/** A lane that this transaction holds until it is over. */
+/** A lane that is locked until the transaction ends. */
 export interface TakenLane {
   lane: Lane;
-  /** How far other lanes were: `2:17,5:3`. */
+  /** The last numbers of other lanes: `2:17,5:3`. */
   seen: string;
 }
 
-const isPostgres = (db: Db) => db.getExecutor().adapter instanceof PostgresAdapter;
-
 /**
- * Takes the first free lane whose head has a valid MAC. Call it after the chains are locked, and last: then no two
- * transactions wait for each other.
+ * Takes the first free lane whose head has a valid MAC. To avoid deadlocks, lock the chains first.
  *
- * A head that no key verifies is never signed again, so that what was done to it goes on to show. If there is no other,
- * a new lane is opened, which is a finding too.
+ * A head with an invalid MAC is never signed again, so that `audit --verify` still finds it. If no head is valid, a new
+ * lane is opened, which `audit --verify` reports too.
  */
 export async function takeLane(db: TransactionDb, key: TrailKey, now: Instant): Promise<TakenLane> {
   for (let after = -1; ; ) {
@@ -71,12 +69,11 @@ const waitForLane = prepare((db, { lane }: { lane: number }) => {
   return isPostgres(db) ? named.forUpdate() : named;
 });
 
-/** The heads of all lanes. */
 export async function listLanes(db: Db): Promise<Lane[]> {
   return await db.selectFrom("event_lanes").selectAll().orderBy("lane").execute();
 }
 
-/** Two processes may do so at once: a random number, so that neither fails. */
+/** The number is random, so that two processes can open a lane at the same time. */
 async function openLane(db: TransactionDb, key: TrailKey, now: Instant): Promise<Lane> {
   const [word = 0] = crypto.getRandomValues(new Uint32Array(1));
   const lane = signLane(key, emptyLane(LANES + (word >>> 2), "reopened", now));
@@ -84,16 +81,16 @@ async function openLane(db: TransactionDb, key: TrailKey, now: Instant): Promise
   return lane;
 }
 
-/** @param reason `new`: with the database; `sealed`: events of before have got their MACs; `reopened`: none was sound */
+/** @param reason `new`: of a new database; `sealed`: older events got MACs; `reopened`: no other head was valid */
 export function emptyLane(lane: number, reason: Lane["reason"], openedAt: Instant): Omit<Lane, "mac"> {
   const nothing = { last_number: 0, last_digest: "", cut_number: 0, cut_digest: "", cut_at: 0 };
   return { lane, reason, opened_at: openedAt, ...nothing };
 }
 
-/** The lanes that there are from the first start on. */
+/** Exist from the first start. */
 export const FIRST_LANES: readonly number[] = Array.from({ length: LANES }, (_, lane) => lane);
 
-/** Gives an event the next place in a lane. @returns the lane, and what is written with the event */
+/** Gives an event the next number of the lane. @returns the lane, and the event's columns about it */
 export function placeInLane(taken: TakenLane, key: TrailKey, hash: string) {
   const { lane, seen } = taken;
   const laneNumber = lane.last_number + 1;
@@ -102,7 +99,7 @@ export function placeInLane(taken: TakenLane, key: TrailKey, hash: string) {
   return { taken: { lane: next, seen }, place: { lane: lane.lane, laneNumber, seen, mac } };
 }
 
-/** Writes how far a lane is now. */
+/** Signs and writes the head of the lane. */
 export async function endLane(db: TransactionDb, key: TrailKey, lane: Lane): Promise<void> {
   const { last_number, last_digest, mac } = signLane(key, lane);
   await db.executeQuery(updateLane(db, { lane: lane.lane, number: last_number, digest: last_digest, mac }));

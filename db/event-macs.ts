@@ -2,15 +2,15 @@ import { createHash } from "node:crypto";
 import type { Selectable } from "kysely";
 import type { EventChainsTable, EventLanesTable } from "./schema.ts";
 
-/** Signs lists of values with a key that the database does not hold. */
+/** Signs lists of values with a key that is not in the database. */
 export interface TrailKey {
   sign: (fields: readonly (string | number)[]) => string;
   verify: (fields: readonly (string | number)[], mac: string) => boolean;
-  /** Whether there is a key of the name that the MAC begins with. */
+  /** Whether a key of the name in the MAC is present. Does not verify the MAC. */
   knows: (mac: string) => boolean;
 }
 
-/** What a MAC of an event covers. The hash stands for the event itself, its subject and its number. */
+/** The values that an event's MAC covers. The hash covers the event's other columns. */
 export interface PlacedEvent {
   hash: string;
   lane: number;
@@ -21,7 +21,7 @@ export interface PlacedEvent {
 export type Chain = Selectable<EventChainsTable>;
 export type Lane = Selectable<EventLanesTable>;
 
-// The first field says what is signed, so that no MAC of one kind passes for another.
+// The first field names the kind of row, so that a MAC of one kind is not valid for another.
 
 const eventFields = ({ hash, lane, laneNumber, seen }: PlacedEvent) => ["event", hash, lane, laneNumber, seen];
 
@@ -59,7 +59,7 @@ export function isLaneSigned(key: TrailKey, lane: Lane): boolean {
   return key.verify(laneFields(lane), lane.mac);
 }
 
-/** The digest of a lane's events so far, their order included. */
+/** @returns the digest of a lane's events in their order, extended by one */
 export function addToDigest(digest: string, mac: string): string {
   return createHash("sha256").update(digest).update(mac).digest("hex");
 }

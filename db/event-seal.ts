@@ -1,4 +1,4 @@
-import { PostgresAdapter } from "kysely";
+import { isPostgres } from "./columns.ts";
 import { SYSTEM, TRAIL } from "./event-cut.ts";
 import { emptyLane, endLane, FIRST_LANES, listLanes, placeInLane, type TakenLane } from "./event-lanes.ts";
 import { type Lane, signChain, signLane, type TrailKey } from "./event-macs.ts";
@@ -9,21 +9,20 @@ import type { Instant } from "./schema.ts";
 
 const BATCH_EVENTS = 1000;
 
-/** Between the migration and the first process with a key: the migration leaves this row. */
+/** The migration leaves a row like this. The first process with a key replaces it. */
 const isUnsealed = (lane: Lane | undefined) => lane !== undefined && lane.reason === "unsealed" && lane.mac === "";
 
 /**
- * Gives the events of before MACs as they are, once, after the migration; a trail with events then tells of that in an
- * event of its own. Afterwards an event without a MAC is a finding, and so is a trail without the heads of its lanes:
- * nothing makes those again.
+ * After the migration, gives MACs to the existing events, once. An event records that, unless the database is new. From
+ * then on, `audit --verify` reports an event without a MAC and a lane without a head: they are not sealed again.
  */
 export async function sealTrail(db: Db, key: TrailKey, now: Instant): Promise<void> {
   if (!isUnsealed((await listLanes(db))[0])) return;
   await transaction(db, async (db) => {
     let rows = db.selectFrom("event_lanes").selectAll().where("lane", "=", 0);
-    if (db.getExecutor().adapter instanceof PostgresAdapter) rows = rows.forUpdate();
-    if (!isUnsealed(await rows.executeTakeFirst())) return; // Another process has sealed it meanwhile.
-    // Somebody has put the heads back: to number the lanes anew would hide that.
+    if (isPostgres(db)) rows = rows.forUpdate();
+    if (!isUnsealed(await rows.executeTakeFirst())) return; // Another process has sealed the trail.
+    // A row was put back after the seal. New numbers would hide that.
     if ((await db.selectFrom("events").select("id").where("lane", "is not", null).limit(1).execute()).length > 0)
       return;
     const isNew = (await db.selectFrom("users").select("id").limit(1).execute()).length === 0;
@@ -36,7 +35,7 @@ export async function sealTrail(db: Db, key: TrailKey, now: Instant): Promise<vo
   });
 }
 
-/** All of them in the first lane, in the order of their ids. @returns how many there were */
+/** Puts all events into the first lane, in the order of their ids. @returns their number */
 async function sealEvents(
   db: TransactionDb,
   key: TrailKey,

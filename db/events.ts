@@ -6,7 +6,7 @@ import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { EventKind, EventsTable, Instant } from "./schema.ts";
 
-/** Something that happened: see `EventsTable`. */
+/** The columns are described at `EventsTable`. */
 export interface NewEvent {
   at: Instant;
   kind: EventKind;
@@ -19,7 +19,6 @@ export interface NewEvent {
   detail: string;
 }
 
-/** An event in its place among those of its subject. */
 export interface RecordedEvent extends NewEvent {
   id: number;
   number: number;
@@ -36,7 +35,7 @@ function toEvent(row: Selectable<EventsTable>): RecordedEvent {
   return { ...event, requestId, laneNumber };
 }
 
-/** What an event's hash is of: all that happened, and its number, but no id: the database gives that. JSON keeps the fields apart. */
+/** The SHA-256 of an event in hex. Covers all columns except the id and the place in a lane. */
 export function hashEvent(event: NewEvent & Pick<RecordedEvent, "number" | "previous">): string {
   const { previous, subject, number, at, kind, actor, address, browser, system, requestId, detail } = event;
   const text = JSON.stringify([
@@ -47,9 +46,8 @@ export function hashEvent(event: NewEvent & Pick<RecordedEvent, "number" | "prev
 }
 
 /**
- * Writes events, each behind the last one of its subject: whoever writes of the same subject at the same time waits until
- * this transaction is over. Call it once in a transaction, and last: it takes the subjects in one order, so that no two
- * transactions wait for each other, and a lane after them.
+ * Appends each event to the chain of its subject. The chains stay locked until the transaction ends. To avoid deadlocks,
+ * call it once per transaction, as the last step: it locks the chains in the order of their subjects, then a lane.
  */
 export async function appendEvents(db: TransactionDb, key: TrailKey, events: readonly NewEvent[]): Promise<void> {
   const [first] = events;
@@ -67,7 +65,7 @@ export async function appendEvents(db: TransactionDb, key: TrailKey, events: rea
     taken = placed.taken;
   }
   for (const { isSound, ...chain } of chains.values()) {
-    // A head that no key verifies is never signed again, so that what was done to it goes on to show.
+    // A head with an invalid MAC is never signed again, so that `audit --verify` still finds it.
     const { subject, last_hash: hash, mac } = isSound ? signChain(key, chain) : { ...chain, mac: "" };
     await db.executeQuery(endChain(db, { subject, hash, mac }));
   }
@@ -76,7 +74,7 @@ export async function appendEvents(db: TransactionDb, key: TrailKey, events: rea
 
 type LockedChain = Omit<Chain, "mac"> & { isSound: boolean };
 
-/** @returns each chain as it was, by its subject */
+/** @returns each chain before this transaction, by subject */
 async function lockChains(
   db: TransactionDb,
   key: TrailKey,
@@ -94,7 +92,7 @@ async function lockChains(
   return chains;
 }
 
-/** Both locks the chain and finds its end. */
+/** Locks the chain and returns its end in one statement. */
 const extendChain = prepare((db, { subject, count }: { subject: string; count: number }) =>
   db
     .insertInto("event_chains")
@@ -130,7 +128,7 @@ const endChain = prepare((db, { subject, hash, mac }: { subject: string; hash: s
   db.updateTable("event_chains").set({ last_hash: hash, mac }).where("subject", "=", subject),
 );
 
-/** @param before the number of an event, null for the newest ones @returns the newest first */
+/** Newest first. @param before lists older events than this number; null lists the newest */
 export async function listEventsOf(
   db: Db,
   subject: string,
@@ -141,7 +139,7 @@ export async function listEventsOf(
   return (await rows.orderBy("number", "desc").limit(limit).execute()).map(toEvent);
 }
 
-/** The newest event of a kind that happened to a subject before an instant; null if there is none. */
+/** The newest event of this kind and subject before an instant; null if there is none. */
 export async function findEventBefore(
   db: Db,
   subject: string,
@@ -153,14 +151,14 @@ export async function findEventBefore(
   return row === undefined ? null : toEvent(row);
 }
 
-/** Which events to list: with a higher id than `afterId`, of one subject, not older than an instant. */
+/** Null in `subject` and `since` matches every event. */
 export interface EventFilter {
   afterId: number;
   subject: string | null;
   since: Instant | null;
 }
 
-/** In the order of their ids: of one subject, that in which they were written. */
+/** In the order of their ids. Events of one subject are then in the order in which they happened. */
 export async function listEvents(
   db: Db,
   { afterId, subject, since }: EventFilter,
@@ -172,7 +170,7 @@ export async function listEvents(
   return (await rows.orderBy("id").limit(limit).execute()).map(toEvent);
 }
 
-/** The events of some subjects from a place on, by subject and number. @param after where the last list ended */
+/** The events of these subjects, by subject and number. @param after the last event of the page before */
 export async function listChained(
   db: Db,
   subjects: readonly string[],

@@ -2,17 +2,17 @@ import type { Db } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import { type Bounds, boundsOf, isLive, type Lifetime } from "./sessions.ts";
 
-// A user has at most so many live sessions as a setting says. More of them are rows of an older version, or of a higher
-// limit. No statement here reads or deletes more of them than it is told: 100,000 at once stop the process for seconds.
+// A setting limits the live sessions of a user. There can be more after an upgrade or if the limit was lowered. Each
+// statement has a limit of its own: to delete 100,000 rows at once would block the process for seconds.
 
-/** Which sessions of a user stay, and how many of the others are deleted at once. */
 interface Excess {
-  /** The last used ones stay: so many. */
+  /** The number of last used sessions that stay. */
   keep: number;
+  /** The most rows that one call deletes. */
   limit: number;
 }
 
-/** Deletes live sessions of a user: the least recently used ones that exceed `keep`. @returns how many there were */
+/** Deletes the least recently used live sessions of a user that exceed `keep`. @returns their number */
 export async function deleteExcessSessions(
   db: Db,
   userId: number,
@@ -34,7 +34,7 @@ function byLastUse(db: Db, userId: number) {
   return ids.orderBy("last_seen_at", "desc").orderBy("id", "desc");
 }
 
-/** Deletes sessions of a user, live or not, that exceed `keep` others. @returns how many there were */
+/** Deletes sessions of a user, live or ended, that exceed `keep`; `exceptId` stays too. @returns their number */
 export async function deleteSessionsBeyond(
   db: Db,
   userId: number,
@@ -47,25 +47,24 @@ export async function deleteSessionsBeyond(
   return Number((await db.deleteFrom("sessions").where("id", "in", beyond).executeTakeFirst()).numDeletedRows);
 }
 
-/** Whether a user has more sessions than `count`, live or not. */
+/** Counts live and ended sessions. */
 export async function hasMoreSessions(db: Db, userId: number, count: number): Promise<boolean> {
   return (await byLastUse(db, userId).offset(count).limit(1).executeTakeFirst()) !== undefined;
 }
 
-/** The greatest `integer` of Postgres: it refuses to compare one with more. SQLite has greater ids. */
+/** The greatest `integer` of Postgres. A comparison with a greater parameter is an error there; SQLite has greater ids. */
 const MAX_INTEGER = 2 ** 31 - 1;
 
-/** Some users who have more sessions than they may, and where to look for the next ones. */
 export interface SessionOwners {
   userIds: number[];
-  /** Null if all users were looked at. */
+  /** The `afterId` of the next call; null after the last user. */
   lastId: number | null;
 }
 
 /**
- * Finds users with more than `count` sessions, live or not, among the next `span` ids of users. Reads an index alone.
+ * Finds users with more than `count` sessions, live or ended, among the next `span` user ids. Reads only an index.
  *
- * @param afterId the last id that was looked at, null for the first call
+ * @param afterId null for the first call
  */
 export async function findOwnersOfMore(
   db: Db,

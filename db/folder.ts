@@ -21,8 +21,8 @@ import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { DatabaseError } from "./error.ts";
 import { isRoot } from "./user.ts";
 
-// Another user may be able to write the folder in which we work, or one above it: what a path leads to can change between
-// two system calls. Node has no openat(2). On Linux, a name under /proc/self/fd/N goes from the open folder itself.
+// If another user can write the folder or one above it, a path can lead to another file after each system call. Node
+// has no openat(2). On Linux, a path under /proc/self/fd/N starts at the open folder itself.
 
 const isWindows = process.platform === "win32";
 
@@ -30,20 +30,19 @@ const isDeno = process.versions["deno"] !== undefined;
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 
-/** As Linux's own limit: path_resolution(7). */
+/** The limit of Linux: path_resolution(7). */
 const MAX_LINKS = 40;
 
-/** A folder that is open: it stays the same one, whatever is renamed. */
+/** An open folder. It stays the same folder even if its path is renamed. */
 export interface Folder {
-  /** Without links, for messages and for SQLite, which knows folders by their paths only. */
+  /** Without symbolic links; for messages and for SQLite, which opens files by path. */
   path: string;
-  /** Windows opens no folders. */
+  /** Missing on Windows, which cannot open folders. */
   descriptor?: number;
-  /** Its owner and mode. */
   stat: Stats;
-  /** The path of a name in it, for system calls. */
+  /** The path of a file in the folder, for system calls. */
   at: (name: string) => string;
-  /** Has the names in it survive a power cut. */
+  /** Makes the names in the folder survive a power failure. */
   sync: () => void;
   close: () => void;
 }
@@ -53,7 +52,7 @@ export function openFolder(path: string): Folder {
   if (isWindows) return { path, stat: statSync(path), at: (name) => join(path, name), sync: () => {}, close: () => {} };
   const descriptor = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   const open = `/proc/self/fd/${descriptor}`;
-  // Deno lets only a program with every permission go there.
+  // On Deno, /proc needs every permission.
   const isPinned = !isDeno && existsSync(open);
   return {
     path,
@@ -65,17 +64,13 @@ export function openFolder(path: string): Folder {
   };
 }
 
-/** A folder that only this process's user can enter. */
+/** A temporary folder that only the user of this process can enter. */
 export interface Workspace extends Folder {
-  /** Deletes it and all that is in it. */
+  /** Deletes the folder and its files. */
   remove: () => void;
 }
 
-/**
- * Makes a folder in a folder, with a name that cannot be foretold.
- *
- * @param name how its name begins
- */
+/** @param name the beginning of the folder's name; the rest is random */
 export function createWorkspace(parent: Folder, name: string): Workspace {
   const made = basename(mkdtempSync(parent.at(`${name}-`)));
   const workspace = openFolder(parent.at(made));
@@ -88,30 +83,30 @@ export function createWorkspace(parent: Folder, name: string): Workspace {
       workspace.close();
       try {
         rmdirSync(parent.at(made));
-      } catch {} // Another user moved it, empty as it is.
+      } catch {} // Another user moved the folder. It is empty.
     },
   };
 }
 
-/** Another user may have exchanged the folder before it was opened. Then root takes that one away from its owner. */
+/** If another user exchanged the folder before it was opened, root becomes the owner of that folder. */
 function makePrivate({ descriptor, stat }: Folder): void {
   if (descriptor === undefined || ((stat.mode & 0o077) === 0 && (stat.uid === 0 || !isRoot()))) return;
   try {
     fchownSync(descriptor, 0, stat.gid);
     fchmodSync(descriptor, 0o700);
-  } catch {} // A file system without owners and modes, such as FAT.
+  } catch {} // FAT, for example, has no owners and modes.
 }
 
 /**
- * Where a path leads, links resolved; what is missing at its end stays as it is written.
+ * Resolves the symbolic links of a path. The end of the path may be missing.
  *
- * Root follows a link of another user only to what that user owns, as Apache's SymLinksIfOwnerMatch does. Otherwise the
- * user of a service could choose any file of the system for root to write.
+ * Root follows a link of another user only to a file of that user, as with Apache's SymLinksIfOwnerMatch. Otherwise the
+ * user of the service could make root write any file of the system.
  *
  * @throws DatabaseError
  */
 export function resolveLinks(path: string): string {
-  // Deno may not be allowed to look at the folders above. Windows lets administrators alone make links.
+  // Deno may lack the permission to read the folders above. On Windows, only administrators can create links.
   if (isWindows || (isDeno && !isRoot())) return existsSync(path) ? realpathSync(path) : resolve(path);
   return resolveFrom(isAbsolute(path) ? "/" : process.cwd(), path, 0);
 }
@@ -136,7 +131,7 @@ function requireOwner(link: string, uid: number, target: string): void {
   const end = lstatSync(target, { throwIfNoEntry: false }) ?? lstatSync(dirname(target), { throwIfNoEntry: false });
   if (end?.uid === uid) return;
   throw new DatabaseError(
-    `${link} is a link of another user, and leads root to what that user does not own: ` +
-      `name the file that is meant instead, or make the link root's with chown -h root ${link}`,
+    `${link} is a link of another user and leads to a file that this user does not own. ` +
+      `Name the file itself, or run chown -h root ${link}`,
   );
 }

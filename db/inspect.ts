@@ -8,23 +8,23 @@ import { type Db, openDatabase, sqliteFile } from "./open.ts";
 import { countEndedSessions, type Lifetime } from "./sessions.ts";
 import { hasActiveSuperuser, readPasswords } from "./users.ts";
 
-/** What is worth knowing about a database before people depend on it. */
+/** The facts that the command `check` judges. */
 export interface Inspection {
   schema: SchemaState;
-  /** SQLite files that others than their owner can read, or write. */
+  /** SQLite files that users other than the owner can read or write. */
   exposedFiles: string[];
-  /** What SQLite finds wrong with the file, in its words. */
+  /** The messages of SQLite's quick_check; empty if the file is sound. */
   damage: string[];
-  /** Null where the schema is not this version's, or the answers of a damaged file would be worth nothing. */
+  /** Null if the schema is of another version, or the file is damaged. */
   content: { hasSuperuser: boolean; endedSessions: number; lanes: Lane[] } | null;
 }
 
-/** The folder of an SQLite database if this user cannot create files in it, as SQLite must; else null. */
+/** @returns the folder of the SQLite file if this user cannot create SQLite's log in it, else null */
 export function findUnwritableFolder(url: string): string | null {
   const file = sqliteFile(url);
   if (file === null) return null;
   const folder = dirname(existsSync(file) ? realpathSync(file) : resolve(file));
-  // What is no file in a folder is reported when it is opened.
+  // `openDatabase` reports a missing folder, and a database that is not a file.
   if (!isFolder(folder) || (existsSync(file) && !statSync(file).isFile())) return null;
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
@@ -39,26 +39,26 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** To count the rows of a large table takes longer than any request may. */
+/** 60 seconds, because a count of a large table is slow. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
 export interface InspectionOptions {
-  /** Of the sessions that should be gone by now. */
+  /** Tells which sessions have ended. */
   lifetime: Lifetime;
-  /** Called with every stored password, if the content is worth something. */
+  /** Called with each stored password, unless `content` is null. */
   onPassword: (encoded: string) => void;
-  /** Whether a Postgres is behind a connection pooler in transaction mode. */
+  /** Whether Postgres is behind a connection pooler in transaction mode. */
   hasTransactionPooler: boolean;
 }
 
 /**
- * Looks at a database: nothing is made, migrated or written.
+ * Creates, migrates and writes nothing.
  *
- * @throws DatabaseError or a driver's error where it cannot be opened
+ * @throws DatabaseError, or an error of the driver, if the database cannot be opened
  */
 export async function inspectDatabase(url: string, options: InspectionOptions): Promise<Inspection> {
   const file = sqliteFile(url);
-  // Before it is opened: the log that opening makes is of the file's mode.
+  // Before the database is opened, because that creates a log with the mode of the file.
   const exposedFiles = file === null || !existsSync(file) ? [] : [file, `${realpathSync(file)}-wal`].filter(isExposed);
   const { hasTransactionPooler } = options;
   const limits = { poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
@@ -66,8 +66,8 @@ export async function inspectDatabase(url: string, options: InspectionOptions): 
   try {
     const schema = await findSchemaState(db);
     const damage = file === null ? [] : await listDamage(db, "quick_check");
-    const isAskable = schema.kind === "current" && damage.length === 0;
-    return { schema, exposedFiles, damage, content: isAskable ? await inspectContent(db, options) : null };
+    const isReadable = schema.kind === "current" && damage.length === 0;
+    return { schema, exposedFiles, damage, content: isReadable ? await inspectContent(db, options) : null };
   } finally {
     await db.destroy();
   }

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { DatabaseError } from "./error.ts";
 import type { Db } from "./open.ts";
 
-/** Every page, index and foreign key of an SQLite database. @throws DatabaseError where something is damaged */
+/** Checks every page, index and foreign key of an SQLite database. @throws DatabaseError if it is damaged */
 export async function requireSound(db: Db): Promise<void> {
   const damage = [
     ...(await listDamage(db, "integrity_check")),
@@ -12,9 +12,8 @@ export async function requireSound(db: Db): Promise<void> {
 }
 
 /**
- * What SQLite finds wrong, in its words; empty where all is well.
- *
  * @param check `quick_check` does not compare indexes with their tables
+ * @returns SQLite's messages; empty if the file is sound
  */
 export async function listDamage(db: Db, check: "quick_check" | "integrity_check"): Promise<string[]> {
   const { rows } = await sql<Record<string, string>>`pragma ${sql.raw(check)}`.execute(db);

@@ -16,53 +16,53 @@ import { createExclusive, giveToFolderOwner } from "./exclusive-file.ts";
 const OWNER_ONLY = 0o600;
 const OTHERS = 0o077;
 
-/** Where the secret key of an SQLite database stands: beside the name that DATABASE_URL gives the file. */
+/** The path of the secret key: beside the path in DATABASE_URL, even if that is a symbolic link. */
 export function keyFileOf(databaseFile: string): string {
   return join(dirname(databaseFile), "postern.key");
 }
 
 /**
- * Reads the key file through one descriptor, so that what is checked is what is read.
+ * Checks and reads the key file through one descriptor, so that another user cannot exchange it in between.
  *
- * @returns its text without the line end, null if there is none
- * @throws DatabaseError if it is a link, if another user owns it, or if another user may read it
+ * @returns the text without the line end; null if the file is missing
+ * @throws DatabaseError if the file is a symbolic link, or if another user owns it or can read it
  */
 export function readKeyFile(path: string): string | null {
   let descriptor: number;
   try {
-    // O_NONBLOCK: to open a planted pipe would wait for its writer.
+    // O_NONBLOCK: if another user planted a named pipe, the open must not wait for a writer.
     descriptor = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     if (hasCode(error, "ENOENT")) return null;
-    throw new DatabaseError(unreadable(path, error), { cause: error });
+    throw new DatabaseError(explainOpen(path, error), { cause: error });
   }
   try {
-    const mistake = keyFileMistake(path, fstatSync(descriptor));
-    if (mistake !== null) throw new DatabaseError(mistake);
+    const problem = explainUnsafe(path, fstatSync(descriptor));
+    if (problem !== null) throw new DatabaseError(problem);
     return readFileSync(descriptor, "utf8").trim();
   } finally {
     closeSync(descriptor);
   }
 }
 
-function unreadable(path: string, error: unknown): string {
+function explainOpen(path: string, error: unknown): string {
   if (hasCode(error, "ELOOP")) return `The key file ${path} is a symbolic link. Put the file itself there.`;
   const reason = error instanceof Error ? error.message : String(error);
   return `The key file ${path} cannot be read: ${reason}. Run the command as its owner.`;
 }
 
-/** @returns the sentence about a file that must not be trusted, null if it may be */
-function keyFileMistake(path: string, stat: Stats): string | null {
+/** @returns the sentence about a file that is not safe to use; null if it is safe */
+function explainUnsafe(path: string, stat: Stats): string | null {
   const { mode, uid, size } = stat;
   if (!stat.isFile()) return `The key file ${path} is not a file. Remove it.`;
   if (size > 4096) return `The key file ${path} holds more than a key. Put the key back.`;
-  if (process.platform === "win32") return null; // It has other permissions than these.
+  if (process.platform === "win32") return null; // Windows has no POSIX modes.
   if ((mode & OTHERS) !== 0) return `The key file ${path} can be read by other users. Run: chmod 600 ${path}`;
   if (uid === ownUid(uid) || uid === statSync(dirname(path)).uid) return null;
-  return `The key file ${path} belongs to another user (${uid}). Make it, or have it owned by, the user of the server.`;
+  return `The key file ${path} belongs to another user (${uid}). Change its owner to the user of the server.`;
 }
 
-/** Deno needs a permission to tell it. Without: only its owner, or root, can have opened a file of this mode. */
+/** @param otherwise for Deno without the permission: only the owner or root can open a file of this mode */
 function ownUid(otherwise: number): number {
   try {
     return process.geteuid?.() ?? otherwise;
@@ -72,10 +72,10 @@ function ownUid(otherwise: number): number {
 }
 
 /**
- * Creates the key file, unless it is there. Another process may find it empty for a moment.
+ * Creates the key file if it is missing. Until the key is written, another process may read an empty file.
  *
- * @returns whether this call has created it
- * @throws DatabaseError if the folder cannot be written
+ * @returns whether this call created the file
+ * @throws DatabaseError if the file cannot be created
  */
 export function createKeyFile(path: string, text: string): boolean {
   try {
@@ -90,14 +90,14 @@ export function createKeyFile(path: string, text: string): boolean {
   } catch (error) {
     if (hasCode(error, "EEXIST")) return false;
     const reason = error instanceof Error ? error.message : String(error);
-    const remedy = "Let the server write the folder, or set POSTERN_SECRET_KEY.";
+    const remedy = "Give the server write access to the folder, or set POSTERN_SECRET_KEY.";
     throw new DatabaseError(`The key file ${path} cannot be created: ${reason}. ${remedy}`, { cause: error });
   }
   syncFolder(dirname(path));
   return true;
 }
 
-/** Has the new name survive a power cut, if the folder may be opened: Deno may be allowed the file alone. */
+/** Makes the new name survive a power failure. On Deno, the permission may cover only the file: then does nothing. */
 function syncFolder(folder: string): void {
   try {
     const descriptor = openSync(folder, constants.O_RDONLY);

@@ -1,4 +1,5 @@
-import { type Migration, PostgresAdapter, sql } from "kysely";
+import { type Migration, sql } from "kysely";
+import { isPostgres } from "./columns.ts";
 import { DatabaseError } from "./error.ts";
 import * as usersAndSessions from "./migrations/0001_users_and_sessions.ts";
 import * as setupTokens from "./migrations/0002_setup_tokens.ts";
@@ -11,7 +12,7 @@ import * as passwordCosts from "./migrations/0008_password_costs.ts";
 import * as oneTimeTokens from "./migrations/0009_one_time_tokens.ts";
 import { type Db, type TransactionDb, transaction } from "./open.ts";
 
-/** Every migration, oldest first. One that has landed is frozen: change the schema with the next one. */
+/** Every migration, oldest first. A migration never changes: add a new one. */
 const MIGRATIONS: Record<string, Migration> = {
   "0001_users_and_sessions": usersAndSessions,
   "0002_setup_tokens": setupTokens,
@@ -24,22 +25,21 @@ const MIGRATIONS: Record<string, Migration> = {
   "0009_one_time_tokens": oneTimeTokens,
 };
 
-/** Of our own name: the database may hold another application's, which may use Kysely too. */
+/** Not Kysely's default name, because another application in the database may use Kysely too. */
 const MIGRATION_TABLE = "postern_migration";
 
-/** Kysely's migrator made these, and older versions of Postern look for them. */
+/** Older versions of Postern used Kysely's migrator, which needs this table. */
 const LOCK_TABLE = "postern_migration_lock";
 const LOCK_ROW = "migration_lock";
 
-/** The number that Kysely's migrator takes: during an upgrade, nodes of both versions exclude each other. */
+/** The lock number of Kysely's migrator. During an upgrade, nodes of old and new versions exclude each other. */
 const POSTGRES_LOCK = sql`select pg_advisory_xact_lock(3853314791062309107)`;
 
 /**
- * Brings the database up to this version's schema: all of it, or on any failure nothing. Several processes may do so at
- * once on one database.
+ * Applies the missing migrations in one transaction. Several processes may call it at the same time.
  *
- * @returns the names of the migrations that were applied now
- * @throws DatabaseError where a newer Postern has migrated it already, or it cannot be done
+ * @returns the names of the applied migrations
+ * @throws DatabaseError also if a newer Postern has migrated the database
  */
 export async function migrate(db: Db): Promise<string[]> {
   try {
@@ -53,16 +53,15 @@ export async function migrate(db: Db): Promise<string[]> {
 }
 
 /**
- * Kysely's own migrator takes a lock of the session before its transaction. Behind a pooler in transaction mode, such a
- * lock stays with a server connection that another client gets next. This lock ends with the transaction. On SQLite, the
- * transaction itself is the lock.
+ * Kysely's migrator takes a session lock. Behind a pooler in transaction mode, that lock would stay on a server
+ * connection that another client uses next. This lock ends with the transaction. On SQLite, the transaction itself
+ * holds the write lock.
  */
 async function applyMissing(db: TransactionDb): Promise<string[]> {
-  const isPostgres = db.getExecutor().adapter instanceof PostgresAdapter;
-  if (isPostgres) await POSTGRES_LOCK.execute(db);
+  if (isPostgres(db)) await POSTGRES_LOCK.execute(db);
   await createTables(db);
   const missing = await findMissingMigrations(db);
-  const timestamp = isPostgres ? POSTGRES_TIMESTAMP : SQLITE_TIMESTAMP;
+  const timestamp = isPostgres(db) ? POSTGRES_TIMESTAMP : SQLITE_TIMESTAMP;
   for (const name of missing) {
     await MIGRATIONS[name]?.up(db);
     await db.withTables<MigrationTables>().insertInto(MIGRATION_TABLE).values({ name, timestamp }).execute();
@@ -79,7 +78,7 @@ type MigrationTables = {
   [LOCK_TABLE]: { id: string; is_locked: number };
 };
 
-/** As Kysely's migrator made them. */
+/** In the form of Kysely's migrator. */
 async function createTables(db: TransactionDb): Promise<void> {
   await db.schema
     .createTable(MIGRATION_TABLE)
@@ -102,23 +101,22 @@ async function createTables(db: TransactionDb): Promise<void> {
 }
 
 /**
- * Writes a row as it is: only a write proves that the server is no standby, and that its disk takes a page.
+ * Updates a row without a change. Only a write proves that the server is not a standby and the disk is not full.
  *
- * @throws Error if the database takes no writes
+ * @throws Error if the write fails
  */
 export async function proveWritable(db: Db): Promise<void> {
   const unchanged = db.withTables<MigrationTables>().updateTable(LOCK_TABLE).set({ is_locked: 0 });
   await unchanged.where("id", "=", LOCK_ROW).execute();
 }
 
-/** How a database stands to this version: `names` are the tables, or the migrations, that the state is about. */
 export interface SchemaState {
-  /** Without our tables; with another application's under our names; ahead of us; to be migrated; up to date. */
+  /** `foreign`: another application has tables of our names. `behind`: migrations are missing. */
   kind: "empty" | "foreign" | "newer" | "behind" | "current";
+  /** The tables of a foreign schema, the unknown migrations of a newer one, or the missing ones. */
   names: string[];
 }
 
-/** Looks, and changes nothing. */
 export async function findSchemaState(db: Db): Promise<SchemaState> {
   const tables = (await db.introspection.getTables()).map(({ name }) => name);
   if (!tables.includes(MIGRATION_TABLE)) {
@@ -131,7 +129,7 @@ export async function findSchemaState(db: Db): Promise<SchemaState> {
   return { kind: missing.length > 0 ? "behind" : "current", names: missing };
 }
 
-/** The migrations that were applied, oldest first, each with its moment as ISO 8601: the first one tells databases apart. */
+/** The applied migrations, oldest first; the time is ISO 8601. */
 export function listApplied(db: Db): Promise<{ name: string; timestamp: string }[]> {
   return db
     .withTables<MigrationTables>()
@@ -141,26 +139,29 @@ export function listApplied(db: Db): Promise<{ name: string; timestamp: string }
     .execute();
 }
 
-/** This version's migrations that the database has not had. @throws Error where it has had none at all */
+/** @throws Error if no migration was ever applied */
 export async function findMissingMigrations(db: Db): Promise<string[]> {
   const applied = (await listApplied(db)).map(({ name }) => name);
   return Object.keys(MIGRATIONS).filter((name) => !applied.includes(name));
 }
 
-/** The sentence about a database that is not ours to use, null where it is. */
-export function schemaMistake({ kind, names }: SchemaState): string | null {
+/** @returns the sentence about a foreign or newer schema; null for any other */
+export function explainSchema({ kind, names }: SchemaState): string | null {
   if (kind === "foreign") {
-    return `The database belongs to another application: it has a table ${names.join(" and ")} that is not Postern's.`;
+    return (
+      `The database belongs to another application: its table ${names.join(" and ")} is not Postern's. ` +
+      "Set DATABASE_URL to another database."
+    );
   }
   if (kind !== "newer") return null;
   return (
-    `The database was made by a newer Postern (it has ${names.join(", ")}, which this version does not know). ` +
-    "Run that version, or restore a backup from before it."
+    `The database was migrated by a newer Postern (it has ${names.join(", ")}, which this version does not know). ` +
+    "Run that version, or restore a backup from before the upgrade."
   );
 }
 
-/** Refuses a database that a newer version has migrated, and one where our tables' names are taken. */
+/** @throws DatabaseError for a foreign or newer schema */
 async function requireOurs(db: Db): Promise<void> {
-  const mistake = schemaMistake(await findSchemaState(db));
-  if (mistake !== null) throw new DatabaseError(mistake);
+  const problem = explainSchema(await findSchemaState(db));
+  if (problem !== null) throw new DatabaseError(problem);
 }

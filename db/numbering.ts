@@ -1,10 +1,11 @@
-import { PostgresAdapter, sql } from "kysely";
+import { sql } from "kysely";
+import { isPostgres } from "./columns.ts";
 import type { Db } from "./open.ts";
 
-/** The tables that the database numbers. */
+/** The tables with generated ids. */
 type Numbered = "users" | "events";
 
-/** The highest id that a row has, or had: that of a deleted one is never given again. 0 where there was none. */
+/** The highest id ever used; deleted rows count, because an id is never used twice. 0 if there was no row. */
 export async function findLastId(db: Db, table: Numbered): Promise<number> {
   const { rows } = isPostgres(db)
     ? await sql<{ last: number | null }>`
@@ -14,7 +15,7 @@ export async function findLastId(db: Db, table: Numbered): Promise<number> {
   return Math.max(rows[0]?.last ?? 0, highest?.id ?? 0);
 }
 
-/** Has the next row numbered above `last`: rows that were written with their ids do not move the numbers of Postgres. */
+/** Makes the next generated id greater than `last`. On Postgres, rows inserted with an id do not advance the sequence. */
 export async function numberAbove(db: Db, table: Numbered, last: number): Promise<void> {
   if (last < 1) return;
   if (isPostgres(db)) {
@@ -23,8 +24,4 @@ export async function numberAbove(db: Db, table: Numbered, last: number): Promis
   }
   await sql`delete from sqlite_sequence where name = ${table}`.execute(db);
   await sql`insert into sqlite_sequence (name, seq) values (${table}, ${last})`.execute(db);
-}
-
-function isPostgres(db: Db): boolean {
-  return db.getExecutor().adapter instanceof PostgresAdapter;
 }

@@ -2,7 +2,6 @@ import { sql } from "kysely";
 import type { Db, TransactionDb } from "./open.ts";
 import type { Instant, TokenPurpose } from "./schema.ts";
 
-/** A token that can be used once. */
 export interface OneTimeToken {
   /** Hex SHA-256 of the token. */
   id: string;
@@ -62,7 +61,7 @@ function validToken(db: Db, purpose: TokenPurpose, id: string, now: Instant) {
   return token.where("purpose", "=", purpose).where("expires_at", ">", now);
 }
 
-/** Deletes at most `limit` tokens that have expired. @returns how many there were */
+/** Deletes at most `limit` expired tokens. @returns their number */
 export async function deleteExpiredTokens(db: Db, now: Instant, limit: number): Promise<number> {
   const expired = db.selectFrom("one_time_tokens").select("id").where("expires_at", "<=", now).limit(limit);
   return Number((await db.deleteFrom("one_time_tokens").where("id", "in", expired).executeTakeFirst()).numDeletedRows);

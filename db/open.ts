@@ -8,19 +8,21 @@ import { createSqliteDialect } from "./sqlite.ts";
 export type { Db, TransactionDb } from "./schema.ts";
 
 export interface DatabaseOptions {
-  /** Whether an SQLite file that is missing is made. */
+  /** Whether a missing SQLite file is created. */
   mayCreate: boolean;
-  /** How many connections to a Postgres at the most; SQLite has one. */
+  /** Most connections to Postgres; SQLite has one. */
   poolSize: number;
-  /** How long a statement may take on Postgres, where it may take longer than a request's. */
+  /** Postgres only; by default the limit for requests. */
   statementTimeoutMs?: number;
-  /** Whether the Postgres is behind a connection pooler that gives each transaction another connection. */
+  /** Whether Postgres is behind a connection pooler in transaction mode. */
   hasTransactionPooler?: boolean;
 }
 
 /**
+ * Opens an SQLite file at once. Connects to Postgres at the first query.
+ *
  * @param url `sqlite:path`, `sqlite::memory:`, or `postgres://user:password@host/name` with the parameters of libpq
- * @throws DatabaseError where an SQLite file cannot be opened or is none; a Postgres is asked at the first query only
+ * @throws DatabaseError if an SQLite file cannot be opened
  */
 export async function openDatabase(
   url: string,
@@ -35,14 +37,14 @@ export async function openDatabase(
 async function openSqliteFile(path: string, mayCreate: boolean): Promise<Dialect> {
   const before = inodeOf(path);
   const dialect = await createSqliteDialect(path, mayCreate);
-  // A restore may have come between opening the file and its lock: what was opened has another name by now.
+  // If a restore replaced the file while it was opened, the open file has another name now.
   if (before === null || before === inodeOf(path)) return dialect;
-  throw new DatabaseError(`The database ${path} was replaced while it was being opened: try again.`);
+  throw new DatabaseError(`The database ${path} was replaced while it was opened. Try again.`);
 }
 
 /**
- * Kysely rolls back whatever failed, and where that fails too reports only that. It does where the database has ended the
- * transaction already (SQLite on a full disk) or is gone; what counts is what went wrong first.
+ * If a rollback fails, Kysely reports that error in place of the first one. A rollback fails if SQLite has already ended
+ * the transaction (full disk) or the connection is closed.
  */
 function reportingFirstErrors(dialect: Dialect): Dialect {
   return {
@@ -58,17 +60,17 @@ function reportingFirstErrors(dialect: Dialect): Dialect {
   };
 }
 
-/** The path in an SQLite URL, as it is written there; null for a Postgres and a database in memory. */
+/** The path in an SQLite URL; null for Postgres and for a database in memory. */
 export function sqliteFile(url: string): string | null {
   return isPostgresUrl(url) || url === "sqlite::memory:" ? null : url.replace(/^sqlite:/, "");
 }
 
-/** What tells a file from another one that takes its name; null where there is none. */
+/** Null if the file is missing. */
 function inodeOf(path: string): number | null {
   try {
     return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
   } catch {
-    return null; // Opening it tells why it cannot be looked at.
+    return null; // The open reports the reason.
   }
 }
 
@@ -77,18 +79,18 @@ export function isPostgresUrl(url: string): boolean {
 }
 
 /**
- * Runs `work` in one transaction: all of it is kept, or, where it throws, none. Inside, use only the `Db` handed to
- * `work` (another would wait for this one for ever), and neither hash nor fetch.
+ * Runs `work` in one transaction; rolls back if it throws. Inside, use only the `db` that `work` receives: on SQLite,
+ * another one would wait for this transaction. Do not hash or fetch inside.
  */
 export function transaction<T>(db: Db, work: (db: TransactionDb) => Promise<T>): Promise<T> {
   return db.transaction().execute(work);
 }
 
 /**
- * Asks the database for nothing, and waits until all that has been committed is kept: SQLite lets others see what is not
- * on the disk yet. It stays a raw statement, since no select of Kysely's own waits for that.
+ * Checks that the database answers and, on SQLite, that all commits are on the disk. The statement is raw because a
+ * select built by Kysely does not wait for the disk.
  *
- * @throws Error where it does not answer, or keeps nothing
+ * @throws Error if the database does not answer or the disk fails
  */
 export async function ping(db: Db): Promise<void> {
   await sql`select 1`.execute(db);

@@ -1,6 +1,6 @@
 /**
- * Whether an error says that the database cannot be asked at present: it is gone, full, locked or overloaded. That
- * passes without a change of ours, so the request may be tried again. Anything else is a mistake in what was asked.
+ * Whether an error means that the database is unavailable, full, locked or overloaded. The client can send the request
+ * again later. Any other error is a bug in the statement.
  */
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -15,7 +15,7 @@ export function isOutage(error: unknown): boolean {
   );
 }
 
-/** Whether the connection to Postgres is of no use any more, so that no other request should get it. */
+/** Whether the connection to Postgres must be closed, so that no other request uses it. */
 export function isUselessConnection(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";
@@ -24,19 +24,19 @@ export function isUselessConnection(error: unknown): boolean {
   );
 }
 
-/** Whether the connection is useless, and Postgres surely has not run the statement. */
+/** Whether the connection must be closed and Postgres certainly did not run the statement. */
 export function hasNotRun(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";
   return NOT_RUN_CODES.test(code) || NOT_SENT.test(error.message) || isStalePlan(error);
 }
 
-/** Whether the driver has given up waiting, for a connection or for an answer. */
+/** Whether the driver timed out while it waited for a connection or an answer. */
 export function isTimeout(error: unknown): boolean {
   return error instanceof Error && TIMEOUT_MESSAGES.test(error.message);
 }
 
-/** "cached plan must not change result type": a prepared statement that is older than the schema. */
+/** "cached plan must not change result type": the prepared statement is older than the schema. */
 function isStalePlan(error: Error): boolean {
   return "code" in error && error.code === "0A000" && error.message.startsWith("cached plan");
 }
@@ -48,18 +48,18 @@ export function isBusy(error: unknown): boolean {
   return sqliteCode(error) === SQLITE_BUSY || error.message === "database is locked";
 }
 
-/** The primary result code that `node:sqlite` gives; 0 where there is none. */
+/** The primary result code of `node:sqlite`; 0 for other errors. */
 function sqliteCode(error: Error): number {
   return "errcode" in error ? Number(error.errcode) & 0xff : 0;
 }
 
 const SQLITE_BUSY = 5;
 
-/** https://www.sqlite.org/rescode.html, extended codes included; as Bun names them, and as Node and Deno number them. */
+/** https://www.sqlite.org/rescode.html, with their extended codes. Bun gives the names, Node and Deno the numbers. */
 const SQLITE_NAMES = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|READONLY|PROTOCOL|NOMEM)/;
 const SQLITE_CODES = new Set([SQLITE_BUSY, 6, 7, 8, 10, 13, 14, 15]);
 
-/** What Deno's `exec` throws has no number, only SQLite's own words. */
+/** On Deno, errors of `exec` have a message but no number. */
 const SQLITE_MESSAGES = new Set([
   "database is locked",
   "database or disk is full",
@@ -72,26 +72,26 @@ const SYSTEM_CODES =
   /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|EIO|ENOSPC|EDQUOT|EROFS|ESTALE)$/;
 
 /**
- * Classes 08 connection, 53 resources, 57 operator intervention (but for a cancelled statement by its time-out, which is
- * one too), 40001 and 40P01 for a transaction that lost, 25006 for a standby.
+ * Class 08: connection. 53: resources. 57: operator intervention, including statement_timeout. 58030: I/O error. 40001,
+ * 40P01: serialization failure, deadlock. 25006: read-only, as on a standby.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const POSTGRES_CODES = /^(08\w{3}|53\w{3}|57\w{3}|58030|40001|40P01|25006)$/;
 
 /**
- * A connection that is gone or out of step (class 08), a server that stops or starts (57P01 to 57P05), one that has become
- * read-only (25006), a prepared statement that is missing or there already (26000, 42P05, as behind a pooler).
+ * Class 08: connection lost or protocol violated. 57P01 to 57P05: the server stops or starts. 25006: it became
+ * read-only. 26000, 42P05: a prepared statement is missing or exists already, as behind a pooler.
  */
 const USELESS_CODES = /^(08\w{3}|57P0[1-5]|25006|26000|42P05)$/;
 
-/** Postgres looks at these before it runs anything. */
+/** Postgres raises these before it runs the statement. */
 const NOT_RUN_CODES = /^(25006|26000|42P05)$/;
 
-/** What the driver throws without a code. */
+/** Errors of the driver that have no code. */
 const POSTGRES_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client (has encountered a connection error|was closed))/;
 
-/** The driver knew already that the connection was gone. */
+/** The connection was closed before the driver sent the statement. */
 const NOT_SENT = /^Client (has encountered a connection error|was closed)/;
 
 const TIMEOUT_MESSAGES =

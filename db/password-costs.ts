@@ -3,12 +3,12 @@ import { passwordCost } from "./migrations/0008_password_costs.ts";
 import type { Db } from "./open.ts";
 import { prepare } from "./prepared.ts";
 
-/** Each takes microseconds. More of them are not costs, but what a damaged import left. */
+/** A bound for damaged imports. Each cost takes microseconds to read. */
 const MAX_COSTS = 1000;
 
 /**
- * What the checks of stored passwords cost: each algorithm with its parameters, once. Cheap enough for every login: the
- * index is asked for one cost, then for the next greater one, however many users have it.
+ * The distinct costs of the stored passwords: algorithm and parameters, as `pbkdf2_sha256$260000`. Cheap enough for every
+ * login: the query jumps in the index from one cost to the next, for any number of users.
  * https://wiki.postgresql.org/wiki/Loose_indexscan
  */
 export async function listPasswordCosts(db: Db): Promise<string[]> {
@@ -16,7 +16,7 @@ export async function listPasswordCosts(db: Db): Promise<string[]> {
   return rows.map(({ cost }) => cost);
 }
 
-/** Exported for the test that asks for its plan. */
+/** Exported for the test of its query plan. */
 export const selectCosts = prepare((db: Db) => ({
   compile: () => {
     const cost = passwordCost(db);

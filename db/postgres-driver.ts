@@ -12,38 +12,37 @@ import { nameOf } from "./statement-names.ts";
 
 export interface PostgresDriverOptions {
   createPool: () => pg.Pool;
-  /** Runs before the first query, and again as long as it fails. */
+  /** Runs before the first query. If it fails, it runs again before the next one. */
   prepare: () => Promise<void>;
   statementTimeoutMs: number;
   hasTransactionPooler: boolean;
 }
 
 /**
- * A driver that closes connections that are of no use any more, and asks once more on a new connection if nothing was
- * done yet:
+ * Closes connections that are of no use any more, and retries a statement once on a new connection if that is safe:
  *
- * - A statement outside of a transaction is asked again if it reads, or if the error says that it has not run.
- * - `begin` is asked again. It also asks whether the server takes writes, so a server that a failover has turned
- *   read-only is found before a transaction has done anything.
- * - Inside a transaction nothing is asked again: the code has seen answers, and acted upon them. Therefore no statement
- *   in there has a name, since the plan of a named statement is the one thing that goes stale on a sound connection.
- *   Postgres rolls back what it has not committed, and the client gets 503 with Retry-After.
+ * - Outside of a transaction, a statement is retried if it reads, or if Postgres certainly did not run it.
+ * - `begin` is retried. It also asks whether the server accepts writes, so that after a failover no transaction starts on
+ *   a read-only server.
+ * - Inside a transaction no statement is retried, because the code has already acted on earlier results. These
+ *   statements have no name: a named statement can fail on a sound connection if its plan is older than the schema.
+ *   Postgres rolls back, and the client gets 503 with Retry-After.
  *
- * A time-out is never asked again: the request has waited long enough.
+ * A time-out is never retried: the request has waited long enough.
  */
 export class PostgresDriver implements Driver {
   readonly #options: PostgresDriverOptions;
   readonly #begin: string;
   #pool: pg.Pool | null = null;
   /**
-   * Grows when a connection proves useless. What is wrong with one is often wrong with all that are as old: the server
-   * has gone, is read-only now, or has another schema. An older one is closed when the pool hands it out.
+   * Incremented when a connection proves useless. The other connections of the same age often have the same problem: the
+   * server is gone, is read-only, or has another schema. The driver closes them when the pool returns them.
    */
   #generation = 0;
   readonly #generations = new WeakMap<pg.PoolClient, number>();
-  /** The connection of each transaction under way. */
+  /** The connection of each open transaction. */
   readonly #held = new Map<DatabaseConnection, pg.PoolClient>();
-  /** Connections that a transaction's statement has found useless. */
+  /** Connections to be closed when they are released. */
   readonly #useless = new WeakSet<pg.PoolClient>();
 
   constructor(options: PostgresDriverOptions) {
@@ -55,14 +54,14 @@ export class PostgresDriver implements Driver {
   async init(): Promise<void> {
     await this.#options.prepare();
     const pool = this.#options.createPool();
-    // A connection that breaks while idle leaves the pool; the next request opens another, and reports what is wrong.
+    // The pool drops a connection that breaks while idle. The next request opens another one and reports its errors.
     pool.on("error", () => {});
-    // Between two statements of a transaction, a connection has no other listener. Unheard, an error ends the process.
+    // Between two statements of a transaction, a connection has no other listener. The error would end the process.
     pool.on("connect", (client) => client.on("error", () => {}));
     this.#pool = pool;
   }
 
-  /** Takes no connection of the pool yet: that happens for a statement, or from a transaction's beginning to its end. */
+  /** Takes no connection from the pool. A single statement or `beginTransaction` takes one. */
   async acquireConnection(): Promise<DatabaseConnection> {
     const connection: DatabaseConnection = {
       executeQuery: (query) => this.#execute(connection, query),
@@ -77,12 +76,12 @@ export class PostgresDriver implements Driver {
     const client = this.#held.get(connection);
     if (client === undefined) return;
     this.#held.delete(connection);
-    this.#giveBack(client, this.#useless.has(client));
+    client.release(this.#useless.has(client));
   }
 
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
-    if (settings.isolationLevel ?? settings.accessMode) throw new Error("Every transaction is at read committed.");
-    const client = await twice(() => this.#beginOnce(), isUselessConnection);
+    if (settings.isolationLevel ?? settings.accessMode) throw new Error("Every transaction uses READ COMMITTED.");
+    const client = await retryOnce(() => this.#beginOnce(), isUselessConnection);
     this.#held.set(connection, client);
   }
 
@@ -92,7 +91,7 @@ export class PostgresDriver implements Driver {
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     const client = this.#clientOf(connection);
-    if (this.#useless.has(client)) return; // It is closed, and that rolls back.
+    if (this.#useless.has(client)) return; // The end of the connection rolls back.
     try {
       await client.query("rollback");
     } catch (error) {
@@ -120,7 +119,7 @@ export class PostgresDriver implements Driver {
       return client;
     } catch (error) {
       this.#retire(client);
-      this.#giveBack(client, true);
+      client.release(true);
       throw error;
     }
   }
@@ -128,9 +127,9 @@ export class PostgresDriver implements Driver {
   async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     const held = this.#held.get(connection);
     if (held !== undefined) return this.#executeHeld<R>(held, query);
-    // A select of ours changes nothing, whether it has run or not.
+    // No select of ours has side effects.
     const isRepeatable = SelectQueryNode.is(query.query) ? isUselessConnection : hasNotRun;
-    return twice(() => this.#executeOnce<R>(query), isRepeatable);
+    return retryOnce(() => this.#executeOnce<R>(query), isRepeatable);
   }
 
   async #executeHeld<R>(client: pg.PoolClient, query: Pick<CompiledQuery, "sql" | "parameters">) {
@@ -151,14 +150,14 @@ export class PostgresDriver implements Driver {
       if (isUselessConnection(error)) this.#retire(client);
       throw error;
     } finally {
-      this.#giveBack(client, this.#useless.has(client));
+      client.release(this.#useless.has(client));
     }
   }
 
-  /** A connection that is not older than the last one that proved useless. */
+  /** @returns a connection that is newer than every useless one */
   async #take(): Promise<pg.PoolClient> {
     for (;;) {
-      const before = this.#generation; // A connection that is made meanwhile may lead to where the useless one led.
+      const before = this.#generation; // Read before the connect: the new connection may reach the same bad server.
       if (this.#pool === null) throw new Error("The database is closed.");
       const client = await this.#pool.connect();
       const generation = this.#generations.get(client);
@@ -168,21 +167,21 @@ export class PostgresDriver implements Driver {
         await this.#setUp(client);
         return client;
       }
-      this.#giveBack(client, true);
+      client.release(true);
     }
   }
 
   /**
-   * The time-out is set by a statement. In the startup packet, PgBouncer would deny it: "unsupported startup parameter".
-   * Behind a pooler in transaction mode it is set in each transaction. A single statement there has the driver's time-out
-   * alone, after which the connection is closed.
+   * Sets the time-out by a statement. PgBouncer denies it in the startup packet: "unsupported startup parameter". Behind
+   * a pooler in transaction mode, each transaction sets it. A single statement there has only the driver's time-out,
+   * after which the connection is closed.
    */
   async #setUp(client: pg.PoolClient): Promise<void> {
     if (this.#options.hasTransactionPooler) return;
     try {
       await client.query(`set statement_timeout = ${this.#options.statementTimeoutMs}`);
     } catch (error) {
-      this.#giveBack(client, true);
+      client.release(true);
       throw error;
     }
   }
@@ -191,13 +190,9 @@ export class PostgresDriver implements Driver {
     this.#useless.add(client);
     if (this.#generations.get(client) === this.#generation) this.#generation++;
   }
-
-  #giveBack(client: pg.PoolClient, isUseless: boolean): void {
-    client.release(isUseless);
-  }
 }
 
-/** As Postgres would say at the first write (SQLSTATE 25006). */
+/** Has the SQLSTATE that Postgres raises at the first write. */
 class ReadOnlyServerError extends Error {
   override readonly name = "ReadOnlyServerError";
   readonly code = "25006";
@@ -219,8 +214,8 @@ async function run<R>(
   return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
 }
 
-/** Tries, and once more on another connection if that is safe. */
-async function twice<T>(attempt: () => Promise<T>, isSafe: (error: unknown) => boolean): Promise<T> {
+/** Retries once if `isSafe`, but not after a time-out. */
+async function retryOnce<T>(attempt: () => Promise<T>, isSafe: (error: unknown) => boolean): Promise<T> {
   try {
     return await attempt();
   } catch (error) {

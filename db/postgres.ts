@@ -3,27 +3,26 @@ import pg from "pg";
 import { PostgresDriver } from "./postgres-driver.ts";
 import { requireSessionPooling } from "./postgres-pooler.ts";
 
-/** No request waits longer than this for a connection, or for a statement's answer. */
+/** The longest waits of a request for a connection and for the result of a statement. */
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 5000;
 
 /**
- * After a failover, a pool that only reads would stay at the old server and show old sessions. A new connection goes to
- * the server that the host name leads to now. It costs about 5 ms.
+ * After a failover, a pool that only reads would stay at the old server and read old sessions. A new connection resolves
+ * the host name again and takes about 5 ms.
  */
 const CONNECTION_LIFETIME_SECONDS = 60;
 
-/** `int8`, which the driver would hand back as text: our instants are far below 2^53. */
+/** The type `int8`. The driver returns text for it. Our instants are far below 2^53, so numbers are exact. */
 const INT8 = 20;
 
 export interface PostgresOptions {
-  /** With the parameters of libpq, `sslmode` among them. */
+  /** May have the parameters of libpq, such as `sslmode`. */
   url: string;
-  /** Connections at the most. */
+  /** Most connections. */
   poolSize: number;
-  /** How long a statement may take. */
   statementTimeoutMs?: number | undefined;
-  /** Whether each transaction may run on another server connection, so that nothing of a session is kept. */
+  /** Whether each transaction may use another server connection, so that the session keeps no state. */
   hasTransactionPooler: boolean;
 }
 
@@ -33,7 +32,7 @@ export function createPostgresDialect(options: PostgresOptions): Dialect {
     connectionString: url,
     application_name: "postern",
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: statementTimeoutMs + 1000, // The server gives up first. If it is gone, we do.
+    query_timeout: statementTimeoutMs + 1000, // The server's time-out comes first. This one is for a lost server.
     keepAlive: true,
     types: { getTypeParser: parserOf },
   };
@@ -48,15 +47,15 @@ export function createPostgresDialect(options: PostgresOptions): Dialect {
 }
 
 /**
- * Whether the connection stays on this machine, or uses TLS and checks the certificate. The driver decides, from the URL
- * and from PGSSLMODE: it treats `sslmode=require` as `verify-full`, unless the URL has `uselibpqcompat=true`.
+ * Whether the connection stays on this machine, or uses TLS and verifies the certificate. Asks the driver, which reads
+ * the URL and PGSSLMODE. It treats `sslmode=require` as `verify-full`, unless the URL has `uselibpqcompat=true`.
  *
  * @throws Error if a file that the URL names cannot be read
  */
 export function isPrivate(url: string): boolean {
   const { host, ssl } = new pg.Client(url);
   if (host === "" || host.startsWith("/") || LOOPBACK.test(host)) return true;
-  const options: unknown = ssl; // The types say boolean. It may also be the options of TLS.
+  const options: unknown = ssl; // A boolean or an object of TLS options. The types say boolean.
   if (options === null || typeof options !== "object") return options === true;
   return !("rejectUnauthorized" in options && options.rejectUnauthorized === false);
 }

@@ -2,7 +2,7 @@ import type { Compilable, CompiledQuery, DialectAdapter } from "kysely";
 import type { Db } from "./open.ts";
 import { prepareByName } from "./statement-names.ts";
 
-/** Stands for a parameter's value while a query is built. */
+/** The placeholder of a parameter while a query is built. */
 class Slot {
   readonly name: string;
 
@@ -11,20 +11,20 @@ class Slot {
   }
 }
 
-/** What takes the place of every parameter: a slot of its name. */
+/** Returns a slot for every property. */
 const SLOTS: object = new Proxy({}, { get: (_, name) => new Slot(String(name)) });
 
 /**
- * A query that is built and compiled once for each database, and then run with other values: to build one takes several
- * times as long as SQLite takes to answer it (measured). For those that are asked with every request or login.
+ * Builds and compiles a query once per database, then runs it with other values. To build a query takes several times as
+ * long as SQLite needs to answer it (measured). For the queries of every request or login.
  *
- * @param build may put a parameter where the query has a value and do nothing else with it, so reckon before; it names
- *   columns one by one (Postgres keeps the plan, and a migration may change what `*` means)
+ * @param build may use a parameter only as a value of the query: it cannot calculate with it. It must name each column,
+ *   because Postgres keeps the plan and a migration may change the meaning of `*`.
  */
 export function prepare<P extends object, R>(
   build: (db: Db, parameters: P) => Compilable<R>,
 ): (db: Db, parameters: P) => CompiledQuery<R> {
-  /** By what a database and its transactions have in common. */
+  /** By adapter: a database and its transactions share it. */
   const compiled = new WeakMap<DialectAdapter, CompiledQuery<R>>();
   return (db, parameters) => {
     const { adapter } = db.getExecutor();
@@ -36,7 +36,7 @@ export function prepare<P extends object, R>(
 }
 
 function compile<P, R>(db: Db, build: (db: Db, parameters: P) => Compilable<R>): CompiledQuery<R> {
-  const query = build(db, SLOTS as P).compile(); // Whatever the values are, the query only holds them.
+  const query = build(db, SLOTS as P).compile(); // `build` only passes the values on.
   prepareByName(query.sql);
   return query;
 }

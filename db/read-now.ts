@@ -2,22 +2,22 @@ import type { CompiledQuery, DialectAdapter } from "kysely";
 import { isBusy } from "./outage.ts";
 import type { Db } from "./schema.ts";
 
-/** Runs a select at once, on a connection that only reads. @throws Error as the driver does */
+/** Runs a select synchronously on a read-only connection. @throws the driver's error */
 export type Reader = (sql: string, parameters: readonly unknown[]) => unknown[];
 
 const READERS = new WeakMap<DialectAdapter, Reader>();
 
-/** @param adapter what a database and its transactions have in common */
+/** @param adapter shared by a database and its transactions */
 export function attachReader(adapter: DialectAdapter, reader: Reader): void {
   READERS.set(adapter, reader);
 }
 
 /**
- * Runs a select. An SQLite file answers at once, from a second connection: the writing one would show what another
- * request's open transaction has written and may yet roll back. In a transaction, on a database in memory and on
- * Postgres, the select takes the ordinary path, as it does while SQLite recovers its log.
+ * Runs a select. For an SQLite file, a second connection answers synchronously: the first one would show the
+ * uncommitted writes of another request's transaction. In a transaction, in memory, on Postgres, and while SQLite
+ * recovers its log, the select takes the normal path.
  *
- * @returns the rows as they are at this moment, whichever process wrote them
+ * @returns the committed rows, also those of other processes; nothing is cached
  */
 export function readNow<R>(db: Db, query: CompiledQuery<R>): R[] | Promise<R[]> {
   const read = db.isTransaction ? undefined : READERS.get(db.getExecutor().adapter);

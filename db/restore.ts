@@ -25,7 +25,7 @@ import { createExclusive, giveTo } from "./exclusive-file.ts";
 import { explainFolder, explainUnreadable, isMissing } from "./explain.ts";
 import { createWorkspace, type Folder, openFolder, resolveLinks, type Workspace } from "./folder.ts";
 import { requireSound } from "./integrity.ts";
-import { findSchemaState, schemaMistake } from "./migrate.ts";
+import { explainSchema, findSchemaState } from "./migrate.ts";
 import { type Db, openDatabase } from "./open.ts";
 import { isBusy } from "./outage.ts";
 import type { Instant } from "./schema.ts";
@@ -33,34 +33,31 @@ import { asOwnerOf } from "./user.ts";
 
 const OWNER_ONLY = 0o600;
 
-/** The name of the copy in its workspace. */
 const CANDIDATE = "candidate.db";
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** Another command's moment of work is waited for; a server's life is not. */
+/** Long enough for a short command; a server keeps the database open for longer. */
 const WAIT_FOR_OTHERS_MS = 1000;
 
-/** A backup that was copied beside the database it is to replace, and checked. */
+/** A checked copy of a backup, in a workspace beside the database. */
 export interface Restoration {
-  /** The database's own path. */
+  /** The path of the database, links resolved. */
   target: string;
   folder: Folder;
-  /** Holds the checked copy. No other user can enter it. */
   workspace: Workspace;
-  /** The checked copy. */
+  /** Of the checked copy. */
   descriptor: number;
-  /** What is in it. */
   counts: Counts;
-  /** The heads of its audit trail. */
+  /** Of the backup's audit trail. */
   lanes: Lane[];
 }
 
 /**
- * Copies a backup beside the database and checks that copy: its every page, and that this version can read it.
+ * Copies a backup beside the database and checks every page and the schema of the copy.
  *
- * @param file the backup, which stays as it is
- * @param path of the database to be replaced, which may be missing
+ * @param file the backup; it stays unchanged
+ * @param path the database to be replaced; it may be missing
  * @throws DatabaseError
  */
 export async function prepareRestore(
@@ -69,7 +66,7 @@ export async function prepareRestore(
   { endSessions }: { endSessions: boolean },
 ): Promise<Restoration> {
   requireBackup(file);
-  if (isSameFile(file, path)) throw new DatabaseError(`${file} is the database itself: name a backup of it.`);
+  if (isSameFile(file, path)) throw new DatabaseError(`${file} is the database itself. Name a backup of it.`);
   const opened: { close: () => void }[] = [];
   try {
     const source = resolveLinks(file);
@@ -93,7 +90,7 @@ export async function prepareRestore(
 
 function openTarget(path: string): { target: string; folder: Folder; workspace: Workspace } {
   try {
-    // If the path is a symbolic link, the file that it leads to is replaced, and the link stays.
+    // If the path is a symbolic link, its target is replaced and the link stays.
     const target = resolveLinks(path);
     const folder = openFolder(dirname(target));
     return { target, folder, workspace: createWorkspace(folder, `${basename(target)}.restoring`) };
@@ -103,7 +100,7 @@ function openTarget(path: string): { target: string; folder: Folder; workspace: 
   }
 }
 
-/** @throws DatabaseError if there is no such file, or it cannot be read */
+/** @throws DatabaseError if the file is missing or cannot be read */
 export function requireBackup(file: string): void {
   if (isMissing(file)) throw new DatabaseError(`There is no file ${resolve(file)}.`);
   try {
@@ -113,7 +110,7 @@ export function requireBackup(file: string): void {
   }
 }
 
-/** Gives up what `prepareRestore` made. */
+/** Deletes the copy that `prepareRestore` created. */
 export function discardRestore({ folder, workspace, descriptor }: Restoration): void {
   closeSync(descriptor);
   workspace.remove();
@@ -121,10 +118,10 @@ export function discardRestore({ folder, workspace, descriptor }: Restoration): 
 }
 
 /**
- * Puts the checked copy in the database's place, in one step, while nobody has the database open.
+ * Replaces the database by the checked copy in one atomic step.
  *
- * @returns where the replaced database is kept, null where there was none
- * @throws DatabaseError where a server or another command has it open
+ * @returns the new path of the replaced database; null if the database was missing
+ * @throws DatabaseError if a server or another command has the database open
  */
 export async function commitRestore(restoration: Restoration, now: Instant): Promise<string | null> {
   const { target, folder } = restoration;
@@ -149,10 +146,10 @@ export async function commitRestore(restoration: Restoration, now: Instant): Pro
 }
 
 function requireReplaceable({ target, descriptor }: Restoration, replaced: Stats): void {
-  if (!replaced.isFile()) throw new DatabaseError(`Cannot replace the database: ${target} is no file any more.`);
+  if (!replaced.isFile()) throw new DatabaseError(`Cannot replace the database: ${target} is not a file any more.`);
   const { uid } = fstatSync(descriptor);
   if (uid === 0 || uid === replaced.uid) return;
-  throw new DatabaseError(`${target} belongs to another user: restore as that user, or as root.`);
+  throw new DatabaseError(`${target} belongs to another user. Run restore as that user, or as root.`);
 }
 
 function isSameFile(one: string, other: string): boolean {
@@ -164,16 +161,16 @@ function statOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch {
-    return undefined; // Opening it tells why it cannot be looked at.
+    return undefined; // The open reports the reason.
   }
 }
 
 /** @returns a descriptor of the copy */
 function copyFile(from: string, workspace: Workspace, name: string): number {
-  // Nothing waits for the writer of a pipe, and a link that appears now is another user's doing.
+  // O_NONBLOCK: a named pipe must not wait for a writer. O_NOFOLLOW: another user may have planted a link since.
   const source = openSync(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    if (!fstatSync(source).isFile()) throw new DatabaseError("it is no file");
+    if (!fstatSync(source).isFile()) throw new DatabaseError("it is not a file");
     const copy = createExclusive(workspace.at(name), OWNER_ONLY);
     const chunk = new Uint8Array(CHUNK_BYTES);
     for (let length = readSync(source, chunk); length > 0; length = readSync(source, chunk)) {
@@ -185,7 +182,7 @@ function copyFile(from: string, workspace: Workspace, name: string): number {
   }
 }
 
-/** SQLite opens a path. If another user exchanged a folder of that path, another file was checked. */
+/** SQLite opens the copy by its path. If another user exchanged a folder of the path, SQLite checked another file. */
 function requireSameFile(descriptor: number, workspace: Workspace): void {
   const [checked, copied] = [lstatSync(join(workspace.path, CANDIDATE)), fstatSync(descriptor)];
   if (checked.ino === copied.ino && checked.dev === copied.dev) return;
@@ -197,9 +194,9 @@ async function checkCandidate(candidate: string, endSessions: boolean): Promise<
   try {
     await requireSound(db);
     const state = await findSchemaState(db);
-    if (state.kind === "empty") throw new DatabaseError("it is no database of Postern's");
-    const mistake = schemaMistake(state);
-    if (mistake !== null) throw new DatabaseError(mistake);
+    if (state.kind === "empty") throw new DatabaseError("it is not a database of Postern");
+    const problem = explainSchema(state);
+    if (problem !== null) throw new DatabaseError(problem);
     if (endSessions) await db.deleteFrom("sessions").execute();
     await deleteTokens(db);
     // A backup from before the MACs has no lanes.
@@ -210,7 +207,7 @@ async function checkCandidate(candidate: string, endSessions: boolean): Promise<
   }
 }
 
-/** The backup may be from before a token was used. No token may be used twice. */
+/** A token in the backup may have been used since. No token may be used twice. */
 async function deleteTokens(db: Db): Promise<void> {
   const tables = (await db.introspection.getTables()).map(({ name }) => name);
   // The second table is in a backup of an older version.
@@ -220,13 +217,13 @@ async function deleteTokens(db: Db): Promise<void> {
 }
 
 /**
- * Keeps everybody else out of a database until it is closed.
+ * Opens the database exclusively.
  *
- * Whoever has a database with write-ahead logging open, and be it idle, keeps a shared lock on it; to leave that mode
- * takes an exclusive one, and so succeeds only where nobody else is there. It also writes the log into the file, which
- * is then whole by itself. https://www.sqlite.org/wal.html#activating_and_configuring_wal_mode
+ * In WAL mode, every connection holds a shared lock, even an idle one. To leave WAL mode needs an exclusive lock, so it
+ * succeeds only if no other connection exists. It also writes the log into the file, which is then complete.
+ * https://www.sqlite.org/wal.html#activating_and_configuring_wal_mode
  *
- * @returns null where the file is too damaged to be a database, which no server can have open either
+ * @returns null if the file is damaged; no server can have such a file open
  */
 async function lock(path: string): Promise<Db | null> {
   const db = await openReplaced(path);
@@ -245,7 +242,7 @@ async function lock(path: string): Promise<Db | null> {
 }
 
 function inUse(path: string, cause?: unknown): DatabaseError {
-  return new DatabaseError(`${path} is open in a server or another command: stop it first.`, { cause });
+  return new DatabaseError(`${path} is open in a server or another command. Stop it first.`, { cause });
 }
 
 async function openReplaced(path: string): Promise<Db | null> {
@@ -258,10 +255,10 @@ async function openReplaced(path: string): Promise<Db | null> {
 }
 
 /**
- * The name of the old file is added before the new file takes its place: at no moment is there none.
+ * The path always leads to a database: the old file gets a second name before the new file replaces it.
  *
- * @param owner of the replaced file, or else of the folder: the service may be another user than the operator
- * @param kept the name under which the replaced file is kept
+ * @param owner the owner of the replaced file, or else of the folder; the operator may be another user
+ * @param kept the new name of the replaced file
  */
 function replace({ target, folder, workspace, descriptor }: Restoration, owner: Stats, kept: string | null): void {
   const name = basename(target);
@@ -269,9 +266,9 @@ function replace({ target, folder, workspace, descriptor }: Restoration, owner: 
   if (kept !== null) linkSync(folder.at(name), folder.at(kept));
   for (const suffix of ["-wal", "-shm", "-journal"]) {
     const log = folder.at(name + suffix);
-    // A log is left only beside a file that is damaged, and may hold what the file does not.
+    // A log remains only beside a damaged file. It may hold rows that the file lacks.
     if (kept !== null && suffix !== "-shm" && existsSync(log)) renameSync(log, folder.at(kept + suffix));
-    rmSync(log, { force: true }); // It would be applied to the new file.
+    rmSync(log, { force: true }); // SQLite would apply it to the new file.
   }
   renameSync(workspace.at(CANDIDATE), folder.at(name));
   folder.sync();

@@ -1,9 +1,9 @@
 import type { Generated, Kysely, Transaction } from "kysely";
 
-// Conventions, so that every database hands back the same JavaScript values: instants are epoch milliseconds, flags are
-// 0 or 1, text is never null where empty will do. No booleans, timestamps or JSON columns.
+// SQLite and Postgres return the same JavaScript values for these types: instants are epoch milliseconds, flags are 0
+// or 1, text is empty rather than null. No booleans, timestamps or JSON columns.
 
-/** A point in time, epoch milliseconds. */
+/** Epoch milliseconds. */
 export type Instant = number;
 
 /** 0 or 1. */
@@ -11,12 +11,12 @@ export type Flag = number;
 
 export interface UsersTable {
   id: Generated<number>;
-  /** Unique, NFKC-normalised, compared exactly. */
+  /** Unique, NFKC-normalised, compared byte by byte. */
   username: string;
   email: string;
   first_name: string;
   last_name: string;
-  /** As Django encodes it, `algorithm$…`; `!…` is unusable. */
+  /** In Django's layout, `algorithm$…`; `!…` is unusable. */
   password: string;
   is_active: Flag;
   is_staff: Flag;
@@ -26,7 +26,7 @@ export interface UsersTable {
 }
 
 export interface SessionsTable {
-  /** Hex SHA-256 of the token in the cookie; the token itself is stored nowhere. */
+  /** Hex SHA-256 of the token in the cookie. The token itself is not stored. */
   id: string;
   user_id: number;
   created_at: Instant;
@@ -36,9 +36,9 @@ export interface SessionsTable {
   user_agent: string;
 }
 
-/** Tokens that can be used once. See `OneTimeToken`. */
+/** See `OneTimeToken`. */
 export interface OneTimeTokensTable {
-  /** Hex SHA-256 of the token; the token itself is stored nowhere. */
+  /** Hex SHA-256 of the token. The token itself is not stored. */
   id: string;
   purpose: TokenPurpose;
   user_id: number | null;
@@ -47,25 +47,25 @@ export interface OneTimeTokensTable {
   expires_at: Instant;
 }
 
-/** `setup`: the link that makes the first user. */
+/** `setup`: the link that creates the first user. */
 export type TokenPurpose = "setup";
 
 export interface ThrottlesTable {
-  /** Whom it holds off: `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network. */
+  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network. */
   key: string;
-  /** In a row, since the last success; 0 where only the rate counts. */
+  /** Consecutive failures; 0 for a rate. */
   failures: number;
-  /** Of an account or a device: nobody is let in before; 0 where nobody waits. Of a rate: when its bucket has drained. */
+  /** Account or device: logins are denied until then; 0 if they are not. Rate: the instant when its bucket is empty. */
   held_until: Instant;
   expires_at: Instant;
 }
 
-/** Browsers that have logged in to an account before. */
+/** Browsers that have logged in to an account. */
 export interface DevicesTable {
-  /** Hex SHA-256 of the token in the cookie; the token itself is stored nowhere. */
+  /** Hex SHA-256 of the token in the cookie. The token itself is not stored. */
   id: string;
   user_id: number;
-  /** Empty if it is unknown, as is `system`. */
+  /** Empty if unknown; so is `system`. */
   browser: string;
   system: string;
   created_at: Instant;
@@ -73,33 +73,34 @@ export interface DevicesTable {
   expires_at: Instant;
 }
 
-/** What happened, and who did it: append only. Rows outlive the user they are about. */
+/** The audit trail: append only. Rows stay after their user is deleted. */
 export interface EventsTable {
   id: Generated<number>;
   at: Instant;
   kind: EventKind;
-  /** What it is about: `user:7`; `unknown:…`, where a name was typed that no user has; `trail`, which is this table. */
+  /** `user:7`; `unknown:…` if no user has the username; `trail` for events about the trail itself. */
   subject: string;
-  /** Who did it: `user:7`, `command line`, `system`, or `nobody` who is known. */
+  /** `user:7`, `command line`, `system`, or `nobody` if the client is not authenticated. */
   actor: string;
-  /** This and the next three are empty where it came by no request. */
+  /** Empty without a request; so are the next three. */
   address: string;
   browser: string;
   system: string;
   request_id: string;
-  /** More of it: which fields were changed, how many sessions were ended. */
+  /** For example the changed fields, or the number of ended sessions. */
   detail: string;
-  /** Its place among the events of its subject, from 1, without a gap. */
+  /** Numbers the events of a subject from 1, without a gap. */
   number: number;
-  /** Hex SHA-256 of the event before it of the same subject, empty where it is the first. */
+  /** The hash of the subject's previous event; empty for the first. */
   previous: string;
-  /** Hex SHA-256 of this one. */
+  /** See `hashEvent`. */
   hash: string;
-  /** Its place in a lane, and how far other lanes were; null in a trail that is not sealed yet. See db/event-lanes.ts. */
+  /** See db/event-lanes.ts. Null until the trail is sealed. */
   lane: Generated<number | null>;
   lane_number: Generated<number | null>;
+  /** The last numbers of the other lanes. */
   seen: Generated<string>;
-  /** Of the hash and that place, with a key that the database does not hold. */
+  /** Covers the hash and the place in the lane. The key is not in the database. */
   mac: Generated<string>;
 }
 
@@ -123,29 +124,29 @@ export const EVENT_KINDS = [
 
 export type EventKind = (typeof EVENT_KINDS)[number];
 
-/** Where the events of each subject begin and end. */
+/** The first and last event of each subject. */
 export interface EventChainsTable {
   subject: string;
   last_number: number;
   last_hash: string;
-  /** Up to which number its oldest events were deleted, 0 for none; the hash of the last one of them; and when. */
+  /** The number of the last deleted event, 0 if none was deleted; its hash; and the time. */
   cut_number: number;
   cut_hash: string;
   cut_at: Instant;
-  /** Of all this; empty if a key that the server has did not verify the one before. */
+  /** Covers the other columns; empty if the previous MAC was invalid. */
   mac: Generated<string>;
 }
 
-/** Where each lane of events begins and ends. */
+/** The first and last event of each lane. */
 export interface EventLanesTable {
   lane: number;
-  /** Why there is this lane: see `emptyLane`. */
+  /** See `emptyLane`. */
   reason: "unsealed" | "new" | "sealed" | "reopened";
   opened_at: Instant;
   last_number: number;
-  /** Of the MACs of all its events, one after the other. */
+  /** Covers the MACs of all events in their order. */
   last_digest: string;
-  /** Up to which number its oldest events were deleted, 0 for none; the digest there; and when. */
+  /** The number of the last deleted event, 0 if none was deleted; the digest there; and the time. */
   cut_number: number;
   cut_digest: string;
   cut_at: Instant;
@@ -163,8 +164,8 @@ export interface Schema {
   event_lanes: EventLanesTable;
 }
 
-/** The database, or a transaction on it: store functions take either and do not ask which. */
+/** The database or a transaction. */
 export type Db = Kysely<Schema>;
 
-/** For what is whole only together with something else: nothing but `transaction` makes one. */
+/** For statements that are correct only in a transaction. Only `transaction` creates one. */
 export type TransactionDb = Transaction<Schema>;

@@ -2,24 +2,24 @@ import type { SQLQueryBindings } from "bun:sqlite";
 import type { SQLInputValue } from "node:sqlite";
 import type { Reader } from "./read-now.ts";
 
-/** A second connection to an SQLite file, for selects alone. */
+/** A second, read-only connection to an SQLite file. */
 export interface SqliteReader {
   read: Reader;
   close: () => void;
 }
 
-/** @param path of a file that another connection has opened already, and so has its log beside it */
+/** @param path a file that another connection has opened, so that its log exists */
 export function openSqliteReader(path: string): Promise<SqliteReader> {
   return process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path);
 }
 
 async function openWithBun(path: string): Promise<SqliteReader> {
   const { constants, Database } = await import("bun:sqlite");
-  // The path has no links any more, as for the connection that writes.
+  // The path has no links, as for the first connection.
   const database = new Database(path, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_NOFOLLOW);
   const prepare = remember((sql) => database.prepare<unknown, SQLQueryBindings[]>(sql));
   return {
-    // The parameters are those of our own queries: strings, numbers and nulls.
+    // The parameters of our queries are strings, numbers and nulls.
     read: (sql, parameters) => prepare(sql).all(...(parameters as SQLQueryBindings[])),
     close: () => database.close(),
   };
@@ -35,7 +35,7 @@ async function openWithNode(path: string): Promise<SqliteReader> {
   };
 }
 
-/** Compiles each SQL text once: the texts are few, since only prepared queries come here. */
+/** Compiles each SQL text once. The texts are few: only prepared queries are read here. */
 function remember<S>(compile: (sql: string) => S): (sql: string) => S {
   const statements = new Map<string, S>();
   return (sql) => {

@@ -15,10 +15,10 @@ import { asOwnerOf, isRoot } from "./user.ts";
 import { NO_LOG, openWriteAheadLog, type WriteAheadLog } from "./write-ahead-log.ts";
 import { waitForWriteLock } from "./write-lock.ts";
 
-/** A new file holds password hashes: its owner's business. SQLite gives the files beside it the same mode. */
+/** The file holds password hashes. SQLite gives its log the same mode. */
 const OWNER_ONLY = 0o600;
 
-/** How long opening waits for another process's write. After that nothing waits in SQLite, where it stops the process. */
+/** The longest wait for the lock at opening. Later no wait happens in SQLite, because it blocks the process. */
 const OPENING_TIMEOUT_MS = 5000;
 
 const MEMORY = ":memory:";
@@ -27,17 +27,16 @@ const isDeno = process.versions["deno"] !== undefined;
 
 const REAL_PATH = "select file from pragma_database_list where name = 'main'";
 
-/** How often a new file is tried anew. */
 const WAL_RETRY_MS = 50;
 
 /**
- * @param path a file; `:memory:` for a database that ends with the process
- * @param mayCreate whether a missing file is made
+ * @param path a file, or `:memory:`
+ * @param mayCreate whether a missing file is created
  * @throws DatabaseError
  */
 export async function createSqliteDialect(path: string, mayCreate: boolean): Promise<Dialect> {
   if (!mayCreate && path !== MEMORY && isMissing(path)) {
-    throw new DatabaseError(`There is no database at ${resolve(path)}: serve, migrate and createsuperuser make one.`);
+    throw new DatabaseError(`There is no database at ${resolve(path)}. Run migrate or serve to create one.`);
   }
   const { dialect, reader, log } = await openFile(path);
   const adapter = new TransactionalSqliteAdapter();
@@ -49,25 +48,25 @@ export async function createSqliteDialect(path: string, mayCreate: boolean): Pro
     createIntrospector: (db) => dialect.createIntrospector(db),
   };
   const closing = () => {
-    reader?.close(); // First: the last connection to close tidies the log up, and this one cannot write.
+    reader?.close(); // First: the last connection writes the log into the file, and this one cannot write.
     log.close();
   };
   return waitForWriteLock(transactional, { committed: log.flushed, closing });
 }
 
-/** An open file, whichever runtime's driver has opened it. */
+/** A database opened by the driver of Bun or of Node. */
 interface SqliteFile {
   dialect: Dialect;
   run: (sql: string) => void;
-  /** Where the file is, links resolved; empty for one in memory. */
+  /** Without symbolic links; empty for a database in memory. */
   realPath: () => string;
   close: () => void;
 }
 
-/** With what belongs to it: null and nothing for one in memory. */
+/** `reader` is null for a database in memory. */
 type OpenSqliteFile = SqliteFile & { reader: SqliteReader | null; log: WriteAheadLog };
 
-/** SQLite runs DDL in transactions; Kysely's adapter says it does not, which would leave a failed migration half done. */
+/** SQLite supports DDL in transactions. Kysely's adapter denies it, so a failed migration would not be rolled back. */
 class TransactionalSqliteAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true;
@@ -85,7 +84,7 @@ async function openFile(path: string): Promise<OpenSqliteFile> {
 }
 
 async function openAt(path: string): Promise<OpenSqliteFile> {
-  // A new one is made here, not by SQLite, for its mode.
+  // SQLite would create a file that other users can read.
   if (path !== MEMORY && !existsSync(path)) createFile(path);
   const file = await (process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path));
   try {
@@ -101,26 +100,26 @@ async function openAt(path: string): Promise<OpenSqliteFile> {
 
 function createFile(path: string): void {
   try {
-    // Deno tells no more of a link than the permissions for it allow, and so the system follows it.
+    // On Deno, a link can only be resolved with more permissions, so the system must follow it.
     closeSync(isDeno ? openSync(path, "a", OWNER_ONLY) : createExclusive(path, OWNER_ONLY));
   } catch (error) {
     const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
-    if (!isThere) throw error; // Another process may have been first.
+    if (!isThere) throw error; // Otherwise another process has created it.
   }
 }
 
 async function prepareFile({ run }: SqliteFile): Promise<void> {
-  run(`pragma busy_timeout = ${OPENING_TIMEOUT_MS}`); // First, so that the next ones wait too.
+  run(`pragma busy_timeout = ${OPENING_TIMEOUT_MS}`); // Applies to the next statements.
   await turnToWal(run);
-  run("pragma synchronous = normal"); // Each commit reaches the disk all the same: see write-ahead-log.ts.
+  run("pragma synchronous = normal"); // write-ahead-log.ts still flushes each commit to the disk.
   run("pragma foreign_keys = on");
-  // Asks for the write lock: a file that can only be read is found out now, not at the first login.
+  // Takes the write lock, so that a read-only file is an error now and not at the first login.
   run("begin immediate");
   run("rollback");
   run("pragma busy_timeout = 0");
 }
 
-/** SQLite does not wait for another process's write before it turns a new file to WAL: it fails at once. */
+/** While another process writes, this pragma fails at once: it ignores busy_timeout. */
 async function turnToWal(run: SqliteFile["run"]): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += WAL_RETRY_MS) {
     try {
@@ -135,15 +134,15 @@ async function turnToWal(run: SqliteFile["run"]): Promise<void> {
 async function openWithBun(path: string): Promise<SqliteFile> {
   const { constants, Database } = await import("bun:sqlite");
   const { BunSqliteDialect } = await import("kysely-bun-sqlite");
-  // The path has no links any more. One that appears is another user's doing.
+  // The path has no links. If one appears, another user has planted it.
   const flags = constants.SQLITE_OPEN_READWRITE | constants.SQLITE_OPEN_CREATE | constants.SQLITE_OPEN_NOFOLLOW;
   const database = new Database(path, flags);
   const statements = createStatementCache(database.prepare.bind(database), (statement) => statement.finalize());
-  // The cast gives back the generic row type, a claim that nothing checks at run time either way.
+  // The cast restores the generic row type, which has no effect at run time.
   database.prepare = statements.prepare as Database["prepare"];
   const close = database.close.bind(database);
   database.close = () => {
-    statements.clear(); // Or the file stays open.
+    statements.clear(); // An open statement would keep the file open.
     close();
   };
   const dialect = new BunSqliteDialect({ database });
@@ -151,13 +150,13 @@ async function openWithBun(path: string): Promise<SqliteFile> {
   return { dialect, run: (sql) => database.run(sql), realPath, close: () => database.close() };
 }
 
-/** With the SQLite of `node:` modules, which Deno has too. */
+/** With `node:sqlite`, which Deno has too. */
 async function openWithNode(path: string): Promise<SqliteFile> {
   const { DatabaseSync } = await import("node:sqlite");
   const database = new DatabaseSync(path);
   const compile = (sql: string): SqliteStatement => {
     const statement = database.prepare(sql);
-    // Kysely hands on what our queries are made of, strings, numbers and nulls, and knows of no narrower type.
+    // The parameters of our queries are strings, numbers and nulls. Kysely has no narrower type.
     const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
     return {
       reader: statement.columns().length > 0,
@@ -180,7 +179,7 @@ async function openWithNode(path: string): Promise<SqliteFile> {
   };
 }
 
-/** Compiles each SQL text once, and begins every transaction as a writer. */
+/** Compiles each SQL text once. Turns `begin` into `begin immediate`. */
 function createStatementCache<S>(compile: (sql: string) => S, discard: (statement: S) => void) {
   const statements = new Map<string, S>();
   const clear = () => {
@@ -188,9 +187,9 @@ function createStatementCache<S>(compile: (sql: string) => S, discard: (statemen
     statements.clear();
   };
   const prepare = (sql: string): S => {
-    // A statement of node:sqlite that outlives a change of its table returns the columns of before.
+    // After a change of its table, a cached statement of node:sqlite returns the old columns.
     if (/^(create|alter|drop)\b/i.test(sql)) clear();
-    // A deferred transaction fails, unwaited, when it turns writer after another process wrote.
+    // A deferred transaction fails at its first write, without a wait, if another process wrote since its first read.
     const statement = statements.get(sql) ?? compile(sql === "begin" ? "begin immediate" : sql);
     statements.set(sql, statement);
     return statement;

@@ -3,15 +3,15 @@ import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Instant } from "./schema.ts";
 
-// Stores what lib/throttle/rules.ts decides, and knows no rule itself. A decision is one transaction: lockCounters, the
-// rules, saveCounters. Requests at the same moment, on whatever node, decide one after another.
+// The rules are in lib/throttle/rules.ts. A decision is one transaction: lockCounters, the rules, saveCounters. So the
+// decisions on one key happen one after another, on all nodes.
 
-/** What is stored about one account, device or network. */
+/** The state of one account, device or network. */
 export interface Counter {
   key: string;
   failures: number;
   blockedUntil: Instant;
-  /** 0 for a counter that is empty: it is not stored. */
+  /** 0 for an empty counter, which is not stored. */
   expiresAt: Instant;
 }
 
@@ -21,7 +21,7 @@ export function emptyCounter(key: string): Counter {
 
 const COLUMNS = ["key", "failures", "held_until as blockedUntil", "expires_at as expiresAt"] as const;
 
-/** Reads counters without a lock. @returns those that are stored, by their keys */
+/** Reads counters without a lock. @returns the stored ones, by key */
 export async function findCounters(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, Counter>> {
   const { rows } = await db.executeQuery(find(keys.length)(db, keyParameters(keys)));
   return new Map(rows.map((row) => [row.key, row]));
@@ -49,10 +49,9 @@ function keyParameters(keys: readonly string[]): KeyParameters {
 }
 
 /**
- * Locks the counters of these keys until the transaction ends; of a key that has none, an empty one. The rows are locked
- * in the order of their keys, so that two transactions never wait for each other.
+ * Locks the counters of these keys until the transaction ends, in the order of their keys to avoid deadlocks.
  *
- * @returns every key's counter
+ * @returns a counter for every key, an empty one if none is stored
  */
 export async function lockCounters(db: TransactionDb, keys: readonly string[]): Promise<ReadonlyMap<string, Counter>> {
   const sorted = [...new Set(keys)].sort();
@@ -61,7 +60,7 @@ export async function lockCounters(db: TransactionDb, keys: readonly string[]): 
   return new Map(rows.map((row) => [row.key, { ...row }])); // The rows of node:sqlite have no prototype.
 }
 
-/** A row is made if there is none: only a row can be locked. `failures` is set to itself, which keeps no index busy. */
+/** Inserts a missing row, because only a row can be locked. The update sets a column without an index to itself. */
 const lock = perCount((indexes) =>
   prepare((db, parameters: KeyParameters) =>
     db
@@ -76,10 +75,7 @@ const lock = perCount((indexes) =>
   ),
 );
 
-/**
- * Writes what has changed of locked counters, and deletes the empty ones: those that end, and those that only the lock
- * has made.
- */
+/** Writes the changed counters. Deletes the empty ones: those that were reset, and those that the lock inserted. */
 export async function saveCounters(
   db: TransactionDb,
   locked: ReadonlyMap<string, Counter>,
@@ -130,7 +126,7 @@ function numbered(counters: readonly Counter[]): Numbered {
   return parameters;
 }
 
-/** A statement about so many rows is made once. They are few: an attempt has less than ten counters, and a batch 48. */
+/** Builds a statement once per number of rows. An attempt has less than 10 counters, a batch at most 48. */
 function perCount<Q>(make: (indexes: readonly number[]) => Q): (count: number) => Q {
   const made = new Map<number, Q>();
   return (count) => {
@@ -140,17 +136,17 @@ function perCount<Q>(make: (indexes: readonly number[]) => Q): (count: number) =
   };
 }
 
-/** Deletes counters, and locks them in the order of their keys first, as `lockCounters` does. */
+/** Locks the counters in the order of their keys, as `lockCounters` does, and deletes them. */
 export async function deleteCounters(db: TransactionDb, keys: readonly string[]): Promise<void> {
   const named = db.selectFrom("throttles").select("key").where("key", "in", keys).orderBy("key");
   const locked = isPostgres(db) ? named.forUpdate() : named;
   await db.deleteFrom("throttles").where("key", "in", locked).execute();
 }
 
-/** Deletes at most `batch` counters that have expired. @returns how many there were */
+/** Deletes at most `batch` expired counters. @returns their number */
 export async function deleteExpiredCounters(db: Db, now: Instant, batch: number): Promise<number> {
   const expired = db.selectFrom("throttles").select("key").where("expires_at", "<=", now).limit(batch);
-  // A counter that an attempt has locked is about to be written. To wait for it could be to wait for each other.
+  // Locked counters are skipped: an attempt is about to write them, and to wait for them could be a deadlock.
   const free = isPostgres(db) ? expired.forUpdate().skipLocked() : expired;
   const result = await db.deleteFrom("throttles").where("key", "in", free).executeTakeFirst();
   return Number(result.numDeletedRows);

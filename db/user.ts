@@ -1,13 +1,13 @@
 import { lstatSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-// A command that root runs works on the files of a service, which is another user. File modes do not bind root: it could
-// be led to any file. So root takes the user of the service while SQLite opens a database by its path.
+// If root runs a command, the files belong to another user: the service. That user could redirect root to any file,
+// because file modes do not restrict root. Therefore root becomes that user while SQLite opens a database by its path.
 
-/** Deno asks a person for permission before it tells the user of the process. */
+/** Deno asks for a permission before `process.geteuid`. */
 declare const Deno: { permissions: { querySync: (of: { name: "sys"; kind: "uid" }) => { state: string } } } | undefined;
 
-/** Whether this process is root, as far as it may know. */
+/** False on Deno without the permission `sys`. */
 export function isRoot(): boolean {
   if (typeof Deno !== "undefined") {
     const { permissions } = Deno;
@@ -17,10 +17,10 @@ export function isRoot(): boolean {
 }
 
 /**
- * Runs `work` as the owner of a file, or of its folder if there is no such file. Only root can, and goes back to root
- * afterwards. Nothing else may run in this process meanwhile: the user is the whole process's.
+ * If this process is root, runs `work` as the owner of the file, or of its folder if the file is missing. The user
+ * applies to the whole process, so nothing else may run until `work` ends.
  *
- * @param path without links
+ * @param path without symbolic links
  */
 export async function asOwnerOf<T>(path: string, work: () => Promise<T>): Promise<T> {
   const owner = isRoot() ? findOwner(path) : null;
@@ -34,7 +34,7 @@ function findOwner(path: string) {
 
 let own: { gid: number; groups: number[] } = { gid: 0, groups: [] };
 
-/** @returns false where root may not: in a container without CAP_SETUID, or if the user is unknown to the container */
+/** @returns false in a container without CAP_SETUID, or without a mapping for the user */
 function become({ uid, gid }: { uid: number; gid: number }): boolean {
   own = { gid: process.getegid?.() ?? 0, groups: process.getgroups?.() ?? [] };
   try {
@@ -53,5 +53,5 @@ function returnToRoot(): void {
     process.seteuid?.(0);
     process.setegid?.(own.gid);
     process.setgroups?.(own.groups);
-  } catch {} // What may not be set was not changed either.
+  } catch {} // If this is not permitted, nothing was changed before either.
 }

@@ -4,7 +4,7 @@ import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Flag, Instant, UsersTable } from "./schema.ts";
 
-/** A user as everything outside `db/` knows one: without the password. */
+/** Without the password. */
 export interface User {
   id: number;
   username: string;
@@ -18,10 +18,9 @@ export interface User {
   lastLogin: Instant | null;
 }
 
-/** What a login is checked against. */
 export interface Credentials {
   user: User;
-  /** As Django encodes it, `algorithm$…`. */
+  /** In Django's layout, `algorithm$…`. */
   password: string;
 }
 
@@ -74,7 +73,7 @@ function toFlag(is: boolean): Flag {
   return is ? 1 : 0;
 }
 
-/** @returns null where the username is taken */
+/** @returns null if the username is taken */
 export async function insertUser(db: Db, user: NewUser): Promise<User | null> {
   const row = await db
     .insertInto("users")
@@ -85,7 +84,7 @@ export async function insertUser(db: Db, user: NewUser): Promise<User | null> {
   return row ? toUser(row) : null;
 }
 
-/** @param username compared exactly, as Django does */
+/** @param username compared byte by byte, as in Django */
 export async function findCredentials(db: Db, username: string): Promise<Credentials | null> {
   const [row] = (await db.executeQuery(select(db, { username }))).rows;
   return row ? { user: toUser(row), password: row.password } : null;
@@ -103,7 +102,7 @@ export async function findUser(db: Db, username: string): Promise<User | null> {
   return (await findCredentials(db, username))?.user ?? null;
 }
 
-/** The names of those of some users who are still there, by id. */
+/** By id; deleted users are left out. */
 export async function findUsernames(db: Db, ids: readonly number[]): Promise<ReadonlyMap<number, string>> {
   if (ids.length === 0) return new Map();
   const rows = await db.selectFrom("users").select(["id", "username"]).where("id", "in", ids).execute();
@@ -114,34 +113,33 @@ export async function hasUsers(db: Db): Promise<boolean> {
   return (await db.selectFrom("users").select("id").limit(1).executeTakeFirst()) !== undefined;
 }
 
-/** Which page of a list to read, and how long it may be. */
 export interface UserPage {
-  /** The username behind which the page begins; null for the first page. */
+  /** The last username of the page before; null for the first page. */
   after: string | null;
   limit: number;
 }
 
 const FIRST_USERS: UserPage = { after: null, limit: 100 };
 
-/** A page of all users, by name. */
+/** By username. */
 export async function listUsers(db: Db, { after, limit } = FIRST_USERS): Promise<User[]> {
   let rows = db.selectFrom("users").selectAll();
   if (after !== null) rows = rows.where("username", ">", after);
   return (await rows.orderBy("username").limit(limit).execute()).map(toUser);
 }
 
-/** Makes every other transaction that locks or changes the user wait until this one ends. */
+/** Other transactions that lock or change the user wait until this one ends. */
 export async function lockUser(db: TransactionDb, userId: number): Promise<void> {
-  // SQLite has no row locks: its transactions hold the write lock from their beginning.
+  // SQLite has no row locks. Its transactions hold the write lock from the beginning.
   if (!isPostgres(db)) return;
   await db.selectFrom("users").select("id").where("id", "=", userId).forNoKeyUpdate().execute();
 }
 
 /**
- * Notes a login, and stores the password's new encoding where it has one; only if the user is still active and the
- * password still the one that was checked, so that a login cannot overtake a password change or a deactivation.
+ * Records a login and stores the replacement hash, if the user is still active and still has the password that was
+ * checked. Otherwise the password was changed or the user deactivated during the check.
  *
- * @returns whether it was so
+ * @returns whether the login is confirmed
  */
 export async function confirmLogin(
   db: Db,
@@ -164,7 +162,7 @@ const confirm = prepare(
       .where("is_active", "=", 1),
 );
 
-/** A field that is undefined stays. */
+/** Undefined leaves a field unchanged. */
 export interface UserChanges {
   username?: string | undefined;
   email?: string | undefined;
@@ -174,7 +172,7 @@ export interface UserChanges {
   isSuperuser?: boolean | undefined;
 }
 
-/** @returns the user afterwards; null if there is no such user, or another user has the username */
+/** @returns the changed user; null if the user is unknown or the username is taken */
 export async function updateUser(db: Db, userId: number, changes: UserChanges): Promise<User | null> {
   const { username, email, firstName, lastName, isStaff, isSuperuser } = changes;
   let update = db
@@ -197,10 +195,10 @@ export async function updateUser(db: Db, userId: number, changes: UserChanges): 
 }
 
 /**
- * Stores a new password where the old one is still the one that was checked, and the user still active.
+ * Stores a new password if the user is still active and still has the password that was checked.
  *
  * @param replacement encoded
- * @returns whether it was so
+ * @returns whether it was stored
  */
 export async function replacePassword(db: Db, { user, password }: Credentials, replacement: string): Promise<boolean> {
   const result = await db
@@ -215,14 +213,14 @@ export async function replacePassword(db: Db, { user, password }: Credentials, r
 
 /**
  * @param password encoded
- * @returns whether there is such a user
+ * @returns false if the user is unknown
  */
 export async function setPassword(db: Db, userId: number, password: string): Promise<boolean> {
   const result = await db.updateTable("users").set({ password }).where("id", "=", userId).executeTakeFirst();
   return result.numUpdatedRows === 1n;
 }
 
-/** @returns whether that changed the user: not if there is none, or if it was so already */
+/** @returns false if nothing changed: the user is unknown, or already in this state */
 export async function setActive(db: Db, userId: number, isActive: boolean): Promise<boolean> {
   const flag = toFlag(isActive);
   const update = db.updateTable("users").set({ is_active: flag }).where("id", "=", userId);
@@ -230,13 +228,12 @@ export async function setActive(db: Db, userId: number, isActive: boolean): Prom
   return result.numUpdatedRows === 1n;
 }
 
-/** Deletes a user, and with it every session. @returns whether there was one */
+/** Deletes the user and, by foreign keys, every session. @returns false if the user is unknown */
 export async function deleteUser(db: Db, userId: number): Promise<boolean> {
   const result = await db.deleteFrom("users").where("id", "=", userId).executeTakeFirst();
   return result.numDeletedRows === 1n;
 }
 
-/** Whether there is a superuser who may log in. */
 export async function hasActiveSuperuser(db: Db): Promise<boolean> {
   const found = db.selectFrom("users").select("id").where("is_superuser", "=", 1).where("is_active", "=", 1);
   return (await found.limit(1).executeTakeFirst()) !== undefined;
@@ -244,7 +241,7 @@ export async function hasActiveSuperuser(db: Db): Promise<boolean> {
 
 const PASSWORDS_AT_ONCE = 5000;
 
-/** Hands out the password of every user, whatever it is, some thousand at a time: there may be millions. */
+/** Yields every stored password, 5000 at a time. */
 export async function* readPasswords(db: Db): AsyncGenerator<readonly string[]> {
   let afterId: number | null = null;
   for (;;) {

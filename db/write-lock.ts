@@ -10,26 +10,25 @@ import {
 } from "kysely";
 import { isBusy } from "./outage.ts";
 
-/** How long a statement or a transaction waits for another process's write before it fails, in sleeps alone. */
+/** The longest wait of a statement or transaction for the lock. Counts only the sleeps. */
 const MAX_WAIT_MS = 5000;
 
-/** Most writes are over in a few milliseconds; while a long one lasts, it is asked for twenty times a second. */
+/** Most writes take a few milliseconds. During a long one, the lock is tried 20 times a second. */
 const FIRST_SLEEP_MS = 2;
 const LONGEST_SLEEP_MS = 50;
 
-/** Who is told of what happens on the connection. */
 export interface Watch {
-  /** Of every commit: who has written, or may have, waits for what this returns. */
+  /** Called after every commit. The writer waits for the promise. */
   committed: () => Promise<void>;
-  /** Before it is closed, when nothing waits any more. */
+  /** Called before the connection is closed. */
   closing: () => void;
 }
 
 /**
- * A dialect that waits for SQLite's write lock asleep. The drivers are synchronous: were SQLite itself to wait
- * (`busy_timeout`), nothing else would be answered meanwhile. What waits holds nothing, so that reads go by.
+ * Waits for SQLite's write lock with timers. The drivers are synchronous, so a wait in SQLite (`busy_timeout`) would
+ * block the process. A waiting statement holds no connection, so that reads continue.
  *
- * @param dialect one whose connections do not wait, and whose transactions ask for the lock when they begin
+ * @param dialect its connections must not wait, and its transactions must take the lock when they begin
  */
 export function waitForWriteLock(dialect: Dialect, watch: Watch): Dialect {
   return {
@@ -40,14 +39,11 @@ export function waitForWriteLock(dialect: Dialect, watch: Watch): Dialect {
   };
 }
 
-/**
- * The driver below hands out its only connection to one at a time. Here, it is taken for a statement, or from the
- * beginning of a transaction to its end.
- */
+/** The driver below has one connection. A single statement takes it, or a transaction from its beginning to its end. */
 class WaitingDriver implements Driver {
   readonly #driver: Driver;
   readonly #watch: Watch;
-  /** The connection of each transaction under way. */
+  /** The connection of each open transaction. */
   readonly #held = new Map<DatabaseConnection, DatabaseConnection>();
 
   constructor(driver: Driver, watch: Watch) {
@@ -62,7 +58,9 @@ class WaitingDriver implements Driver {
   async acquireConnection(): Promise<DatabaseConnection> {
     const connection: DatabaseConnection = {
       executeQuery: (query) => this.#execute(connection, query),
-      streamQuery: (query, chunkSize) => this.#stream(connection, query, chunkSize),
+      streamQuery: () => {
+        throw new Error("Rows are read in pages, not streamed.");
+      },
     };
     return connection;
   }
@@ -75,7 +73,7 @@ class WaitingDriver implements Driver {
   }
 
   beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
-    return patiently(async () => {
+    return retryWhileBusy(async () => {
       const taken = await this.#driver.acquireConnection();
       try {
         await this.#driver.beginTransaction(taken, settings);
@@ -89,17 +87,17 @@ class WaitingDriver implements Driver {
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
     await this.#driver.commitTransaction(this.#held.get(connection) ?? connection);
-    await this.releaseConnection(connection); // The next transaction need not wait for what this one waits for now.
+    await this.releaseConnection(connection); // The next transaction does not wait for the flush.
     await this.#watch.committed();
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     const held = this.#held.get(connection);
-    if (held !== undefined) await this.#driver.rollbackTransaction(held); // Else it was the wait after a commit that failed.
+    if (held !== undefined) await this.#driver.rollbackTransaction(held); // Undefined if the flush after the commit failed.
   }
 
   async destroy(): Promise<void> {
-    await this.#watch.committed().catch(() => {}); // Or what is still under way loses the file that it flushes.
+    await this.#watch.committed().catch(() => {}); // A flush in progress still needs the file.
     this.#watch.closing();
     await this.#driver.destroy();
   }
@@ -107,7 +105,7 @@ class WaitingDriver implements Driver {
   async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     const held = this.#held.get(connection);
     if (held !== undefined) return held.executeQuery<R>(query);
-    const result = await patiently(async () => {
+    const result = await retryWhileBusy(async () => {
       const taken = await this.#driver.acquireConnection();
       try {
         return await taken.executeQuery<R>(query);
@@ -118,20 +116,10 @@ class WaitingDriver implements Driver {
     if (!SelectQueryNode.is(query.query)) await this.#watch.committed();
     return result;
   }
-
-  async *#stream<R>(connection: DatabaseConnection, query: CompiledQuery, chunkSize?: number) {
-    const held = this.#held.get(connection);
-    const taken = held ?? (await this.#driver.acquireConnection());
-    try {
-      yield* taken.streamQuery<R>(query, chunkSize);
-    } finally {
-      if (held === undefined) await this.#driver.releaseConnection(taken);
-    }
-  }
 }
 
-/** Tries, and sleeps and tries again while the lock is another's. */
-async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+/** Tries again while another process holds the lock, for at most `MAX_WAIT_MS`. */
+async function retryWhileBusy<T>(attempt: () => Promise<T>): Promise<T> {
   let waitedMs = 0;
   let sleepMs = FIRST_SLEEP_MS;
   for (;;) {

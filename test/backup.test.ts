@@ -21,7 +21,7 @@ async function usernames(sandbox: Sandbox): Promise<string[]> {
 
 const urlOf = (sandbox: Sandbox, name = "postern.db") => `sqlite:${join(sandbox.folder, name)}`;
 
-/** Logs in without a pause until told to stop. @returns how many were let in */
+/** Logs in without a pause until `stop` is called. @returns the number of successful logins */
 function logInAllTheTime(server: Server): () => Promise<number> {
   let isOver = false;
   let count = 0;
@@ -36,14 +36,14 @@ function logInAllTheTime(server: Server): () => Promise<number> {
   };
 }
 
-/** A database that has alice, and a backup of it from before bob came. */
+/** A database with alice and bob, and a backup from before bob was created. */
 async function backUpBeforeBob(sandbox: Sandbox): Promise<void> {
   await addUser(sandbox, "alice");
   assert.equal((await sandbox.run(["backup", "backup.db"])).code, 0);
   await addUser(sandbox, "bob");
 }
 
-/** Refused with one sentence, and not a file was changed. */
+/** Asserts one sentence on standard error, and that no file changed. */
 async function assertRefuses(sandbox: Sandbox, code: number, args: string[], sentence: RegExp): Promise<void> {
   const before = await fingerprint(sandbox);
   const result = await sandbox.run(args);
@@ -63,7 +63,7 @@ async function fingerprint(sandbox: Sandbox): Promise<Record<string, string>> {
 }
 
 describe("backup", () => {
-  test("is whole, of one moment, and readable by its owner only, while a server writes", PROCESSES, async () => {
+  test("is complete, consistent and readable by its owner only, while a server writes", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await addUser(sandbox, "alice");
     await fillDatabase(urlOf(sandbox), { users: 300, sessions: 20_000 });
@@ -89,11 +89,16 @@ describe("backup", () => {
     assert(!(await readdir(sandbox.folder)).some((name) => name.includes("unfinished")));
   });
 
-  test("overwrites nothing, and goes nowhere that is not there", PROCESSES, async () => {
+  test("overwrites no file and creates no folder", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await addUser(sandbox, "alice");
     await writeFile(join(sandbox.folder, "diary"), "Dear diary,\n");
-    await assertRefuses(sandbox, 1, ["backup", "diary"], /^diary exists already: a backup overwrites nothing\.\n$/);
+    await assertRefuses(
+      sandbox,
+      1,
+      ["backup", "diary"],
+      /^diary exists already\. Choose another name: a backup overwrites nothing\.\n$/,
+    );
     await assertRefuses(
       sandbox,
       1,
@@ -103,7 +108,7 @@ describe("backup", () => {
     await assertRefuses(sandbox, 2, ["backup"], /^A file must be named\./);
   });
 
-  test("of a Postgres is pg_dump's business, and one of nothing is none", PROCESSES, async () => {
+  test("names pg_dump for Postgres, and fails without a database", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const environment = { DATABASE_URL: "postgres://me@127.0.0.1:1/x" };
     const dumped = await sandbox.run(["backup", "x.db"], { environment });
@@ -115,7 +120,7 @@ describe("backup", () => {
 });
 
 describe("restore", () => {
-  test("brings back what was backed up, and keeps what it replaces", PROCESSES, async () => {
+  test("restores the backup, and keeps the replaced database", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await backUpBeforeBob(sandbox);
     const { code, stdout, stderr } = await sandbox.run(["restore", "backup.db", "--yes"]);
@@ -127,12 +132,12 @@ describe("restore", () => {
     const server = await sandbox.serve();
     assert.equal((await login(server, "alice", PASSWORD)).status, 202);
     await server.stop();
-    // And back again: nothing was lost.
+    // The replaced database can be restored too.
     assert.equal((await sandbox.run(["restore", kept, "--yes"])).code, 0);
     assert.deepEqual(await usernames(sandbox), ["alice", "bob"]);
   });
 
-  test("makes a database where none is, and applies no log that an older one left", PROCESSES, async () => {
+  test("creates a missing database, and does not apply the log of an older one", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await backUpBeforeBob(sandbox);
     await using elsewhere = await createSandbox();
@@ -143,7 +148,7 @@ describe("restore", () => {
     assert.deepEqual(await usernames(elsewhere), ["alice"]);
   });
 
-  test("revives the sessions of then, or with --end-sessions none", PROCESSES, async () => {
+  test("restores the sessions of the backup, or none with --end-sessions", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await addUser(sandbox, "alice");
     const server = await sandbox.serve();
@@ -162,12 +167,12 @@ describe("restore", () => {
     }
   });
 
-  test("is refused while a server runs, be it idle or under load, which goes on undisturbed", PROCESSES, async () => {
+  test("fails while a server runs, idle or under load, and the server goes on", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await backUpBeforeBob(sandbox);
     const server = await sandbox.serve();
     const restore = ["restore", "backup.db", "--yes"];
-    const sentence = /^\/.*\/postern\.db is open in a server or another command: stop it first\.\n$/;
+    const sentence = /^\/.*\/postern\.db is open in a server or another command\. Stop it first\.\n$/;
     await assertRefuses(sandbox, 1, restore, sentence);
     const stopLogins = logInAllTheTime(server);
     for (let times = 0; times < 3; times++) {
@@ -182,7 +187,7 @@ describe("restore", () => {
   });
 
   test(
-    "of what is missing, no backup, cut short, newer or the database itself changes nothing",
+    "of a missing, foreign, truncated or newer file, or of the database itself, changes nothing",
     PROCESSES,
     async () => {
       await using sandbox = await createSandbox();
@@ -211,16 +216,16 @@ describe("restore", () => {
         ["diary", /^Cannot restore diary: file is not a database\.\n$/],
         ["cut.db", /^Cannot restore cut\.db: .*(malformed|damaged).*\.\n$/],
         ["scratched.db", /^Cannot restore scratched\.db: .*(malformed|damaged).*\.\n$/],
-        ["empty.db", /^Cannot restore empty\.db: it is no database of Postern's\.\n$/],
-        ["newer.db", /^Cannot restore newer\.db: The database was made by a newer Postern /],
-        ["postern.db", /^postern\.db is the database itself: name a backup of it\.\n$/],
+        ["empty.db", /^Cannot restore empty\.db: it is not a database of Postern\.\n$/],
+        ["newer.db", /^Cannot restore newer\.db: The database was migrated by a newer Postern /],
+        ["postern.db", /^postern\.db is the database itself\. Name a backup of it\.\n$/],
       ] as const) {
         await assertRefuses(sandbox, 1, ["restore", file, "--yes"], sentence);
       }
     },
   );
 
-  test("replaces a database that is too damaged to be opened, and keeps that too", PROCESSES, async () => {
+  test("replaces a database that is too damaged to open, and keeps it", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await backUpBeforeBob(sandbox);
     await writeFile(join(sandbox.folder, "postern.db"), "Dear diary,\n".repeat(1000));
@@ -230,7 +235,7 @@ describe("restore", () => {
     assert.match(await readFile(join(sandbox.folder, kept), "utf8"), /^Dear diary,/);
   });
 
-  test("asks at a terminal, and takes yes for yes only; elsewhere it wants --yes", PROCESSES, async () => {
+  test("asks for a yes at a terminal, and needs --yes without one", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await backUpBeforeBob(sandbox);
     await assertRefuses(sandbox, 2, ["restore", "backup.db"], /^Nobody is there to confirm: add --yes\.\n$/);
@@ -245,7 +250,7 @@ describe("restore", () => {
     assert.deepEqual(await usernames(sandbox), ["alice"]);
   });
 
-  test("leaves the backup as it is, be it readable only", PROCESSES, async () => {
+  test("leaves the backup unchanged, and accepts a read-only one", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await backUpBeforeBob(sandbox);
     await chmod(join(sandbox.folder, "backup.db"), 0o400);

@@ -31,7 +31,7 @@ async function startServer(sandbox: Sandbox, url: string): Promise<{ server: Ser
 
 const readiness = async ({ url }: Server) => (await fetch(`${url}/readyz`)).status;
 
-/** Asks for profiles and logs in until it is stopped. */
+/** Requests profiles and logs in until `stop` is called. */
 function startLoad(server: Server, cookie: string): { statuses: number[]; stop: () => Promise<void> } {
   const statuses: number[] = [];
   const stopping = new AbortController();
@@ -56,14 +56,14 @@ function startLoad(server: Server, cookie: string): { statuses: number[]; stop: 
   };
 }
 
-describe("a connection to Postgres that is of no use any more", () => {
+describe("a Postgres connection that is of no use any more", () => {
   let postgres: TestPostgres;
   before(async () => {
     postgres = await startPostgres();
   }, PROCESSES);
   after(() => postgres.stop(), PROCESSES);
 
-  test("is closed when a column gets another type, and no request notices", PROCESSES, async () => {
+  test("is closed after the type of a column changed, and no request fails", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const url = await postgres.createDatabase("altered");
     const { server, cookie } = await startServer(sandbox, url);
@@ -81,7 +81,7 @@ describe("a connection to Postgres that is of no use any more", () => {
     assert.deepEqual([...new Set(load.statuses)].sort(), [200, 202]);
   });
 
-  test("is closed when the server ends it, and the next requests do not notice", PROCESSES, async () => {
+  test("is closed after the server ended it, and no later request fails", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const url = await postgres.createDatabase("terminated");
     const { server, cookie } = await startServer(sandbox, url);
@@ -97,48 +97,52 @@ describe("a connection to Postgres that is of no use any more", () => {
     });
   });
 
-  test("is closed when the server turned read-only; the node says so, and heals by itself", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const url = await postgres.createDatabase("failover");
-    const setUp = await startServer(sandbox, url);
-    await setUp.server.stop();
-    const standby = await postgres.startStandby();
-    try {
-      await using relay = await startRelay(postgres.port);
-      const { server, cookie } = await startServer(sandbox, relay.through(url));
-      const load = startLoad(server, cookie);
-      await withDatabase(url, async (db) => {
-        await sql`alter system set default_transaction_read_only = on`.execute(db);
-        await sql`select pg_reload_conf()`.execute(db);
-      });
-      await until("the node says that it cannot write", async () => (await readiness(server)) === 503);
-      assert.equal((await login(server, "alice", PASSWORD)).status, 503);
-      assert.equal((await profile(server, cookie)).status, 200);
-      await promote(standby.urlOf("failover"), await withDatabase(url, findLastWrite));
-      relay.redirect(standby.port);
-      const redirectedAt = performance.now();
-      const { status } = await login(server, "alice", PASSWORD);
-      const healedMs = Math.round(performance.now() - redirectedAt);
-      assert.equal(status, 202);
-      assert.equal(await readiness(server), 200);
-      await load.stop();
-      assert.deepEqual([...new Set(load.statuses)].sort(), [200, 202, 503]);
-      process.stdout.write(
-        `Failover: ${load.statuses.length} requests, 0 answered 500, the first login after ${healedMs} ms.\n`,
-      );
-    } finally {
-      await standby.stop();
-    }
-  });
+  test(
+    "is closed after the server became read-only; /readyz reports it, and the node recovers by itself",
+    PROCESSES,
+    async () => {
+      await using sandbox = await createSandbox();
+      const url = await postgres.createDatabase("failover");
+      const setUp = await startServer(sandbox, url);
+      await setUp.server.stop();
+      const standby = await postgres.startStandby();
+      try {
+        await using relay = await startRelay(postgres.port);
+        const { server, cookie } = await startServer(sandbox, relay.through(url));
+        const load = startLoad(server, cookie);
+        await withDatabase(url, async (db) => {
+          await sql`alter system set default_transaction_read_only = on`.execute(db);
+          await sql`select pg_reload_conf()`.execute(db);
+        });
+        await until("the node says that it cannot write", async () => (await readiness(server)) === 503);
+        assert.equal((await login(server, "alice", PASSWORD)).status, 503);
+        assert.equal((await profile(server, cookie)).status, 200);
+        await promote(standby.urlOf("failover"), await withDatabase(url, findLastWrite));
+        relay.redirect(standby.port);
+        const redirectedAt = performance.now();
+        const { status } = await login(server, "alice", PASSWORD);
+        const healedMs = Math.round(performance.now() - redirectedAt);
+        assert.equal(status, 202);
+        assert.equal(await readiness(server), 200);
+        await load.stop();
+        assert.deepEqual([...new Set(load.statuses)].sort(), [200, 202, 503]);
+        process.stdout.write(
+          `Failover: ${load.statuses.length} requests, 0 answered 500, the first login after ${healedMs} ms.\n`,
+        );
+      } finally {
+        await standby.stop();
+      }
+    },
+  );
 });
 
-/** Where the server's log ends. */
+/** @returns the end of the server's log */
 async function findLastWrite(db: Db): Promise<string> {
   const { rows } = await sql<{ place: string }>`select pg_current_wal_lsn() as place`.execute(db);
   return rows[0]?.place ?? assert.fail();
 }
 
-/** Makes a standby the server, once it has all that the one before it had written. */
+/** Waits until the standby has the whole log, then promotes it. */
 async function promote(url: string, lastWrite: string): Promise<void> {
   await withDatabase(url, async (db) => {
     const isSo = async (question: ReturnType<typeof sql<{ isSo: boolean }>>) =>

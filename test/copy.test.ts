@@ -16,7 +16,7 @@ const PROCESSES = { timeout: 60_000 };
 
 const SOURCE = "sqlite:postern.db";
 
-/** The driver reads it; a URL in an argument has none. */
+/** The driver reads this variable. A URL in an argument must have no password. */
 const PASSWORD = { environment: { PGPASSWORD: "postgres" } } satisfies RunOptions;
 
 let postgres: TestPostgres;
@@ -27,15 +27,15 @@ before(async () => {
 }, PROCESSES);
 after(() => postgres.stop(), PROCESSES);
 
-/** A new, empty database: its URL for tests, and the one for arguments. */
+/** A new, empty database: its URL for tests, and its URL without a password for arguments. */
 async function createTarget(): Promise<{ url: string; named: string }> {
   const url = await postgres.createDatabase(`target_${made++}`);
   return { url, named: url.replace(":postgres@", "@") };
 }
 
-/** A folder whose `postern.db` has so many users and sessions. */
+/** A sandbox whose `postern.db` has this number of users and sessions. */
 async function createSource(sandbox: Sandbox, counts: Parameters<typeof fillDatabase>[1]): Promise<string> {
-  // The tests on Postgres have the same one.
+  // The tests on Postgres use the same variable.
   await writeFile(join(sandbox.folder, "postern.key"), TEST_SECRET_KEY, { mode: 0o600 });
   assert.equal((await sandbox.run(["migrate"])).code, 0);
   const url = `sqlite:${join(sandbox.folder, "postern.db")}`;
@@ -53,13 +53,13 @@ async function countSessions(url: string): Promise<number> {
   try {
     return Number((await rows.executeTakeFirstOrThrow()).count);
   } catch {
-    return 0; // There is no table yet.
+    return 0; // The table does not exist yet.
   } finally {
     await db.destroy();
   }
 }
 
-/** Begins to copy, and kills it when that many sessions are there. */
+/** Begins a copy, and kills it when the target has this number of sessions. */
 async function killCopy(sandbox: Sandbox, target: { url: string; named: string }, enough: number): Promise<void> {
   const command = [...quickProgram(), "copy", "--from", SOURCE, "--to", target.named];
   const running = start(command, sandbox.folder, PASSWORD);
@@ -75,7 +75,7 @@ function assertRefused(result: Result, code: number, sentence: RegExp): void {
 }
 
 describe("copy", () => {
-  test("moves every row from SQLite to Postgres and back, ids and all", PROCESSES, async () => {
+  test("copies every row with its id from SQLite to Postgres and back", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const source = await createSource(sandbox, { users: 1203, sessions: 2345, events: 1234 });
     const target = await createTarget();
@@ -93,7 +93,7 @@ describe("copy", () => {
     }
   });
 
-  test("numbers the next user above every one there ever was, deleted ones included", PROCESSES, async () => {
+  test("gives the next user an id above all ids ever used, those of deleted users included", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createSource(sandbox, { users: 7, sessions: 3 });
     assert.equal((await sandbox.run(["deleteuser", "user7", "--yes"])).code, 0);
@@ -111,7 +111,7 @@ describe("copy", () => {
     }
   });
 
-  test("takes the audit trail along unbroken, what was cut of it included, and it goes on", PROCESSES, async () => {
+  test("copies the audit trail and its cuts, and the trail continues and verifies", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const source = await createSource(sandbox, { users: 3, sessions: 0, events: 2500 });
     const db = await openDatabase(source, { mayCreate: false, poolSize: 1 });
@@ -131,7 +131,7 @@ describe("copy", () => {
     assert.equal(JSON.parse(last ?? "").id, 2502);
   });
 
-  test("copies nothing from an empty source, and the target can be used", PROCESSES, async () => {
+  test("copies an empty source, and the target works", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createSource(sandbox, { users: 0, sessions: 0 });
     const { url, named } = await createTarget();
@@ -143,7 +143,7 @@ describe("copy", () => {
     assert.equal(made.code, 0, made.stderr);
   });
 
-  test("goes on where it was when it was killed, as often as that happens, and ends complete", PROCESSES, async () => {
+  test("continues after each kill, and ends complete", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const source = await createSource(sandbox, { users: 2500, sessions: 60_000 });
     const { url, named } = await createTarget();
@@ -157,7 +157,7 @@ describe("copy", () => {
     assert.deepEqual(await readDatabase(url), await readDatabase(source));
   });
 
-  test("draws a bar at a terminal, and elsewhere none", PROCESSES, async () => {
+  test("draws a progress bar only at a terminal", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createSource(sandbox, { users: 1, sessions: 2000 });
     const drawn = await runAtTerminal(sandbox.folder, ["copy", "--from", SOURCE, "--to", "sqlite:first.db"], []);
@@ -169,7 +169,7 @@ describe("copy", () => {
     assert.equal(lines.length, 2);
   });
 
-  test("fails, and says the counts, where the source was written to meanwhile", PROCESSES, async () => {
+  test("fails with the counts if the source changed during the copy", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const source = await createSource(sandbox, { users: 2, sessions: 60_000 });
     const target = await createTarget();
@@ -185,8 +185,8 @@ describe("copy", () => {
   });
 });
 
-describe("copy refuses", () => {
-  test("a target that is not empty, and changes nothing there", PROCESSES, async () => {
+describe("copy denies", () => {
+  test("a target that is not empty, and does not change it", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createSource(sandbox, { users: 2, sessions: 2 });
     const { url, named } = await createTarget();
@@ -196,7 +196,7 @@ describe("copy refuses", () => {
     assert.deepEqual(await readDatabase(url), was);
   });
 
-  test("to go on with the unfinished copy of another source", PROCESSES, async () => {
+  test("to continue the unfinished copy of another source", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createSource(sandbox, { users: 2, sessions: 2 });
     await using other = await createSandbox();
@@ -210,21 +210,17 @@ describe("copy refuses", () => {
     );
   });
 
-  test(
-    "the same database on both sides, a source that is missing, and one that is not migrated",
-    PROCESSES,
-    async () => {
-      await using sandbox = await createSandbox();
-      await createSource(sandbox, { users: 0, sessions: 0 });
-      assertRefused(await copy(sandbox, SOURCE, SOURCE), 1, /^The source and the target are the same database\.$/);
-      assertRefused(await copy(sandbox, "sqlite:nosuch.db", "sqlite:x.db"), 1, /^There is no database at /);
-      const { named } = await createTarget();
-      assertRefused(await copy(sandbox, named, "sqlite:x.db"), 1, /is not up to date: run migrate on it first\.$/);
-      assert(!existsSync(join(sandbox.folder, "x.db")));
-    },
-  );
+  test("equal source and target, a missing source, and a source that is not migrated", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await createSource(sandbox, { users: 0, sessions: 0 });
+    assertRefused(await copy(sandbox, SOURCE, SOURCE), 1, /^The source and the target are the same database\.$/);
+    assertRefused(await copy(sandbox, "sqlite:nosuch.db", "sqlite:x.db"), 1, /^There is no database at /);
+    const { named } = await createTarget();
+    assertRefused(await copy(sandbox, named, "sqlite:x.db"), 1, /is not up to date\. Run migrate on it first\.$/);
+    assert(!existsSync(join(sandbox.folder, "x.db")));
+  });
 
-  test("a password in an argument, and repeats it nowhere", PROCESSES, async () => {
+  test("a password in an argument, and does not repeat it", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     for (const url of [
       "postgres://me:hush@127.0.0.1/x",
@@ -242,14 +238,14 @@ describe("copy refuses", () => {
     }
   });
 
-  test("what is no URL, and no URL at all", PROCESSES, async () => {
+  test("an invalid or missing URL", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     assertRefused(await sandbox.run(["copy"]), 2, /^Name the target with --to, or the source with --from\./);
     assertRefused(await copy(sandbox, SOURCE, "mysql://x/y"), 2, /^--to is not understood: expected sqlite:PATH or /);
     assertRefused(await copy(sandbox, "sqlite::memory:", SOURCE), 2, /^--from is a database in memory/);
   });
 
-  test("a Postgres that does not answer, with one sentence that shows no password", PROCESSES, async () => {
+  test("a Postgres server that does not answer, with one sentence and without the password", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createSource(sandbox, { users: 1, sessions: 1 });
     const environment = { DATABASE_URL: "postgres://me:hush@127.0.0.1:1/x" };

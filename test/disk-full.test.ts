@@ -9,7 +9,7 @@ const PROCESSES = { timeout: 60_000 };
 const PASSWORD = "right horse";
 
 test(
-  "a full disk refuses logins with 503 and shows who is logged in; with room again, all is well",
+  "on a full disk, logins are answered 503 and sessions stay valid; with room again, logins succeed",
   PROCESSES,
   async () => {
     await using home = await createSandbox();
@@ -22,7 +22,7 @@ test(
     const { cookie: other } = await login(server, "alice", PASSWORD);
 
     await disk.fill(server);
-    // Pages of the log that were checkpointed are written anew without more room: a few logins may still succeed.
+    // SQLite reuses checkpointed pages of its log, so a few logins may still succeed.
     const statuses = new Set<number>();
     await until("a login is refused", async () => {
       const { status } = await login(server, "alice", PASSWORD);
@@ -41,7 +41,7 @@ test(
       assert.match(refused.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
       assert.equal((await logout(server, other)).status, 503);
       assert.equal((await profile(server, cookie)).status, 200);
-      // A logout that could not be kept was not promised either.
+      // A logout that was not written is not confirmed.
       assert.equal((await profile(server, other)).status, 200);
     }
     assert.deepEqual(

@@ -14,7 +14,7 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
   await work(folder).finally(() => rm(folder, { recursive: true }));
 }
 
-describe("a file that is created exclusively", () => {
+describe("an exclusively created file", () => {
   test("can be read by its owner alone", () =>
     inFolder(async (folder) => {
       const descriptor = createExclusive(join(folder, "new"), 0o600);
@@ -27,7 +27,7 @@ describe("a file that is created exclusively", () => {
     ["a link that leads nowhere", "nowhere"],
     ["a file", null],
   ] as const) {
-    test(`is not created if ${what} has its name, and nothing changes`, () =>
+    test(`is not created if ${what} has its name, and no file changes`, () =>
       inFolder(async (folder) => {
         await writeFile(join(folder, "victim"), "kept");
         const path = join(folder, "new");

@@ -8,7 +8,7 @@ import { createSandbox, FROM_SOURCE, type Sandbox } from "./support/process.ts";
 
 const PROCESSES = { timeout: 120_000 };
 
-/** `nobody`: file modes do not bind root. */
+/** The user `nobody`, because file modes do not restrict root. */
 const USER = 65534;
 const skip = process.getuid?.() === 0 ? false : "only root can run a command as another user";
 
@@ -26,7 +26,7 @@ interface Expected {
   sentence: RegExp;
 }
 
-/** Exit code 1 and one line that says what is wrong, without a stack trace. */
+/** Asserts exit code 1 and one line on standard error, without a stack trace. */
 async function assertNamed(sandbox: Sandbox, { args, url, sentence }: Expected, uid?: number): Promise<void> {
   const environment = url === undefined ? { PORT: "0" } : { PORT: "0", DATABASE_URL: url };
   const { code, stderr } = await sandbox.run(args, { environment, ...(uid === undefined ? {} : { uid }) });
@@ -36,7 +36,7 @@ async function assertNamed(sandbox: Sandbox, { args, url, sentence }: Expected, 
 }
 
 describe("one sentence, and no stack trace, for", () => {
-  test("a folder that may not be searched, or not be written", { ...PROCESSES, skip }, async () => {
+  test("a folder without search or write permission", { ...PROCESSES, skip }, async () => {
     await using sandbox = await createUsersSandbox();
     const folder = join(sandbox.folder, "locked");
     await mkdir(folder);
@@ -60,7 +60,7 @@ describe("one sentence, and no stack trace, for", () => {
     }
   });
 
-  test("a file that may not be read", { ...PROCESSES, skip }, async () => {
+  test("a file without read permission", { ...PROCESSES, skip }, async () => {
     await using sandbox = await createUsersSandbox();
     await copyFile(join(sandbox.folder, "postern.db"), join(sandbox.folder, "roots.db"));
     await chmod(join(sandbox.folder, "roots.db"), 0o600);
@@ -70,7 +70,7 @@ describe("one sentence, and no stack trace, for", () => {
     await assertNamed(sandbox, { args: ["restore", "roots.db", "--yes"], sentence: restoring }, USER);
   });
 
-  test("a torn database, wherever its damage is found, with the remedy", PROCESSES, async () => {
+  test("a damaged database, with the remedy", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
     const whole = await readFile(join(sandbox.folder, "postern.db"));
@@ -97,12 +97,12 @@ describe("one sentence, and no stack trace, for", () => {
     }
   });
 
-  test("what is no file", PROCESSES, async () => {
+  test("a path that is not a file", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await writeFile(join(sandbox.folder, "file"), "");
     for (const [url, problem] of [
-      ["sqlite:/dev/null", "it is no file"],
-      ["sqlite:file/x.db", "file is no folder"],
+      ["sqlite:/dev/null", "it is not a file"],
+      ["sqlite:file/x.db", "file is not a folder"],
       [`sqlite:${"a".repeat(300)}.db`, "the name is too long"],
     ] as const) {
       await assertNamed(sandbox, { args: ["serve"], url, sentence: new RegExp(`: ${problem}\\.\\n$`) });
@@ -110,11 +110,11 @@ describe("one sentence, and no stack trace, for", () => {
   });
 });
 
-describe("one sentence, and no stack trace, for a Postgres that", () => {
+describe("one sentence, and no stack trace, for a Postgres server that", () => {
   let postgres: TestPostgres | undefined;
   after(() => postgres?.stop(), PROCESSES);
 
-  test("does not answer, whose host is unknown, or that denies the user", PROCESSES, async () => {
+  test("does not answer, has an unknown host name, or denies the user", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     postgres = await startPostgres();
     const url = new URL(await postgres.createDatabase("named"));

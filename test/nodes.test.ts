@@ -12,7 +12,7 @@ const PROCESSES = { timeout: 120_000 };
 
 const LOAD = { username: "alice", password: "right horse", clients: 4, random: createRandom(1) };
 
-/** A node that keeps its port when it is started again. */
+/** A node that uses the same port after a restart. */
 interface Node {
   port: number;
   server: Server;
@@ -21,7 +21,7 @@ interface Node {
 
 async function startNode(sandbox: Sandbox, url: string): Promise<Node> {
   const port = await freePort();
-  // A node that is told to stop says at /readyz that it is not ready, and goes on for a second: the balancer sees it.
+  // After SIGTERM, a node answers 503 at /readyz and goes on for a second, so that the balancer notices.
   const settings = { POSTERN_SHUTDOWN_DELAY_SECONDS: "1", POSTERN_THROTTLE: "off", POSTERN_SESSIONS_PER_USER: "10000" };
   const environment = { DATABASE_URL: url, PORT: String(port), ...settings };
   const start = () => sandbox.serve({ environment });
@@ -41,7 +41,7 @@ async function startThree(sandbox: Sandbox, url: string): Promise<[Node, Node, N
   return Promise.all([startNode(sandbox, url), startNode(sandbox, url), startNode(sandbox, url)]);
 }
 
-/** Keeps the nodes busy, through the balancer, while something is done to them. */
+/** Sends requests through the balancer while `work` runs. */
 async function underLoad(balancer: Balancer, work: (more: () => Promise<void>) => Promise<void>): Promise<Ledger> {
   const ledger = createLedger();
   const stopping = new AbortController();
@@ -70,22 +70,18 @@ describe("several nodes on one Postgres", () => {
   }, PROCESSES);
   after(() => postgres.stop(), PROCESSES);
 
-  test(
-    "are one server: in at one, seen at another, out at the third, and refused by all at once",
-    PROCESSES,
-    async () => {
-      await using sandbox = await createSandbox();
-      const nodes = await startThree(sandbox, await postgres.createDatabase("three"));
-      const [{ server: a }, { server: b }, { server: c }] = nodes;
-      const { status, cookie } = await login(a, LOAD.username, LOAD.password);
-      assert.equal(status, 202);
-      assert.equal((await profile(b, cookie)).status, 200);
-      assert.equal((await logout(c, cookie)).status, 204);
-      for (const server of [a, b]) assert.equal((await profile(server, cookie)).status, 403);
-    },
-  );
+  test("act as one: a login at one and a logout at another count at all nodes at once", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const nodes = await startThree(sandbox, await postgres.createDatabase("three"));
+    const [{ server: a }, { server: b }, { server: c }] = nodes;
+    const { status, cookie } = await login(a, LOAD.username, LOAD.password);
+    assert.equal(status, 202);
+    assert.equal((await profile(b, cookie)).status, 200);
+    assert.equal((await logout(c, cookie)).status, 204);
+    for (const server of [a, b]) assert.equal((await profile(server, cookie)).status, 403);
+  });
 
-  test("come up, ten at once, on an empty database, which is migrated once", PROCESSES, async () => {
+  test("start at the same time on an empty database, which is migrated once", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const url = await postgres.createDatabase("ten");
     const environment = { DATABASE_URL: url };
@@ -114,7 +110,7 @@ describe("several nodes on one Postgres", () => {
     );
   });
 
-  test("lose nothing that they acknowledged when one of them is killed", PROCESSES, async () => {
+  test("lose no acknowledged write when one of them is killed", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const nodes = await startThree(sandbox, await postgres.createDatabase("killed"));
     await using balancer = await startBalancer(nodes.map(({ port }) => port));
@@ -124,12 +120,12 @@ describe("several nodes on one Postgres", () => {
       await more();
     });
     for (const { server } of others) assert.equal(await countLost(server, ledger), 0);
-    // Whom the killed node was answering, one request a client at the most, is told so.
+    // The killed node fails at most one request per client.
     const lost = balancer.failures();
     assert(lost.length <= LOAD.clients, lost.join("\n"));
   });
 
-  test("are restarted one after the other without a request that fails", PROCESSES, async () => {
+  test("restart one after another without a failed request", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const nodes = await startThree(sandbox, await postgres.createDatabase("rolling"));
     await using balancer = await startBalancer(nodes.map(({ port }) => port));

@@ -11,7 +11,7 @@ const PROCESSES = { timeout: 120_000 };
 
 const PASSWORD = "right horse";
 
-/** A connection in 3 s and a statement in 6 (db/postgres.ts); whoever waits for longer than this hangs. */
+/** The limits are 3 s for a connection and 6 s for a statement (db/postgres.ts). A longer wait is a hang. */
 const LONGEST_ANSWER_MS = 20_000;
 
 const within = () => AbortSignal.timeout(LONGEST_ANSWER_MS);
@@ -43,7 +43,7 @@ async function startServer(sandbox: Sandbox, url: string): Promise<{ server: Ser
   return { server, cookie };
 }
 
-/** What Postgres says to each connection when it is stopped: an ErrorResponse (`E`, its length, its fields). */
+/** The ErrorResponse (`E`, length, fields) that Postgres sends to each connection when it stops. */
 const SHUTTING_DOWN = errorResponse("SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0");
 
 function errorResponse(fields: string): Uint8Array {
@@ -56,46 +56,42 @@ function errorResponse(fields: string): Uint8Array {
 
 const neverFailed = (server: Server) => !server.events().some(({ event }) => event === "unexpected_error");
 
-describe("while Postgres is away", () => {
+describe("while Postgres is unavailable", () => {
   let postgres: TestPostgres;
   before(async () => {
     postgres = await startPostgres();
   }, PROCESSES);
   after(() => postgres.stop(), PROCESSES);
 
-  test(
-    "every request is answered 503, and all is well again once it is back, sessions included",
-    PROCESSES,
-    async () => {
-      await using sandbox = await createSandbox();
-      const { server, cookie } = await startServer(sandbox, await postgres.createDatabase("stopped"));
-      const answers: number[] = [];
-      const asking = new AbortController();
-      const load = Promise.all(
-        Array.from({ length: 3 }, async () => {
-          while (!asking.signal.aborted) answers.push((await askProfile(server, cookie)).status);
-        }),
-      );
-      try {
-        await postgres.pause();
-        for (let times = 0; times < 3; times++) {
-          await assertUnavailable(await askProfile(server, cookie));
-          await assertUnavailable(await askLogin(server));
-        }
-        await postgres.start();
-        await until("the profile is shown again", async () => (await askProfile(server, cookie)).status === 200);
-        assert.equal((await askLogin(server)).status, 202);
-      } finally {
-        asking.abort();
-        await load;
+  test("every request is answered 503, and afterwards the sessions are valid again", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const { server, cookie } = await startServer(sandbox, await postgres.createDatabase("stopped"));
+    const answers: number[] = [];
+    const asking = new AbortController();
+    const load = Promise.all(
+      Array.from({ length: 3 }, async () => {
+        while (!asking.signal.aborted) answers.push((await askProfile(server, cookie)).status);
+      }),
+    );
+    try {
+      await postgres.pause();
+      for (let times = 0; times < 3; times++) {
+        await assertUnavailable(await askProfile(server, cookie));
+        await assertUnavailable(await askLogin(server));
       }
-      // Those in flight when it stopped as well: never a 500, never a session taken for ended.
-      assert.deepEqual([...new Set(answers)].sort(), [200, 503]);
-      assert(neverFailed(server));
-    },
-  );
+      await postgres.start();
+      await until("the profile is shown again", async () => (await askProfile(server, cookie)).status === 200);
+      assert.equal((await askLogin(server)).status, 202);
+    } finally {
+      asking.abort();
+      await load;
+    }
+    // Requests in flight at the stop included: no 500, and no session counts as ended.
+    assert.deepEqual([...new Set(answers)].sort(), [200, 503]);
+    assert(neverFailed(server));
+  });
 
-  test("a connection that died unnoticed is given up, not asked again", PROCESSES, async () => {
+  test("a dead connection is closed after its first error and not used again", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await using relay = await startRelay(postgres.port);
     const { server, cookie } = await startServer(sandbox, relay.through(await postgres.createDatabase("silent")));
@@ -107,14 +103,14 @@ describe("while Postgres is away", () => {
     ]);
     for (const answer of answers) await assertUnavailable(answer);
     relay.mend();
-    // By now every connection of the pool has failed somebody, and nobody else is to pay for it.
+    // By now every connection of the pool has failed once. No further request may fail.
     const later = await Promise.all(Array.from({ length: 6 }, () => askProfile(server, cookie)));
     assert.deepEqual(new Set(later.map(({ status }) => status)), new Set([200]));
     assert.equal((await askLogin(server)).status, 202);
     assert(neverFailed(server));
   });
 
-  test("a connection that is ended right behind an answer takes nothing with it", PROCESSES, async () => {
+  test("a connection that the server ends right after an answer fails no other request", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await using relay = await startRelay(postgres.port);
     const { server, cookie } = await startServer(sandbox, relay.through(await postgres.createDatabase("ended")));
@@ -127,7 +123,7 @@ describe("while Postgres is away", () => {
   });
 });
 
-test("a node that starts while Postgres is away says so in one sentence", PROCESSES, async () => {
+test("a node that starts while Postgres is unavailable fails with one sentence", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   const environment = { DATABASE_URL: "postgres://postgres:secret@127.0.0.1:1/postern" };
   const { code, stdout, stderr } = await sandbox.run(["serve"], { environment });
@@ -136,10 +132,10 @@ test("a node that starts while Postgres is away says so in one sentence", PROCES
   assert(!stderr.includes("secret"));
 });
 
-test("a new file in which another process writes at that moment is waited for, not given up", PROCESSES, async () => {
+test("the start waits if another process writes to the new file", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   await sandbox.withDatabase(async (db) => {
-    await sql`pragma journal_mode = delete`.execute(db); // As a file is before the first process turns it to WAL.
+    await sql`pragma journal_mode = delete`.execute(db); // The mode of a new file before a process sets WAL.
     let server: Promise<Server> | undefined;
     await transaction(db, async () => {
       server = sandbox.serve({}, ["serve"], { isHasty: true });
@@ -149,7 +145,7 @@ test("a new file in which another process writes at that moment is waited for, n
   });
 });
 
-test("while another process writes for three seconds, a login waits and is then answered", PROCESSES, async () => {
+test("while another process writes for 3 seconds, a login waits and is then answered", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
   const server = await sandbox.serve();

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { createSandbox, FROM_SOURCE, ROOT, type Sandbox, start } from "./support/process.ts";
 
-// Root keeps the database of a service whose user owns the folder, and plants links in it to the files of root.
+// Root runs commands on the database of a service. The user of the service owns the folder and plants links in it.
 
 const skip = process.getuid?.() === 0 ? false : "only root can run the commands of two users";
 const PROCESSES = { timeout: 120_000, skip };
@@ -16,7 +16,7 @@ const PROCESSES = { timeout: 120_000, skip };
 const SERVICE = 65534;
 const AS_SERVICE = { uid: SERVICE };
 
-/** A sandbox of the service, with a database that has alice, and a database of root that the service cannot read. */
+/** A sandbox of the service with the user alice, and a database of root that the service cannot read. */
 async function createService(): Promise<Sandbox & { victim: string; fingerprint: () => Promise<string[]> }> {
   const sandbox = await createSandbox();
   await chown(sandbox.folder, SERVICE, SERVICE);
@@ -43,7 +43,7 @@ async function createService(): Promise<Sandbox & { victim: string; fingerprint:
   };
 }
 
-/** As the user of the service. */
+/** Runs as the user of the service. */
 async function plant(target: string, link: string): Promise<void> {
   assert.equal((await start(["ln", "-s", target, link], "/", AS_SERVICE).ended).code, 0);
 }
@@ -73,7 +73,7 @@ describe("root's commands in the folder of the service", () => {
     await assertServed(service, ["alice"]);
   });
 
-  test("make a new database that the user of the service can open", PROCESSES, async () => {
+  test("create a database that the user of the service can open", PROCESSES, async () => {
     await using service = await createService();
     await rm(join(service.folder, "postern.db"));
     await addUser(service, "bob");
@@ -97,7 +97,7 @@ describe("root's commands in the folder of the service", () => {
   });
 });
 
-describe("a link that the service plants leads no command of root to a file of root:", () => {
+describe("no command of root follows a planted link to a file of root:", () => {
   for (const [what, name, args] of [
     ["the copy that is to be restored", "postern.db.restoring", ["restore", "backup.db", "--yes"]],
     ["its log", "postern.db.restoring-wal", ["restore", "backup.db", "--yes"]],
@@ -144,7 +144,7 @@ describe("a link that the service plants leads no command of root to a file of r
   }
 });
 
-describe("a process of the service that exchanges files for links while root works gains nothing:", () => {
+describe("no command of root follows a link that a process exchanges for a file while the command runs:", () => {
   for (const [what, how, names] of [
     ["all that root creates", "take", ["postern.db", "postern.db-wal", "postern.db-shm", "backup.db"]],
     ["the database", "flip", ["postern.db"]],

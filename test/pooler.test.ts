@@ -21,7 +21,7 @@ describe(`behind PgBouncer${missing}`, { skip: !HAS_PGBOUNCER }, () => {
   }, PROCESSES);
   after(() => postgres.stop(), PROCESSES);
 
-  /** Two servers, so that the pooler has reason to mix connections up. */
+  /** Two nodes, so that the pooler mixes their connections. */
   async function logInAndOut(servers: readonly Server[]): Promise<number[]> {
     const visit = async (index: number) => {
       const server = servers[index % servers.length] ?? assert.fail();
@@ -71,7 +71,7 @@ describe(`behind PgBouncer${missing}`, { skip: !HAS_PGBOUNCER }, () => {
     }
   });
 
-  test("in transaction mode, ten that migrate at once do it once", PROCESSES, async () => {
+  test("in transaction mode, ten processes that migrate at the same time migrate once", PROCESSES, async () => {
     await using bouncer = await startPgBouncer(postgres, "transaction");
     const url = bouncer.through(await postgres.createDatabase("migrated"));
     const open = () => openDatabase(url, { mayCreate: false, poolSize: 1, hasTransactionPooler: true });

@@ -7,7 +7,7 @@ import { until } from "./support/poll.ts";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
 import { createTestApp } from "./support/test-app.ts";
 
-// The least that must be so on Postgres. `bun run test:postgres` runs everything else there.
+// The minimum on Postgres. `bun run test:postgres` runs the other tests there.
 
 const PROCESSES = { timeout: 60_000 };
 
@@ -35,7 +35,7 @@ describe("on Postgres", () => {
     return { ...app, user, client };
   }
 
-  test("ten that migrate at once do it once", PROCESSES, async () => {
+  test("ten processes that migrate at the same time migrate once", PROCESSES, async () => {
     const opening = Array.from({ length: 10 }, () => openDatabase(url, { mayCreate: false, poolSize: 1 }));
     const databases = await Promise.all(opening);
     const applied = await Promise.all(databases.map(migrate));
@@ -57,7 +57,7 @@ describe("on Postgres", () => {
     assert.equal((await client.login("alice", "wrong horse")).status, 400);
   });
 
-  test("a session ends by the clock", PROCESSES, async () => {
+  test("a session expires", PROCESSES, async () => {
     const { client, clock } = await setUp("carol");
     clock.advance(7 * 86_400 - 1);
     assert.equal(await status(client), 200);
@@ -65,7 +65,7 @@ describe("on Postgres", () => {
     assert.equal(await status(client), 403);
   });
 
-  test("a change of the password ends the other sessions", PROCESSES, async () => {
+  test("a password change ends the other sessions", PROCESSES, async () => {
     const { client, app } = await setUp("bob");
     const other = createClient(app);
     await other.login("bob", "right horse");
@@ -78,13 +78,13 @@ describe("on Postgres", () => {
     assert.equal((await other.login("bob", "right horse")).status, 400);
   });
 
-  test("an outage is a 503 with Retry-After, and passes by itself", PROCESSES, async () => {
+  test("an outage is answered 503 with Retry-After, and the node recovers by itself", PROCESSES, async () => {
     const { client, app, logged } = await setUp("dora");
     await postgres.pause();
     const stranger = createClient(app);
     for (const answer of [await client.get("/profile/"), await stranger.login("dora", "right horse")]) {
       assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "5"]);
-      // Whoever cannot be looked up is not thereby unknown: no browser is to drop its cookie.
+      // The session is not known to be invalid, so the browser must keep its cookie.
       assert.deepEqual(answer.headers.getSetCookie(), []);
     }
     await postgres.start();

@@ -12,7 +12,7 @@ async function createDatabase() {
 }
 
 describe("a prepared query", () => {
-  test("is built once for each database, transactions included, and asked with each value in its place", async () => {
+  test("is built once per database, also for transactions, and puts each value in its place", async () => {
     let built = 0;
     const query = prepare((db, { a, b }: { a: number; b: string }) => {
       built++;
@@ -40,7 +40,7 @@ describe("a prepared query", () => {
     for (const db of [one, other]) await db.destroy();
   });
 
-  test("keeps no value from one time to the next, and none from two that are asked at once", async () => {
+  test("keeps no value from another run, not even of a run at the same time", async () => {
     const db = await createDatabase();
     const query = prepare((db, { value }: { value: number | null }) => db.selectNoFrom(sql`${value}`.as("value")));
     const asked = [1, null, 3].map((value) => db.executeQuery(query(db, { value })));

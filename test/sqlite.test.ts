@@ -17,7 +17,7 @@ async function withMemory(work: (db: Db) => Promise<void>): Promise<void> {
   await work(db).finally(() => db.destroy());
 }
 
-test("a change of a table is seen by a query that has run before it", () =>
+test("a cached statement returns the new columns after a change of its table", () =>
   withMemory(async (db) => {
     const read = async () => (await sql<object>`select * from t`.execute(db)).rows.map((row) => ({ ...row }));
     await db.schema.createTable("t").addColumn("a", "text").execute();
@@ -32,7 +32,7 @@ test("a change of a table is seen by a query that has run before it", () =>
     assert.deepEqual(await read(), [{ c: "x", b: "y" }]);
   }));
 
-test("a full disk is an outage, in a transaction too, and the next write is another matter", () =>
+test("a full disk is an outage, also in a transaction, and the next write succeeds if there is room", () =>
   withMemory(async (db) => {
     await db.schema.createTable("t").addColumn("a", "text").execute();
     await sql`pragma max_page_count = 10`.execute(db);
@@ -46,7 +46,7 @@ test("a full disk is an outage, in a transaction too, and the next write is anot
     assert.equal((await sql`select * from t`.execute(db)).rows.length, 1);
   }));
 
-test("a mistake in a statement is no outage", () =>
+test("an error in a statement is not an outage", () =>
   withMemory(async (db) => {
     const isMistake = (error: unknown) => error instanceof Error && !isOutage(error);
     await assert.rejects(sql`select nothing`.execute(db), isMistake);
@@ -58,7 +58,7 @@ test("a mistake in a statement is no outage", () =>
     await assert.rejects(sql`insert into t values ('x')`.execute(db), isMistake);
   }));
 
-test("behind a link, a database is what the link leads to, its log beside it", PROCESSES, async () => {
+test("a symbolic link is resolved: the log is beside the target", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   const link = join(sandbox.folder, "link.db");
   await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
@@ -68,7 +68,7 @@ test("behind a link, a database is what the link leads to, its log beside it", P
   const { status, cookie } = await login(server, "alice", PASSWORD);
   assert.equal(status, 202);
   assert.equal((await profile(server, cookie)).status, 200);
-  const open = (await readdir(`/proc/${server.pid}/fd`).catch(() => null)) ?? []; // Linux alone tells.
+  const open = (await readdir(`/proc/${server.pid}/fd`).catch(() => null)) ?? []; // Linux only.
   const files = await Promise.all(open.map((name) => readlink(`/proc/${server.pid}/fd/${name}`).catch(() => "")));
   assert.deepEqual(
     files.filter((file) => file.includes("link.db")),
@@ -78,20 +78,20 @@ test("behind a link, a database is what the link leads to, its log beside it", P
   assert.equal(await readFile(`${link}-wal`, "utf8"), "somebody else's");
 });
 
-describe("one file", onlyOnDeno("Bun and Deno on one file need both"), () => {
+describe("a database file", onlyOnDeno("Bun and Deno on one file need both"), () => {
   const onBun = [join(ROOT, "node_modules/.bin/bun"), "run", join(ROOT, "server.ts")];
   for (const [what, maker, reader] of [
     ["made by Bun is read by Deno", onBun, FROM_SOURCE],
     ["made by Deno is read by Bun", FROM_SOURCE, onBun],
   ] as const) {
-    test(`${what}, its users and sessions with it`, PROCESSES, async () => {
+    test(`${what}, with its users and sessions`, PROCESSES, async () => {
       await using sandbox = await createSandbox(maker);
       await using other = await createSandbox(reader);
       const environment = { DATABASE_URL: `sqlite:${join(sandbox.folder, "postern.db")}` };
       await sandbox.run(["createsuperuser", "alice", "--password-stdin"], { input: PASSWORD });
       const first = await sandbox.serve();
       const before = await login(first, "alice", PASSWORD);
-      // Both at once, and then the other alone.
+      // Both at the same time, then the other alone.
       const second = await other.serve({ environment });
       const after = await login(second, "alice", PASSWORD);
       for (const { status, cookie } of [before, after]) {

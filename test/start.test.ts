@@ -57,8 +57,8 @@ describe("a database that cannot be used stops the start with one sentence:", ()
         .execute(),
     );
     const sentence =
-      "The database was made by a newer Postern (it has 9999_x, which this version does not know). " +
-      "Run that version, or restore a backup from before it.";
+      "The database was migrated by a newer Postern (it has 9999_x, which this version does not know). " +
+      "Run that version, or restore a backup from before the upgrade.";
     await assertStops(sandbox, [sentence]);
     for (const args of [["migrate"], ["users"], ["createuser", "bob", "--password-stdin"]]) {
       assert.deepEqual(await sandbox.run(args, { input: "x" }), { code: 1, stdout: "", stderr: `${sentence}\n` });

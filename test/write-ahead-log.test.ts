@@ -8,7 +8,7 @@ import { waitForWriteLock } from "../db/write-lock.ts";
 import { createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
 
-/** Flushes that end when they are told to. */
+/** Flushes that end when the test ends them. */
 function createDisk() {
   const flushes: PromiseWithResolvers<void>[] = [];
   const flush = () => {
@@ -19,11 +19,11 @@ function createDisk() {
   return { flushes, flushed: shareFlushes(flush) };
 }
 
-/** Long enough for whatever has nothing to wait for. */
+/** Waits for every pending microtask. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
 
-describe("what is committed", () => {
-  test("reaches the disk by one flush for all who have committed before it began, and by the next for those after", async () => {
+describe("a commit", () => {
+  test("shares a flush with all commits before it, and the next flush with all commits during it", async () => {
     const { flushes, flushed } = createDisk();
     const done: string[] = [];
     const commit = (name: string) => flushed().then(() => done.push(name));
@@ -43,7 +43,7 @@ describe("what is committed", () => {
     assert.equal(flushes.length, 2);
   });
 
-  test("is not said to be kept where the disk fails, nor is what comes after, whatever the disk says then", async () => {
+  test("fails if the flush fails, and so does every later commit, even if later flushes succeed", async () => {
     const { flushes, flushed } = createDisk();
     const first = flushed();
     await settle();
@@ -56,7 +56,7 @@ describe("what is committed", () => {
   });
 });
 
-/** A database that notes what it is told to execute, on a disk that is flushed by hand. */
+/** A database that records its statements, on a disk that the test flushes. */
 function setUp() {
   const disk = createDisk();
   const executed: string[] = [];
@@ -87,8 +87,8 @@ function setUp() {
   return { db: new Kysely<Schema>({ dialect: waitForWriteLock(dialect, watch) }), executed, ...disk };
 }
 
-describe("who writes", () => {
-  test("is told so when it is on the disk, and lets others read and write meanwhile", async () => {
+describe("a write", () => {
+  test("is confirmed after the flush, and other reads and writes continue until then", async () => {
     const { db, executed, flushes } = setUp();
     const done: string[] = [];
     const note = (name: string) => () => done.push(name);
@@ -110,20 +110,20 @@ describe("who writes", () => {
     assert.deepEqual(done.toSorted(), ["inside", "read", "statement", "whole"]);
   });
 
-  test("is told of a disk that fails, and nothing of another's is rolled back for it", async () => {
+  test("fails if the flush fails, and rolls back no other transaction", async () => {
     const { db, executed, flushes } = setUp();
     const failing = db.transaction().execute((trx) => trx.deleteFrom("sessions").execute());
     await settle();
     flushes[0]?.reject(new Error("EIO"));
     await assert.rejects(failing, /EIO/);
-    await assert.rejects(ping(db), /EIO/, "which /readyz asks with");
+    await assert.rejects(ping(db), /EIO/, "/readyz uses it");
     assert.deepEqual(
       executed.filter((text) => /^(begin|commit|rollback)/.test(text)),
       ["begin", "commit"],
     );
   });
 
-  test("waits for nothing where it took everything back", async () => {
+  test("that is rolled back does not wait for a flush", async () => {
     const { db, flushes } = setUp();
     const failing = db.transaction().execute(async (trx) => {
       await trx.deleteFrom("sessions").execute();
@@ -133,13 +133,13 @@ describe("who writes", () => {
     assert.equal(flushes.length, 0);
     const raw = sql`vacuum`.execute(db);
     await settle();
-    assert.equal(flushes.length, 1, "a statement of which nothing is known may have written");
+    assert.equal(flushes.length, 1, "a raw statement may have written");
     flushes[0]?.resolve();
     await raw;
   });
 });
 
-describe("who logs out of a session that another request has just ended", () => {
+describe("a logout from a session that another request has just ended", () => {
   const logOut = async () => {
     const { db, flushes } = setUp();
     const { app } = await createTestApp({}, { db, close: () => db.destroy() });
@@ -148,7 +148,7 @@ describe("who logs out of a session that another request has just ended", () => 
     return { answer, flushes };
   };
 
-  test("is told so when that is on the disk", async () => {
+  test("is confirmed after the flush", async () => {
     const { answer, flushes } = await logOut();
     const first = await Promise.race([answer, settle()]);
     assert.equal(first, undefined, "nothing is flushed yet");
@@ -156,7 +156,7 @@ describe("who logs out of a session that another request has just ended", () => 
     assert.equal((await answer).status, 204);
   });
 
-  test("is not told so where the disk fails", async () => {
+  test("is not confirmed if the flush fails", async () => {
     const { answer, flushes } = await logOut();
     flushes[0]?.reject(Object.assign(new Error("EIO"), { code: "EIO" }));
     assert.equal((await answer).status, 503);

@@ -10,18 +10,18 @@ const PROCESSES = { timeout: 60_000 };
 
 const PASSWORD = "right horse";
 
-/** A server, and another process's connection to its file: this test's. */
+/** A server, and a connection of the test process to its file. */
 async function serveBeside(sandbox: Sandbox): Promise<Server> {
   await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
   return sandbox.serve();
 }
 
-/** Holds SQLite's write lock while `work` is done. */
+/** Holds SQLite's write lock while `work` runs. */
 function whileLocked(sandbox: Sandbox, work: () => Promise<void>): Promise<void> {
   return sandbox.withDatabase((db) => transaction(db, work));
 }
 
-/** How long it takes. */
+/** @returns the duration */
 async function timed<T>(work: Promise<T>): Promise<{ result: T; ms: number }> {
   const begin = performance.now();
   const result = await work;
@@ -29,7 +29,7 @@ async function timed<T>(work: Promise<T>): Promise<{ result: T; ms: number }> {
 }
 
 describe("while another process writes to the SQLite file", () => {
-  test("a login waits and is answered when that is over; other requests are answered at once", PROCESSES, async () => {
+  test("a login waits until the end of the write; other requests are answered at once", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await serveBeside(sandbox);
     const before = await login(server, "alice", PASSWORD);
@@ -41,7 +41,7 @@ describe("while another process writes to the SQLite file", () => {
         const missing = await timed(fetch(`${server.url}/nowhere/`));
         assert.equal(missing.result.status, 404);
         assert(missing.ms < 500, `a 404 took ${missing.ms} ms`);
-        // It reads the database, and goes by the one that waits.
+        // This request reads the database and does not wait for the login.
         const read = await timed(profile(server, before.cookie));
         assert.equal(read.result.status, 200);
         assert(read.ms < 500, `a profile took ${read.ms} ms`);
@@ -55,22 +55,26 @@ describe("while another process writes to the SQLite file", () => {
     assert.equal((await server.stop()).code, 0);
   });
 
-  test("one that never ends is a 503 after five seconds, and the server goes on", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const server = await serveBeside(sandbox);
-    await whileLocked(sandbox, async () => {
-      const body = new URLSearchParams({ username: "alice", password: PASSWORD });
-      const logins = [1, 2, 3].map(() => timed(fetch(`${server.url}/login/`, { method: "POST", body })));
-      for (const { result, ms } of await Promise.all(logins)) {
-        assert.equal(result.status, 503);
-        assert.equal(result.headers.get("Retry-After"), "5");
-        assert(ms >= 5000, `it gave up after ${ms} ms`);
-      }
-    });
-    const { status, cookie } = await login(server, "alice", PASSWORD);
-    assert.equal(status, 202);
-    assert.equal((await profile(server, cookie)).status, 200);
-  });
+  test(
+    "a login is answered 503 if the write takes more than 5 seconds, and the server goes on",
+    PROCESSES,
+    async () => {
+      await using sandbox = await createSandbox();
+      const server = await serveBeside(sandbox);
+      await whileLocked(sandbox, async () => {
+        const body = new URLSearchParams({ username: "alice", password: PASSWORD });
+        const logins = [1, 2, 3].map(() => timed(fetch(`${server.url}/login/`, { method: "POST", body })));
+        for (const { result, ms } of await Promise.all(logins)) {
+          assert.equal(result.status, 503);
+          assert.equal(result.headers.get("Retry-After"), "5");
+          assert(ms >= 5000, `it gave up after ${ms} ms`);
+        }
+      });
+      const { status, cookie } = await login(server, "alice", PASSWORD);
+      assert.equal(status, 202);
+      assert.equal((await profile(server, cookie)).status, 200);
+    },
+  );
 
   test("a command waits too", PROCESSES, async () => {
     await using sandbox = await createSandbox();
@@ -85,7 +89,7 @@ describe("while another process writes to the SQLite file", () => {
   });
 });
 
-test("two connections that write again and again both get through", PROCESSES, async () => {
+test("two connections that write all the time both make progress", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
   const url = `sqlite:${join(sandbox.folder, "postern.db")}`;
@@ -99,7 +103,7 @@ test("two connections that write again and again both get through", PROCESSES, a
   for (const db of [first, second]) await db.destroy();
 });
 
-test("statements outside a transaction stay outside the one under way", PROCESSES, async () => {
+test("a statement outside of a transaction does not join the open transaction", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
   await sandbox.withDatabase(async (db) => {

@@ -1,5 +1,5 @@
 import type { Inspection } from "../../db/inspect.ts";
-import { schemaMistake } from "../../db/migrate.ts";
+import { explainSchema } from "../../db/migrate.ts";
 import { isPostgresUrl } from "../../db/open.ts";
 import { isPrivate } from "../../db/postgres.ts";
 import type { Config } from "../config/config.ts";
@@ -152,8 +152,8 @@ export const MEMORY_FINDING: Finding = {
 
 function schemaFindings(schema: Inspection["schema"]): Finding[] {
   if (schema.kind === "current") return [];
-  const mistake = schemaMistake(schema);
-  if (mistake !== null) return [{ level: "error", code: schema.kind, message: mistake, mend: "DATABASE_URL" }];
+  const problem = explainSchema(schema);
+  if (problem !== null) return [{ level: "error", code: schema.kind, message: problem, mend: "DATABASE_URL" }];
   const what =
     schema.kind === "empty" ? "has no tables yet" : `is not up to date: ${schema.names.join(", ")} is missing`;
   return [{ level: "error", code: "not_migrated", message: `The database ${what}.`, mend: "migrate" }];
