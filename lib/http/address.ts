@@ -1,6 +1,6 @@
 /**
- * `host[:port]`: a name, or an IPv6 address in brackets. As Django's ALLOWED_HOSTS check accepts it, and with underscores,
- * which names in container networks have (RFC 3986 §3.2.2 allows them).
+ * `host[:port]`, an IPv6 address in brackets. Like Django's ALLOWED_HOSTS check, but with underscores (RFC 3986 §3.2.2):
+ * container networks use them in names.
  */
 const HOST = /^([a-z0-9._-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(:\d+)?$/i;
 
@@ -8,15 +8,15 @@ export function isHost(text: string): boolean {
   return HOST.test(text);
 }
 
-/** A request target cut at its marks, without a URL object: the parts are as the client sent them. */
+/** A request target, not normalised: a URL object would resolve dot segments. */
 export interface Target {
-  /** From the first `/` of the path; still percent-encoded. */
+  /** Begins with `/`; percent-encoded. */
   path: string;
-  /** Without its `?`, empty where there is none. */
+  /** Without the `?`; empty if there is none. */
   query: string;
 }
 
-/** @param url absolute (`http://host/path?query`) or, where the Host made no URL, a bare path */
+/** @param url `http://host/path?query`, or a path if the Host is not valid in a URL */
 export function parseTarget(url: string): Target {
   const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   const [beforeFragment = ""] = (start < 0 ? "/" : url.slice(start)).split("#", 1);
@@ -25,13 +25,13 @@ export function parseTarget(url: string): Target {
   return { path: beforeFragment.slice(0, mark), query: beforeFragment.slice(mark + 1) };
 }
 
-/** What a query parameter of a target holds, the last of equal names; null where there is none. */
+/** The last value of a query parameter; null if it is missing. */
 export function queryValue({ query }: Target, name: string): string | null {
-  // Without the mark in front, a question mark that begins the query itself would be taken for the one before it.
+  // URLSearchParams drops a leading `?`, which may be part of the first name. The `&` protects it.
   return query === "" ? null : (new URLSearchParams(`&${query}`).getAll(name).at(-1) ?? null);
 }
 
-/** The path with its percent escapes decoded, null where they are no escapes or no UTF-8. */
+/** Decodes percent escapes. @returns null if an escape is malformed or not UTF-8 */
 export function decodePath(path: string): string | null {
   if (!path.includes("%")) return path;
   try {
@@ -42,16 +42,17 @@ export function decodePath(path: string): string | null {
 }
 
 /**
- * A backslash, or a segment `.` or `..`, with parameters or without: the URL parser rewrites the first two, some back
- * ends cut the parameters off, and proxies differ in what they do with each.
+ * A backslash, or a segment `.` or `..`, with or without parameters. Proxies, URL parsers and back ends treat each of
+ * these differently.
  */
 const AMBIGUOUS = /\\|\/\.\.?(;[^/]*)?(\/|$)/;
 
 /**
- * The path that a request asks for, decoded. Null if it names nothing: its escapes are malformed, it has dot segments or
- * backslashes, or the path of the target is not the one that the client sent. A proxy may have decided by another path.
+ * The decoded path of a request. A proxy may have checked another path than the one that the runtime reports, so an
+ * ambiguous path is null.
  *
- * @param sent the decoded path as the client sent it, null if it is not known; undefined if the target has it unchanged
+ * @param sent the decoded path in the request line; null if unknown, undefined if the target is known to be unchanged
+ * @returns null for malformed escapes, dot segments, backslashes, and a target that differs from `sent`
  */
 export function requestPath({ path }: Target, sent: string | null | undefined): string | null {
   const decoded = decodePath(path);
@@ -60,12 +61,13 @@ export function requestPath({ path }: Target, sent: string | null | undefined): 
   return whole === decoded || whole.startsWith(`${decoded}#`) ? decoded : null;
 }
 
-/** Stands for our own origin: what a reference resolves to under it is ours. */
+/** A placeholder for the own origin. */
 const SELF = "http://self.invalid";
 
 /**
- * A reference that stays on this origin, as `/path?query#fragment`; null for any other. Against open redirects (OWASP
- * Unvalidated Redirects and Forwards): `//host`, `/\\host`, `/.//host`, and whatever a browser makes one of these of.
+ * Prevents open redirects (OWASP Unvalidated Redirects and Forwards) such as `//host`, `/\\host` and `/.//host`.
+ *
+ * @returns `/path?query#fragment`; null if the reference leaves this origin
  */
 export function ownPath(reference: string): string | null {
   if (!reference.startsWith("/") || !URL.canParse(reference, SELF)) return null;

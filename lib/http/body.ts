@@ -4,18 +4,17 @@ import { matches, parseMediaType } from "./media-type.ts";
 import { parseMultipart } from "./multipart.ts";
 import { Problem } from "./problem.ts";
 
-/** A request's data, parsed. `form` is what `csrfmiddlewaretoken` may stand in. */
+/** Parsed request data. A form may contain the CSRF token `csrfmiddlewaretoken`. */
 export type Data = { kind: "json"; value: unknown } | { kind: "form"; fields: Map<string, unknown> };
 
 export interface BodyLimits {
   maxBytes: number;
-  /** From the first byte asked for to the last one received. */
+  /** For the whole body. */
   timeoutSeconds: number;
 }
 
 /**
- * A request's data in one of the three media types of Django REST Framework. An empty body is no data, whatever the
- * Content-Type says.
+ * Reads the three media types of Django REST Framework. An empty body is an empty form, with any Content-Type.
  *
  * @throws Problem body_too_large, body_timeout, body_incomplete, unsupported_media_type, parse_error, too_many_fields
  */
@@ -32,7 +31,7 @@ export async function readData(request: Request, limits: BodyLimits): Promise<Da
 }
 
 function decodeJson(bytes: Uint8Array, encoding: string): unknown {
-  // Django refuses a UTF-8 byte order mark and reads past a UTF-16 one.
+  // Django denies a byte order mark of UTF-8 and skips one of UTF-16.
   const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: encoding === "utf-8" });
   let text: string;
   try {
@@ -58,7 +57,7 @@ function decodeMultipart(bytes: Uint8Array, contentType: string, encoding: strin
   throw new Problem("parse_error", { parser: "Multipart form", reason: result.reason });
 }
 
-/** The WHATWG name of a charset; one that TextDecoder does not know is ignored, as Django ignores an unknown one. */
+/** The WHATWG name of the charset; utf-8 if it is unknown, as in Django. */
 function encodingOf(charset: string | undefined): string {
   try {
     return new TextDecoder(charset ?? "utf-8").encoding;
@@ -67,7 +66,7 @@ function encodingOf(charset: string | undefined): string {
   }
 }
 
-/** The whole body, counted while it streams so that an oversized one is never held. */
+/** Counts the bytes while the body streams, so that an oversized one is never held in memory. */
 async function readBody(request: Request, { maxBytes, timeoutSeconds }: BodyLimits): Promise<Uint8Array> {
   const tooLarge = () => new Problem("body_too_large", { limit: maxBytes });
   if (Number(request.headers.get("content-length")) > maxBytes) throw tooLarge();
@@ -85,7 +84,7 @@ async function readBody(request: Request, { maxBytes, timeoutSeconds }: BodyLimi
       chunks.push(chunk.value);
     }
   } catch (error) {
-    // Nothing waits for the rest: the refusal is sent while the runtime discards it.
+    // The error is answered without a wait: the runtime discards the rest of the body.
     reader.cancel().catch(() => {});
     throw error;
   } finally {
@@ -93,7 +92,7 @@ async function readBody(request: Request, { maxBytes, timeoutSeconds }: BodyLimi
   }
 }
 
-/** A connection that ends before its body does is the client's doing, not an error of ours. */
+/** If the connection ends before the body, the client is the cause, so it is no error of the server. */
 async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {
   try {
     return await reader.read();
@@ -105,7 +104,7 @@ async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {
 function startDeadline(seconds: number): { passed: Promise<never>; clear: () => void } {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Problem("body_timeout", { seconds })), seconds * 1000);
-  promise.catch(() => {}); // When the body wins the race, nobody looks at this one.
+  promise.catch(() => {}); // Otherwise a rejection after the race is unhandled.
   return { passed: promise, clear: () => clearTimeout(timer) };
 }
 

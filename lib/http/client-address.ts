@@ -1,32 +1,31 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
 import { isHost } from "./address.ts";
 
-/** Addresses that a setting names. */
+/** A set of IP networks. */
 export interface Networks {
-  /** How many there are. */
   count: number;
-  /** @param address as `parseAddress` gives it */
+  /** @param address normalised by `parseAddress` */
   has: (address: string) => boolean;
 }
 
-/** Who asks, and under which name: as the connection tells, or as a trusted proxy does. */
+/** The client, from the connection or from the headers of a trusted proxy. */
 export interface Client {
-  /** An IP address in its one spelling, empty where there is none. */
+  /** Normalised by `parseAddress`; empty if unknown. */
   address: string;
-  /** What the client took this server for, null where it did not say. Not yet checked. */
+  /** The Host that the client requested, not validated; null if the header is missing. */
   host: string | null;
-  /** Whether a trusted proxy says that the client came by https. False means nothing. */
+  /** True if a trusted proxy reports https. False if the scheme is http or unknown. */
   isHttps: boolean;
-  /** Whether the peer sent headers of a proxy without being a trusted one: they were ignored. */
+  /** Whether an untrusted peer sent proxy headers. They were ignored. */
   isProxyIgnored: boolean;
-  /** What a trusted proxy calls the request, if that is well formed; else null. */
+  /** The X-Request-Id of a trusted proxy; null if missing or malformed. */
   requestId: string | null;
 }
 
-/** What a trusted proxy may call a request: it stands in the log and in the audit trail. */
+/** Safe characters for the log and the audit trail. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** The headers that are believed of a trusted proxy. `Forwarded` (RFC 7239) is not read. */
+/** Read only from a trusted proxy. `Forwarded` (RFC 7239) is not read. */
 const PROXY_HEADERS = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
 
 /**
@@ -36,19 +35,19 @@ const PROXY_HEADERS = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host
 const FORWARDED =
   /^x-(?!prometheus-|request-id$)|forwarded|^via$|^cdn-loop$|client-ip$|^(akamai|cf|fastly|fly|front-end|proxy|surrogate)-/;
 
-/** Whether a proxy, trusted or not, has passed the request on. A proxy that adds no header is not seen. */
+/** Whether any proxy, trusted or not, forwarded the request. Does not recognise a proxy that adds no header. */
 export function isForwarded(headers: Headers): boolean {
   return [...headers.keys()].some((name) => FORWARDED.test(name));
 }
 
-/** Whether a Host names this machine itself, with any port or none. A page that rebinds its own name sends that name. */
+/** Whether a Host names this machine, with any port. In a DNS rebinding attack, the Host is the attacker's name. */
 export function isLocalHost(host: string | null): boolean {
   if (host === null || !isHost(host)) return false;
   const name = host.replace(/:\d+$/, "").toLowerCase();
   return name === "localhost" || isLoopback(parseAddress(name) ?? "");
 }
 
-/** @param peerAddress the other end of the connection */
+/** @param peerAddress the remote address of the connection */
 export function clientOf(
   headers: Headers,
   peerAddress: string,
@@ -60,19 +59,19 @@ export function clientOf(
     return { address: peer, host: headers.get("host"), isHttps: false, isProxyIgnored, requestId: null };
   }
   const { address, proxies } = walk(elementsOf(headers, "x-forwarded-for"), peer, trustedProxies);
-  const told = (name: string) => elementAt(elementsOf(headers, name), proxies);
-  const isHttps = publicUrl === null && told("x-forwarded-proto")?.toLowerCase() === "https";
-  const host = told("x-forwarded-host") ?? headers.get("host");
+  const forwarded = (name: string) => elementAt(elementsOf(headers, name), proxies);
+  const isHttps = publicUrl === null && forwarded("x-forwarded-proto")?.toLowerCase() === "https";
+  const host = forwarded("x-forwarded-host") ?? headers.get("host");
   const sentId = headers.get("x-request-id");
   const requestId = sentId !== null && REQUEST_ID.test(sentId) ? sentId : null;
   return { address, host, isHttps, isProxyIgnored: false, requestId };
 }
 
 /**
- * From the nearest proxy outwards, each one telling who came to it, to the first that is not trusted: what stands
- * before that anybody may have made up. An entry that is no address ends the walk where it is.
+ * Reads X-Forwarded-For from the right, as long as the proxy that added the entry is trusted. The entries further left
+ * may be forged. An entry that is not an address ends the walk.
  *
- * @returns the client's address, and how many trusted proxies stand between it and us
+ * @returns the client's address, and the number of trusted proxies between the client and this server
  */
 function walk(forwardedFor: string[], peer: string, trusted: Networks): { address: string; proxies: number } {
   let address = peer;
@@ -86,7 +85,7 @@ function walk(forwardedFor: string[], peer: string, trusted: Networks): { addres
   return { address, proxies };
 }
 
-/** Of a list that each proxy adds to, what the outermost trusted one said; of a shorter list, which one alone set, its first. */
+/** The element that the outermost trusted proxy added. If the list is shorter, one proxy set it: its first element. */
 function elementAt(list: string[], proxies: number): string | null {
   return list[Math.max(0, list.length - proxies)] || null;
 }
@@ -96,9 +95,9 @@ function elementsOf(headers: Headers, name: string): string[] {
 }
 
 /**
- * An IP address in its one spelling (RFC 5952), IPv4 in IPv6 as the IPv4 it is. A port, brackets and a zone are dropped.
+ * Normalises an IP address (RFC 5952). An IPv4-mapped IPv6 address becomes IPv4. Port, brackets and zone are dropped.
  *
- * @returns null where the text is none
+ * @returns null if the text is not an address
  */
 export function parseAddress(text: string): string | null {
   if (isIPv4(text)) return text;
@@ -112,7 +111,7 @@ export function parseAddress(text: string): string | null {
   return [high, low].flatMap((word) => [Number.parseInt(word, 16) >> 8, Number.parseInt(word, 16) & 255]).join(".");
 }
 
-/** Addresses and CIDR networks with commas between them; null where one of them is neither. */
+/** Parses addresses and CIDR networks, separated by commas. @returns null if one is malformed */
 export function parseNetworks(text: string): Networks | null {
   const list = new BlockList();
   for (const part of text.split(",").map((part) => part.trim())) {
@@ -142,7 +141,7 @@ function familyOf(address: string): "ipv4" | "ipv6" {
   return isIPv4(address) ? "ipv4" : "ipv6";
 }
 
-/** Whether an address is of this machine itself. */
+/** @param address normalised by `parseAddress` */
 export function isLoopback(address: string): boolean {
   return address === "::1" || address.startsWith("127.");
 }

@@ -1,13 +1,12 @@
-/** Optional white space (RFC 9110 §5.6.3). No other is stripped: it would let `\xa0__Host-x`, which anyone can set, be `__Host-x`. */
-const OUTER_SPACE = /^[ \t]+|(?<![ \t])[ \t]+$/g; // The look-behind keeps it linear in blanks within.
+/** Optional white space (RFC 9110 §5.6.3). If `\xa0` were stripped, a sibling could set `\xa0__Host-x` as `__Host-x`. */
+const OUTER_SPACE = /^[ \t]+|(?<![ \t])[ \t]+$/g; // The look-behind keeps the time linear in inner blanks.
 
 /** The values of each name, in the order of the header. */
 export type Cookies = ReadonlyMap<string, readonly string[]>;
 
 /**
- * The cookies of a `Cookie` header, read the way Django reads them (its `parse_cookie`): split at `;`, each part at
- * its first `=`, white space stripped, quoted values unquoted. Of equal names Django keeps the last; here each one is
- * kept. Never throws.
+ * Parses a `Cookie` header like Django's `parse_cookie`: splits at `;`, then at the first `=`, strips white space and
+ * quotes. Django keeps the last of equal names; this function keeps all. Never throws.
  */
 export function parseCookies(header: string | null): Cookies {
   const cookies = new Map<string, string[]>();
@@ -24,7 +23,7 @@ export function parseCookies(header: string | null): Cookies {
   return cookies;
 }
 
-/** Most names have one space before them, and most values none: the expression is for the rest. */
+/** The regular expression is only for rare cases: most names have one leading space, and most values have none. */
 function strip(text: string): string {
   const bare = text.startsWith(" ") ? text.slice(1) : text;
   return isSpace(bare[0]) || isSpace(bare.at(-1)) ? bare.replace(OUTER_SPACE, "") : bare;
@@ -34,7 +33,7 @@ function isSpace(character: string | undefined): boolean {
   return character === " " || character === "\t";
 }
 
-/** A value in double quotes, with its backslash escapes and octal `\nnn` undone (RFC 2109, Python's http.cookies). */
+/** Removes double quotes, backslash escapes and octal `\nnn` (RFC 2109, Python's http.cookies). */
 function unquote(value: string): string {
   if (value.length < 2 || !value.startsWith('"') || !value.endsWith('"')) return value;
   return value
@@ -48,11 +47,11 @@ export interface CookieAttributes {
   maxAgeSeconds: number;
   httpOnly: boolean;
   secure: boolean;
-  /** The `Domain` attribute; null makes the cookie host-only (RFC 6265 §5.3). */
+  /** Null for a host-only cookie (RFC 6265 §5.3). */
   domain: string | null;
 }
 
-/** A `Set-Cookie` value (RFC 6265 §4.1), its attributes spelled and ordered as Django's. */
+/** A `Set-Cookie` value (RFC 6265 §4.1), with Django's spelling and order of the attributes. */
 export function serializeCookie(name: string, value: string, attributes: CookieAttributes, now: number): string {
   const { maxAgeSeconds, httpOnly, secure, domain } = attributes;
   const expires = new Date(now + maxAgeSeconds * 1000).toUTCString();
@@ -68,7 +67,7 @@ export function serializeCookie(name: string, value: string, attributes: CookieA
   ].join("; ");
 }
 
-/** The `Set-Cookie` value with which Django deletes a cookie. A `__Host-` name is only obeyed with `Secure`. */
+/** The `Set-Cookie` value with which Django deletes a cookie. For a `__Host-` name, browsers need `Secure`. */
 export function serializeDeletion(name: string, { secure, domain }: Pick<CookieAttributes, "secure" | "domain">) {
   const scope = domain === null ? "" : ` Domain=${domain};`;
   const end = secure ? "; Secure" : "";

@@ -1,10 +1,12 @@
-/** What `DATA_UPLOAD_MAX_NUMBER_FIELDS` is in Django. */
+/** Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`. */
 export const MAX_FORM_FIELDS = 1000;
 
 /**
- * Reads `application/x-www-form-urlencoded` as Django's QueryDict does: separators are `&` only, `+` is a space, a name
- * without `=` is a blank field, the last of repeated names wins, a `%` that begins no escape stays, raw bytes that do not
- * decode are ISO-8859-1, escaped ones become U+FFFD. Null where there are more than MAX_FORM_FIELDS fields. Never throws.
+ * Parses `application/x-www-form-urlencoded` like Django's QueryDict: only `&` separates, `+` is a space, a name without
+ * `=` is a blank field, the last of equal names counts, an invalid `%` stays. Raw bytes that do not decode are read as
+ * ISO-8859-1; escaped ones become U+FFFD. Never throws.
+ *
+ * @returns null if there are more than MAX_FORM_FIELDS fields
  */
 export function parseForm(body: Uint8Array, encoding: string): Map<string, string> | null {
   const parts = decodeRaw(body, encoding).split("&");
@@ -22,19 +24,19 @@ export function parseForm(body: Uint8Array, encoding: string): Map<string, strin
   return fields;
 }
 
-/** One character a byte, whatever the bytes. */
+/** One character per byte. */
 export function latin1(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
 }
 
-/** The bytes behind one character a byte: the inverse of `latin1`. */
+/** The inverse of `latin1`. */
 export function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** The bytes behind a run of `%XX`. */
+/** @param escapes a run of `%XX` */
 export function percentDecode(escapes: string): Uint8Array {
   return Uint8Array.from(escapes.split("%").slice(1), (digits) => Number.parseInt(digits, 16));
 }

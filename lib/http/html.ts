@@ -1,4 +1,4 @@
-/** Markup: what stands in it needs no more escaping. */
+/** Escaped markup. */
 export class Html {
   readonly text: string;
 
@@ -7,12 +7,12 @@ export class Html {
   }
 }
 
-/** What may stand in a template: text is escaped, lists are joined, null and false are nothing. */
+/** A value in a template. Text is escaped, lists are joined, null and false render nothing. */
 export type Part = Html | string | number | null | false | readonly Part[];
 
 /**
- * A template of markup. Whatever is put into it is escaped, for text and for attribute values in quotes; it must stand
- * nowhere else (OWASP Cross Site Scripting Prevention Cheat Sheet, rules 1 and 2).
+ * A template that escapes its values. Use a value only as text or in a quoted attribute (OWASP Cross Site Scripting
+ * Prevention Cheat Sheet, rules 1 and 2).
  */
 export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
   let text = strings[0] ?? "";

@@ -1,9 +1,8 @@
-/** The longest integer Python converts from text; a longer one is a parse error there and so here. */
+/** Python's limit for integers in text: a longer one is a parse error. */
 const MAX_INTEGER_DIGITS = 4300;
 
 /**
- * JSON text to a value, integers as exact `bigint` and other numbers as `number`; malformed text, and text nested
- * deeper than the engine's stack, give `{ ok: false }`. Never throws.
+ * Integers become `bigint`, other numbers `number`. Never throws, not even for text nested deeper than the stack.
  */
 export function parseJson(text: string): { ok: true; value: unknown } | { ok: false; reason: string } {
   try {
@@ -14,7 +13,7 @@ export function parseJson(text: string): { ok: true; value: unknown } | { ok: fa
   }
 }
 
-/** Reviver with source text access (ECMAScript, "JSON.parse source text access"). */
+/** A reviver with the source text of each number (ECMAScript, "JSON.parse source text access"). */
 function keepIntegersExact(_key: string, value: unknown, context?: { source?: string }): unknown {
   const source = context?.source;
   if (typeof value !== "number" || source === undefined || !/^-?\d+$/.test(source)) return value;
@@ -22,7 +21,7 @@ function keepIntegersExact(_key: string, value: unknown, context?: { source?: st
   return BigInt(source);
 }
 
-/** Compact or indented JSON as Django REST Framework renders it: U+2028 and U+2029 escaped, all else raw. */
+/** Like Django REST Framework: U+2028 and U+2029 are escaped, all else is raw. @param indent 0 for compact */
 export function renderJson(value: unknown, indent: number): string {
   return JSON.stringify(value, null, indent).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }

@@ -1,13 +1,13 @@
 import { percentDecode } from "./form.ts";
 
-/** A media type or range as Django REST Framework reads it: lower-case type, parameters by lower-case name. */
+/** A media type or media range in lower case. */
 export interface MediaType {
   type: string;
   subtype: string;
   parameters: Map<string, string>;
 }
 
-/** Reads the value of a Content-Type, Accept entry or Content-Disposition. Never throws; junk has an odd `type`. */
+/** Parses a Content-Type or an entry of Accept. Never throws: a malformed text becomes the `type`. */
 export function parseMediaType(text: string): MediaType {
   const { value, parameters } = parseParameters(text);
   const slash = value.indexOf("/");
@@ -16,14 +16,14 @@ export function parseMediaType(text: string): MediaType {
     : { type: value.slice(0, slash), subtype: value.slice(slash + 1), parameters };
 }
 
-/** Whether a range such as `text/*` takes in a type. Wildcards count on either side, parameters do not. */
+/** Whether a range such as `text/*` includes a type. Ignores the parameters. */
 export function matches(range: MediaType, type: string, subtype: string): boolean {
   return (range.type === "*" || range.type === type) && (range.subtype === "*" || range.subtype === subtype);
 }
 
 /**
- * Splits `value; name=text; name="quoted \" text"` (RFC 9110 §5.6.6), with the leniency of Django's `parse_header`:
- * a `;` counts only where the quotes before it pair up, names and the value are lower-cased, the last of equal names wins.
+ * Splits `value; name=text; name="quoted \" text"` (RFC 9110 §5.6.6) like Django's `parse_header`: a `;` in quotes does
+ * not split, names and the value become lower case, the last of equal names counts.
  */
 export function parseParameters(text: string): { value: string; parameters: Map<string, string> } {
   const [first = "", ...rest] = splitOutsideQuotes(text);
@@ -39,7 +39,7 @@ export function parseParameters(text: string): { value: string; parameters: Map<
   return { value: trimAscii(first).toLowerCase(), parameters };
 }
 
-/** Without the white space of ASCII at its ends. `trim()` would take bytes of UTF-8 too, read as one character each. */
+/** Trims ASCII white space. In text with one character per byte, `trim()` would also remove bytes of UTF-8. */
 export function trimAscii(text: string): string {
   return text.replace(/^[\t-\r ]+|(?<![\t-\r ])[\t-\r ]+$/g, "");
 }
@@ -50,7 +50,7 @@ function splitOutsideQuotes(text: string): string[] {
   let quoted = false;
   for (let i = 0; i < text.length; i++) {
     if (text[i] === '"') quoted = !quoted;
-    // Like Django's, a quote left open swallows the rest.
+    // As in Django, an unclosed quote extends to the end.
     if (text[i] !== ";" || quoted) continue;
     parts.push(text.slice(start, i));
     start = i + 1;
@@ -58,7 +58,7 @@ function splitOutsideQuotes(text: string): string[] {
   return [...parts, text.slice(start)];
 }
 
-/** `charset'language'percent-encoded` (RFC 8187 §3.2); anything else is taken as it is. */
+/** Decodes `charset'language'percent-encoded` (RFC 8187 §3.2). Returns any other text unchanged. */
 function decodeExtended(text: string): string {
   const [charset = "", language, value, ...more] = text.split("'");
   if (language === undefined || value === undefined || more.length > 0) return text;
@@ -66,7 +66,7 @@ function decodeExtended(text: string): string {
     const decoder = new TextDecoder(charset || "utf-8", { ignoreBOM: true });
     return value.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => decoder.decode(percentDecode(escapes)));
   } catch {
-    return value; // A charset that nobody knows.
+    return value; // Unknown charset.
   }
 }
 

@@ -1,29 +1,29 @@
 import { bytesOf, latin1, MAX_FORM_FIELDS } from "./form.ts";
 import { parseParameters, trimAscii } from "./media-type.ts";
 
-/** What a field holds when it was sent as a file: nothing here takes files, so nothing of it is kept. */
+/** The value of a field that was sent as a file. No endpoint accepts files, so the content is dropped. */
 export const FILE = Symbol("file");
 
 export type MultipartResult =
   | { ok: true; fields: Map<string, string | typeof FILE> }
-  /** No reason: there are more than MAX_FORM_FIELDS fields. */
+  /** The reason is null if there are more than MAX_FORM_FIELDS fields. */
   | { ok: false; reason: string | null };
 
-/** Django reads a part's headers from its first 1024 bytes; a part whose headers end later has none. */
+/** Django reads the headers of a part from its first 1024 bytes. If they end later, the part is ignored. */
 const MAX_PART_HEADER = 1024;
 
 /**
- * Reads `multipart/form-data` (RFC 7578) as Django's MultiPartParser does, leniencies included: the delimiter counts
- * wherever it stands, a missing closing one leaves the last value its line end, parts without a name are passed over,
- * `Content-Transfer-Encoding: base64` is honoured. Never throws.
+ * Parses `multipart/form-data` (RFC 7578) like Django's MultiPartParser: the delimiter may be anywhere in a line, without
+ * a closing delimiter the last value keeps its line end, parts without a name are ignored, and
+ * `Content-Transfer-Encoding: base64` is decoded. Never throws.
  *
- * @param contentType the header as it came, for its boundary
+ * @param contentType the whole header, for its boundary
  */
 export function parseMultipart(body: Uint8Array, contentType: string, encoding: string): MultipartResult {
   if (!contentType.startsWith("multipart/")) return { ok: false, reason: `Invalid Content-Type: ${contentType}` };
   if (/\P{ASCII}/u.test(contentType)) return { ok: false, reason: "Invalid non-ASCII Content-Type in multipart." };
   const boundary = parseParameters(contentType).parameters.get("boundary");
-  // RFC 2046 §5.1.1 allows 70 characters; Python's cgi.valid_boundary, which Django asks, 201.
+  // RFC 2046 §5.1.1 allows 70 characters. Django allows 201, because it uses Python's cgi.valid_boundary.
   if (boundary === undefined || !/^[ -~]{0,200}[!-~]$/.test(boundary)) {
     return { ok: false, reason: `Invalid boundary in multipart: ${boundary ?? "None"}` };
   }
@@ -37,17 +37,17 @@ export function parseMultipart(body: Uint8Array, contentType: string, encoding: 
   const decode = (text: string) => decoder.decode(bytesOf(text));
   const fields = new Map<string, string | typeof FILE>();
   for (const { name, value } of texts) fields.set(decode(name), decode(value));
-  for (const { name } of files) fields.set(decode(name), FILE); // A file counts before any text of its name.
+  for (const { name } of files) fields.set(decode(name), FILE); // A file replaces a text of the same name.
   return { ok: true, fields };
 }
 
-/** What stands between the delimiters, each without the line end that belongs to the delimiter after it. */
+/** The texts between the delimiters. The line end before a delimiter belongs to the delimiter. */
 function splitParts(text: string, delimiter: string): string[] {
   const parts = text.split(delimiter);
   return parts.map((part, index) => (index < parts.length - 1 ? part.replace(/\r?\n$/, "") : part));
 }
 
-/** One part, all still one character a byte; null where it has no headers, no name, or an empty file. */
+/** @param part one character per byte @returns null without headers or without a name */
 function parsePart(part: string): { name: string; value: string | typeof FILE } | null {
   const headersEnd = part.slice(0, MAX_PART_HEADER).indexOf("\r\n\r\n");
   if (headersEnd < 0) return null;
@@ -68,8 +68,8 @@ function parsePart(part: string): { name: string; value: string | typeof FILE } 
 }
 
 /**
- * Python's lenient b64decode: what is no base64 character is passed over, padding ends the text only where it completes
- * it; text that still does not decode stays as it is.
+ * Like Python's b64decode: skips characters outside of the alphabet, and ends at padding that completes a group. Returns
+ * the text unchanged if it does not decode.
  */
 function decodeBase64(text: string): string {
   let digits = "";

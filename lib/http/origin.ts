@@ -1,25 +1,25 @@
-/** What this server calls its own. */
+/** The origins from which unsafe requests are accepted. */
 export interface OwnOrigin {
-  /** The configured public origin, null where none is configured: then the Host it was sent to counts. */
+  /** PUBLIC_URL. If it is null, the Host of the request counts. */
   publicOrigin: string | null;
-  /** That Host; null where there was none. */
+  /** The Host of the request; null if missing. */
   host: string | null;
-  /** Whether the client is known to have come by https. False: not known. */
+  /** True if the client is known to use https. */
   isHttps: boolean;
-  /** Origins of other front ends, allowed by name. */
+  /** Origins of other front ends. */
   trusted: ReadonlySet<string>;
 }
 
-/** Where an unsafe request comes from, as far as its headers prove it. */
+/** The source of an unsafe request. */
 export type Provenance =
   | { kind: "own" }
   | { kind: "foreign"; header: "Sec-Fetch-Site" | "Origin"; value: string }
-  /** Neither header: a program such as curl, or a browser from before 2020. */
+  /** Neither header is present: a program such as curl, or a browser from before 2020. */
   | { kind: "unknown" };
 
 /**
- * Judges an unsafe request by the headers that only a browser sets and that no page can forge: `Sec-Fetch-Site`
- * (Fetch Metadata), else `Origin` (RFC 6454 §7). An origin trusted by name passes whatever the site says.
+ * Reads `Sec-Fetch-Site` (Fetch Metadata), else `Origin` (RFC 6454 §7). Only a browser sets these headers; a page cannot
+ * forge them. A trusted `Origin` is own with every `Sec-Fetch-Site`.
  * OWASP Cross-Site Request Forgery Prevention Cheat Sheet, "Fetch Metadata headers".
  */
 export function provenanceOf(headers: Headers, own: OwnOrigin): Provenance {
@@ -32,7 +32,7 @@ export function provenanceOf(headers: Headers, own: OwnOrigin): Provenance {
   return isOwn(origin, own) ? { kind: "own" } : { kind: "foreign", header: "Origin", value: origin };
 }
 
-/** Without a public origin only the host is compared, unless a proxy that ends TLS has told the scheme. */
+/** Without PUBLIC_URL, compares only the host, and the scheme if a proxy reports https. */
 function isOwn(origin: string, { publicOrigin, host, isHttps }: OwnOrigin): boolean {
   if (publicOrigin !== null) return origin === publicOrigin;
   if (host === null) return false;

@@ -1,10 +1,9 @@
-/** Registries that sell names one level down, as co.uk: far from all (https://publicsuffix.org), and the usual ones. */
+/** The most common public suffixes of two labels, as co.uk. The full list is at https://publicsuffix.org. */
 const SECOND_LEVEL = /^(ac|co|com|edu|gov|net|org)\.[a-z]{2}$/;
 
 /**
- * Whether two origins may be of one site, so that a browser sends cookies from the one to the other. False is certain;
- * true is not, because what can be registered under a name stands in a list that changes.
- * https://html.spec.whatwg.org/multipage/browsers.html#same-site
+ * Whether two origins may be same-site, so that a browser sends cookies between them. False is certain; true is not,
+ * because the list of public suffixes changes. https://html.spec.whatwg.org/multipage/browsers.html#same-site
  */
 export function isSameSite(one: string, other: string): boolean {
   const [first, second] = [new URL(one), new URL(other)];

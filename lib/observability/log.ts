@@ -29,13 +29,9 @@ export function createLog(
   now: () => number,
   { format = formatJson, common = {} }: LogOptions = {},
 ): Log {
-  let written = { at: Number.NaN, time: "" };
-  const timeOf = (at: number) => {
-    if (at !== written.at) written = { at, time: new Date(at).toISOString() };
-    return written.time;
-  };
   return (level, event, fields = {}) => {
-    write(`${format({ time: timeOf(now()), level, event, ...common, ...fields })}\n`, level);
+    const time = new Date(now()).toISOString();
+    write(`${format({ time, level, event, ...common, ...fields })}\n`, level);
   };
 }
 

@@ -3,24 +3,24 @@ import type { BunRequest, Server } from "bun";
 import type { MaybePromise } from "../pipeline/maybe-promise.ts";
 import { listenError, type Runtime } from "./runtime.ts";
 
-/** Bodies are counted by whoever reads them; Bun discards what nobody reads, and must not answer in our place. */
+/** `readData` limits the body. With a limit, Bun would send a 413 of its own. */
 const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** In the one-file program, the runtime and the program are one file. */
+/** In the compiled binary, the executable is not Bun. */
 const isCompiled = !basename(process.execPath).startsWith("bun");
 
-/** More segments than a path of ours has. */
+/** More segments than any path in lib/routes.ts has. */
 const SEGMENT_NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
 type Handler = (request: BunRequest, server: Server<undefined>) => MaybePromise<Response>;
 type Answer = (request: Request, server: Server<undefined>, path: string | null) => MaybePromise<Response>;
 
 /**
- * Bun's router reads the path as the client sent it. `request.url` has been through the URL parser, which resolves dot
- * segments and reads a backslash as a slash: `/login/..\healthz` becomes `/healthz`, past a proxy's rule for `/login/`.
- * One pattern for each number of segments has the router tell what it read.
+ * Bun's router matches the path in the request line. `request.url` is normalised: `/login/..\healthz` becomes
+ * `/healthz`, past a proxy's rule for `/login/`. With one pattern per number of segments, the router reports the
+ * original path.
  *
- * @param paths matched as they are: parameters cost a microsecond
+ * @param paths fixed paths, because a pattern with parameters costs 1 µs more
  */
 function routesOf(paths: readonly string[], answer: Answer): Record<string, Handler> {
   const routes: Record<string, Handler> = {};
@@ -35,7 +35,7 @@ function routesOf(paths: readonly string[], answer: Answer): Record<string, Hand
 }
 
 export const bun: Runtime = {
-  // Elsewhere than on Linux, SO_REUSEPORT is either unknown or deals nothing out.
+  // On other systems, SO_REUSEPORT is missing or does not distribute connections.
   command: process.platform !== "linux" ? null : isCompiled ? [process.execPath] : [process.execPath, Bun.main],
   standardOutput: process.stdout,
   listen(app, options) {
@@ -50,10 +50,10 @@ export const bun: Runtime = {
         idleTimeout: idleTimeoutSeconds,
         maxRequestBodySize: NO_BODY_LIMIT,
         development: false,
-        // The application answers its own errors; were one to escape, Bun would show it to the client.
+        // Bun would show the client an error that the application did not catch.
         error: () => new Response(null, { status: 500 }),
         routes: routesOf(paths, answer),
-        // No pattern fits: a segment is empty, or there are too many.
+        // No pattern matches: a segment is empty, or there are too many segments.
         fetch: (request, server) => answer(request, server, null),
       });
       return { port: server.port ?? port, stop: () => server.stop(), cut: () => void server.stop(true) };

@@ -2,7 +2,7 @@ import type { OutputStream } from "../observability/output.ts";
 import type { MaybePromise } from "../pipeline/maybe-promise.ts";
 import { listenError, type Runtime } from "./runtime.ts";
 
-/** What is used of Deno. */
+/** The part of Deno's API that is used. */
 declare const Deno: {
   serve(
     options: {
@@ -16,11 +16,11 @@ declare const Deno: {
     handler: (request: Request, info: { remoteAddr: { hostname: string } }) => MaybePromise<Response>,
   ): { addr: { port: number }; shutdown: () => Promise<void> };
   permissions: { querySync: (permission: { name: "run" }) => { state: "granted" | "prompt" | "denied" } };
-  /** `write` resolves with how many of the bytes it took. */
+  /** `write` resolves with the number of bytes written. */
   stdout: { write: (bytes: Uint8Array) => Promise<number>; isTerminal: () => boolean };
 };
 
-/** Of `process.stdout`, Deno stops the whole process until the reader of a full pipe has taken what is written. */
+/** If the pipe is full, Deno's `process.stdout` would block the process until the reader continues. */
 const standardOutput: OutputStream = {
   write: (text, done) => {
     writeAll(new TextEncoder().encode(text)).then(
@@ -29,7 +29,7 @@ const standardOutput: OutputStream = {
     );
   },
   isTTY: Deno.stdout.isTerminal(),
-  on: () => {}, // Whoever writes is told of the error.
+  on: () => {}, // `done` receives the error.
 };
 
 async function writeAll(bytes: Uint8Array): Promise<void> {
@@ -37,21 +37,21 @@ async function writeAll(bytes: Uint8Array): Promise<void> {
 }
 
 /**
- * Deno writes `http://`, the Host and the target one after the other, as they were sent. If the Host holds a mark that ends
- * the host of a URL, the path begins there: `Host: x/healthz?` with the target `/login/`.
+ * Deno concatenates `http://`, the Host and the target. If the Host contains a character that ends the host of a URL, the
+ * path begins there: `Host: x/healthz?` with the target `/login/`.
  */
 function hasPlainUrl({ headers }: Request): boolean {
   return !/[/?#\\]/.test(headers.get("host") ?? "");
 }
 
 /**
- * Deno closes no idle connection: what an unfinished request may hold is bounded by the body's time limit alone. Its
- * `request.signal` is no telling whether the client has gone: it is aborted by every answer, and who reads it has a
- * warning printed (https://github.com/denoland/deno/pull/34397).
+ * Deno closes no idle connection: only the body timeout ends an unfinished request. Its `request.signal` does not show
+ * that the client disconnected: every answer aborts it, and to read it prints a warning
+ * (https://github.com/denoland/deno/pull/34397).
  */
 export const deno: Runtime = {
   get command() {
-    // Workers are started with every permission: only by a program that may start whatever it likes, which has them all.
+    // Workers get every permission. A process with the permission `run` could take them anyway.
     const mayStart = Deno.permissions.querySync({ name: "run" }).state === "granted";
     if (process.platform !== "linux" || !mayStart) return null;
     return [process.execPath, "run", "-A", "--unstable-net", process.argv[1] ?? ""];
@@ -59,14 +59,14 @@ export const deno: Runtime = {
   standardOutput,
   listen(app, options) {
     const { hostname, port, sharesPort = false } = options;
-    const underWay = new Set<Promise<Response>>();
+    const inFlight = new Set<Promise<Response>>();
     const handle = (request: Request, address: string) => {
       const answer = app(request, hasPlainUrl(request) ? { address } : { address, path: null });
       if (!(answer instanceof Promise)) return answer;
-      underWay.add(answer);
-      return answer.finally(() => underWay.delete(answer));
+      inFlight.add(answer);
+      return answer.finally(() => inFlight.delete(answer));
     };
-    // Without these two, Deno would print a line of its own: where it listens, and an error, were one to escape the app.
+    // Without these two callbacks, Deno would print its address, and errors that the application did not catch.
     const cutter = new AbortController();
     const served = {
       hostname,
@@ -81,8 +81,8 @@ export const deno: Runtime = {
       return {
         port: server.addr.port,
         stop: async () => {
-          // `shutdown` breaks off the bodies that are still arriving: https://github.com/denoland/deno/issues/36809
-          await Promise.allSettled(underWay);
+          // `shutdown` aborts bodies that are still arriving: https://github.com/denoland/deno/issues/36809
+          await Promise.allSettled(inFlight);
           await server.shutdown();
         },
         cut: () => cutter.abort(),

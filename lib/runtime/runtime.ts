@@ -1,51 +1,50 @@
 import type { App } from "../app.ts";
 import type { OutputStream } from "../observability/output.ts";
 
-/** What Postern needs of a JavaScript runtime beyond the Web APIs and `node:` modules. */
+/** The functions of a JavaScript runtime beyond the Web APIs and `node:` modules. */
 export interface Runtime {
-  /** Starts listening. @throws ListenError where it cannot */
+  /** @throws ListenError */
   listen(app: App, options: ListenOptions): Listener;
-  /** What starts this very program once more, arguments to follow; null where processes cannot share a port. */
+  /** Starts this program again; arguments follow. Null if processes cannot share a port. */
   command: readonly string[] | null;
-  /** Where log lines go. A reader that stalls holds up no answer. */
+  /** Does not block if the reader stalls. */
   standardOutput: OutputStream;
 }
 
 export interface ListenOptions {
   hostname: string;
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   port: number;
-  /** A connection on which nothing moves for so long is closed. */
+  /** A connection without traffic for this long is closed. */
   idleTimeoutSeconds: number;
-  /** Paths that are asked for often, as they are written in a request: a runtime may match them faster than others. */
+  /** Fixed paths, which the runtime may match faster than others. */
   paths?: readonly string[];
-  /** Whether other processes that say so too may listen on the same port: the system deals connections out to them. */
+  /** Whether other processes may listen on the same port with this option. The system distributes the connections. */
   sharesPort?: boolean;
-  /** The settings that say where to listen, for the message of an error: HOST and PORT if there are none. */
+  /** The names of the settings, for error messages; by default HOST and PORT. */
   settings?: { host?: string; port?: string };
 }
 
 export interface Listener {
-  /** Where it listens, the port that was taken included. */
+  /** The actual port, also if `options.port` is 0. */
   port: number;
-  /** Stops accepting, lets what is in flight finish. */
+  /** Stops accepting connections and waits for the requests in flight. */
   stop(): Promise<void>;
-  /** Ends every connection, whatever is in flight. */
+  /** Closes every connection at once. */
   cut(): void;
 }
 
-/** The sentence that says why nothing listens, and which setting changes that. */
+/** The message says why the server cannot listen, and which setting to change. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
-/** What Deno says of a host name, without a code: the resolver's answer, or that the name cannot be one. */
+/** Deno's messages about a host name; they have no code. */
 const UNKNOWN_HOST = /failed to lookup address|invalid host/;
 
-/** What is not about the address. For a name that is unknown, Bun gives the code of whatever failed before, or EINVAL. */
+/** Codes that are not about the address. For an unknown host name, Bun reports the code of an earlier error, or EINVAL. */
 const OTHER_CODES = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EPERM"];
 
-/** @param error of Bun or Deno */
 export function listenError(error: unknown, { hostname, port, settings = {} }: ListenOptions): ListenError {
   const { host: hostSetting = "HOST", port: portSetting = "PORT" } = settings;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
