@@ -30,7 +30,7 @@ async function main(): Promise<number> {
   });
 }
 
-/** The one-file program unpacks its native modules into the temporary folder, before anything else of it runs. */
+/** The compiled binary unpacks its native modules into the temporary folder when they are imported. */
 function explainLoad(error: unknown): string {
   const text = error instanceof Error ? `${error.name} ${error.message} ${String(error.cause)}` : String(error);
   const isNative = /native binding|dlopen|\.node\b|EMFILE/.test(text);
@@ -38,22 +38,22 @@ function explainLoad(error: unknown): string {
   const folder = environment["BUN_TMPDIR"] ?? environment["TMPDIR"] ?? "/tmp";
   return (
     `The native modules cannot be loaded from the temporary folder ${folder}. ` +
-    "Set BUN_TMPDIR to a folder that this user can write and that allows programs to run (no noexec)."
+    "Set BUN_TMPDIR to a folder that this user can write and that is not mounted with noexec."
   );
 }
 
-/** What to type before a command to run this program again. */
+/** The words before a command on the command line, for messages. */
 function programName(): string {
   if (isDeno) return "deno run -A server.ts";
   if (!basename(process.execPath).startsWith("bun")) return "postern";
   return environment["npm_lifecycle_event"] === "start" ? "npm start --" : "bun run server.ts";
 }
 
-/** Bun has put it into the environment before it runs anything. */
+/** For Deno. Bun reads `.env` before it runs the program. */
 function readDotEnv(): Record<string, string | undefined> {
   try {
     return existsSync(".env") ? parseEnv(readFileSync(".env", "utf8")) : {};
   } catch {
-    return {}; // Bun, too, passes over a file that cannot be read.
+    return {}; // Bun, too, ignores a file that it cannot read.
   }
 }

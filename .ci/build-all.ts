@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
 
-// `bun run build:all`: the binary for every platform, each with that platform's native modules inside, and SHA256SUMS.
+// `bun run build:all` builds one binary per platform, with that platform's native modules inside, and SHA256SUMS.
 
 const TARGETS = [
   { name: "linux-x64", os: "linux", cpu: "x64" },
@@ -31,15 +31,13 @@ for (const target of TARGETS) {
     process.stdout.write(`${path}  ${sum}\n`);
   } catch (error) {
     failed.push(target.name);
-    process.stderr.write(
-      `${target.name} cannot be built here: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
+    process.stderr.write(`Cannot build ${target.name}: ${error instanceof Error ? error.message : String(error)}\n`);
   }
 }
 writeFileSync(join(dist, "SHA256SUMS"), `${sums.join("\n")}\n`);
 process.exitCode = failed.length > 0 ? 1 : 0;
 
-/** In a folder of its own, since a platform's native modules are installed for that platform. */
+/** Builds in a temporary folder, because `install` fetches the native modules of one platform. */
 function build({ name, os, cpu }: (typeof TARGETS)[number]): string {
   const stage = mkdtempSync(join(tmpdir(), `postern-${name}-`));
   try {

@@ -41,7 +41,7 @@ describe("the one-file program", onlyOnBun("the one-file program is made by Bun 
     const options = { environment: { ...environment, TMPDIR: "/nonexistent" } };
     const stderr =
       "The native modules cannot be loaded from the temporary folder /nonexistent. " +
-      "Set BUN_TMPDIR to a folder that this user can write and that allows programs to run (no noexec).\n";
+      "Set BUN_TMPDIR to a folder that this user can write and that is not mounted with noexec.\n";
     for (const args of [["help"], ["users"]]) {
       assert.deepEqual(await sandbox.run(args, options), { code: 1, stdout: "", stderr });
     }

@@ -19,7 +19,7 @@ const denied = async (response: Response | Promise<Response>, unknown: Response 
   assert.deepEqual(await one.json(), await other.json(), of);
 };
 
-test("/metrics on the public listener is for this machine only", async () => {
+test("/metrics on the public listener is answered only for this machine", async () => {
   const { ask } = await setUp({ POSTERN_TRUSTED_PROXIES: "127.0.0.1, 10.0.0.1" });
   for (const address of ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]) {
     assert.equal((await ask("/metrics", { address })).status, 200, address);
@@ -34,7 +34,7 @@ test("/metrics on the public listener is for this machine only", async () => {
   }
 });
 
-test("/metrics on the public listener is not for what a proxy on this machine passes on", async () => {
+test("/metrics on the public listener is denied if a proxy forwarded the request", async () => {
   const { ask } = await setUp();
   for (const [name, value] of [
     ["X-Forwarded-For", "127.0.0.1"],
@@ -119,7 +119,7 @@ test("/metrics on the public listener is only for a Host of this machine, agains
   }
 });
 
-test("/metrics on the operators' listener is for whatever reaches it", async () => {
+test("/metrics on the operators' listener is answered for every client", async () => {
   const { ask, operators } = await setUp({ POSTERN_OPS_ADDRESS: "127.0.0.1:0" });
   const headers = { Host: "postern.internal", Via: "1.1 proxy" };
   assert.equal((await ask("/metrics", { from: operators, address: "10.0.0.7", headers })).status, 200);

@@ -17,13 +17,13 @@ async function setUp(environment: Record<string, string> = {}) {
     app(new Request(`http://localhost${target}`, { method, headers: { Host: "localhost", ...headers } }), { address });
   const scrape = async () => {
     const lines = (await (await ask("/metrics")).text()).split("\n");
-    /** The value behind a series, as it is written. */
+    /** @returns the text of a series' value */
     return (series: string) => lines.find((line) => line.startsWith(`${series} `))?.slice(series.length + 1);
   };
   return { ...test, operators, ask, scrape, client: createClient(test.app) };
 }
 
-/** A database that never answers again. */
+/** A database that does not answer. */
 async function closedDatabase() {
   const db = await openDatabase("sqlite::memory:", { mayCreate: true, poolSize: 1 });
   await db.destroy();
@@ -31,7 +31,7 @@ async function closedDatabase() {
 }
 
 describe("GET /healthz", () => {
-  test("says that the process is alive, whatever the database does", async () => {
+  test("answers 200 even if the database does not answer", async () => {
     const { ask, services } = await setUp();
     services.db = await closedDatabase();
     services.lifecycle.isStopping = true;
@@ -44,13 +44,13 @@ describe("GET /healthz", () => {
 });
 
 describe("GET /readyz", () => {
-  test("says that a visitor would be served", async () => {
+  test("answers 200 if the node can read and write", async () => {
     const { ask } = await setUp();
     const response = await ask("/readyz", { address: "192.0.2.1" });
     assert.deepEqual([response.status, await response.json()], [200, { status: "ok" }]);
   });
 
-  test("asks the database to write at most once per second, however many ask", async () => {
+  test("writes to the database at most once per second, for any number of requests", async () => {
     const { app, services, clock } = await createTestApp();
     const client = createClient(app);
     const lock = services.db.withTables<{ postern_migration_lock: { is_locked: number } }>();
@@ -62,7 +62,7 @@ describe("GET /readyz", () => {
       );
       return (await lock.selectFrom("postern_migration_lock").select("is_locked").executeTakeFirst())?.is_locked;
     };
-    clock.advance(86_400); // On Postgres the tests share a database, and another one may have asked just now.
+    clock.advance(86_400); // On Postgres the tests share a database, and another test may have written just now.
     assert.equal(await ready(), 0, "it was written");
     assert.equal(await ready(), 7, "it was not written again");
     clock.advance(1);
@@ -71,7 +71,7 @@ describe("GET /readyz", () => {
     assert.equal(await ready(), 0, "and after the clock was put back");
   });
 
-  test("is a 503 that names the check that failed", async () => {
+  test("answers 503 with the name of the failed check", async () => {
     const { ask, services } = await setUp();
     const failed = async () => {
       const response = await ask("/readyz");
@@ -95,7 +95,7 @@ describe("GET /readyz", () => {
   });
 });
 
-test("probes are answered whatever Host, Accept, Origin or cookie they send, even where PUBLIC_URL is set", async () => {
+test("probes are answered with any Host, Accept, Origin and cookie, even if PUBLIC_URL is set", async () => {
   const { ask } = await setUp({ PUBLIC_URL: "https://login.example.com" });
   for (const headers of [
     { Host: "10.0.0.7:8000" },
@@ -111,7 +111,7 @@ test("probes are answered whatever Host, Accept, Origin or cookie they send, eve
   }
 });
 
-test("probes that succeed are not logged, and those that fail are", async () => {
+test("a probe is logged only if it fails", async () => {
   const { ask, logged, services } = await setUp();
   for (const path of ["/healthz", "/readyz", "/metrics"]) await ask(path);
   assert.deepEqual(logged, []);
@@ -121,7 +121,7 @@ test("probes that succeed are not logged, and those that fail are", async () => 
 });
 
 describe("POSTERN_OPS_ADDRESS", () => {
-  test("moves probes and metrics to a listener of their own, which answers nothing else", async () => {
+  test("moves probes and metrics to a separate listener, which answers nothing else", async () => {
     const { ask, operators } = await setUp({ POSTERN_OPS_ADDRESS: "127.0.0.1:0" });
     for (const path of ["/healthz", "/readyz", "/metrics"]) {
       assert.equal((await ask(path)).status, 404, path);
@@ -159,7 +159,7 @@ describe("GET /metrics", () => {
     }
   });
 
-  test("counts requests by route and status, logins by outcome, and sessions that live", async () => {
+  test("counts requests by route and status, logins by outcome, and live sessions", async () => {
     const { client, clock, scrape } = await setUp();
     await client.get("/profile/");
     await client.login("alice", "wrong horse");
@@ -179,7 +179,7 @@ describe("GET /metrics", () => {
     assert.equal((await scrape())("postern_sessions_live"), "0", "its row is still there, but it has been idle");
   });
 
-  test("does not count a session that has expired in use and whose row is not gone", async () => {
+  test("does not count an expired session whose row still exists", async () => {
     const { client, clock, scrape } = await setUp({ POSTERN_SESSION_MAX_AGE_SECONDS: "600" });
     await client.login("alice", "right horse");
     clock.advance(599);
@@ -188,7 +188,7 @@ describe("GET /metrics", () => {
     assert.equal((await scrape())("postern_sessions_live"), "0");
   });
 
-  test("tells how many hashes wait for a core, and how long they did", async () => {
+  test("measures the length of the password queue and the time in it", async () => {
     const { client, clock, services, scrape } = await setUp();
     const begin = services.metrics.watchHashes();
     clock.advance(2);
@@ -204,7 +204,7 @@ describe("GET /metrics", () => {
     assert.equal(value("postern_password_queue_seconds_sum"), "2");
   });
 
-  test("is answered without a database, and counts its errors", async () => {
+  test("is answered if the database is unavailable, and counts the errors", async () => {
     const { ask, scrape, services } = await setUp();
     services.db = await closedDatabase();
     assert.equal((await ask("/metrics")).status, 200);
@@ -213,14 +213,14 @@ describe("GET /metrics", () => {
     assert.equal(value("postern_database_errors_total"), "2");
   });
 
-  test("names ordinary methods, whatever path they ask for, as the log does", async () => {
+  test("names standard methods on every path, as the log does", async () => {
     const { client, logged, scrape } = await setUp();
     for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT"]) {
       for (const path of ["/nothing/", "/activity/", "/client.js"]) await client.send(method, path);
     }
     const value = await scrape();
     for (const [method, count] of [
-      ["GET", "2"], // With HEAD.
+      ["GET", "2"], // Includes HEAD.
       ["POST", "1"],
       ["PUT", "1"],
       ["PATCH", "1"],
@@ -239,7 +239,7 @@ describe("GET /metrics", () => {
     assert.deepEqual(new Set(methods), new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"]));
   });
 
-  test("has no label value that a client made up", async () => {
+  test("has no label value that came from a client", async () => {
     const { ask, client } = await setUp();
     const series = async () => (await (await ask("/metrics")).text()).match(/^postern_http[^ ]+/gm)?.sort();
     await client.get("/nothing");

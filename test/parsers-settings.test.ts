@@ -9,18 +9,18 @@ import { KIB_64, soup } from "./support/soup.ts";
 const RUNS = { numRuns: 1000 };
 const NAMES = Object.values(OPTIONS).map(({ name }) => name);
 
-/** Null where an environment is right, else every mistake in it. Any other error is thrown on. */
-function mistakesOf(environment: Record<string, string>): string[] | null {
+/** @returns the errors in the environment, null if there are none @throws any other error */
+function errorsIn(environment: Record<string, string>): string[] | null {
   try {
     parseConfig(environment);
     return null;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return error.mistakes;
+    return error.errors;
   }
 }
 
-/** For each setting that can be wrong, texts that are. */
+/** Invalid texts for each setting. */
 const WRONG: Record<string, string[]> = {
   PORT: ["-1", "65536", "8e3", "0x10", "1.5", "8 0", "٣", "9".repeat(400), "x"],
   DATABASE_URL: ["sqlite:", "sqlite::", "sqlite:file:x", "sqlite://host/x", "postern.db", "mysql:x", ":"],
@@ -47,11 +47,11 @@ const WRONG: Record<string, string[]> = {
 };
 
 describe("the environment", () => {
-  test("unset, keeps an idle connection longer than nginx and AWS do: 60 seconds", () => {
+  test("by default keeps an idle connection for more than 60 seconds, the default of nginx and AWS", () => {
     assert(parseConfig({}).idleTimeoutSeconds > 60);
   });
 
-  test("is read, whatever it holds, or refused with every mistake a sentence", () => {
+  test("with any text is parsed, or denied with a sentence for each error", () => {
     const name = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...NAMES) }, soup("POSTERN_", "PORT", "__proto__"));
     const value = soup(
       "http://",
@@ -73,14 +73,14 @@ describe("the environment", () => {
     );
     fc.assert(
       fc.property(fc.dictionary(name, value), (environment) => {
-        const mistakes = mistakesOf(environment);
-        if (mistakes !== null) assert(mistakes.length > 0 && mistakes.every((mistake) => mistake.endsWith(".")));
+        const errors = errorsIn(environment);
+        if (errors !== null) assert(errors.length > 0 && errors.every((error) => error.endsWith(".")));
       }),
       RUNS,
     );
   });
 
-  test("has every mistake in it listed at once, each by its name and what was written", () => {
+  test("has all its errors listed at once, each with the setting's name and text", () => {
     const wrong = fc
       .subarray(Object.keys(WRONG))
       .chain((names) =>
@@ -92,33 +92,33 @@ describe("the environment", () => {
     fc.assert(
       fc.property(wrong, misspelt, (wrong, misspelt) => {
         const environment = Object.fromEntries([...wrong, ...misspelt.map((name) => [name, "x"] as const)]);
-        const mistakes = mistakesOf(environment) ?? [];
+        const errors = errorsIn(environment) ?? [];
         for (const [name, text] of wrong) {
-          // A database's URL may hold a password.
+          // The database URL may hold a password.
           const written = name === "DATABASE_URL" ? "not understood" : `"${text}"`;
           assert(
-            mistakes.some((mistake) => mistake.startsWith(`${name} is ${written}:`)),
+            errors.some((error) => error.startsWith(`${name} is ${written}:`)),
             name,
           );
         }
         for (const name of misspelt)
           assert(
-            mistakes.some((mistake) => mistake.startsWith(`${name} is no setting:`)),
+            errors.some((error) => error.startsWith(`${name} is not a setting.`)),
             name,
           );
-        assert.equal(mistakes.length, wrong.length + misspelt.length, mistakes.join("\n"));
+        assert.equal(errors.length, wrong.length + misspelt.length, errors.join("\n"));
       }),
       RUNS,
     );
   });
 
-  test("has each text that is wrong refused for itself", () => {
+  test("has one error for each invalid text", () => {
     for (const [name, texts] of Object.entries(WRONG)) {
-      for (const text of texts) assert.equal(mistakesOf({ [name]: text })?.length, 1, `${name}=${text}`);
+      for (const text of texts) assert.equal(errorsIn({ [name]: text })?.length, 1, `${name}=${text}`);
     }
   });
 
-  test("says what the server does, in any right spelling", () => {
+  test("accepts every spelling of an origin and normalises it", () => {
     const label = fc.string({ unit: fc.constantFrom(..."abcxyzABC"), minLength: 1, maxLength: 8 });
     const origin = fc
       .tuple(
@@ -146,7 +146,7 @@ describe("the environment", () => {
     );
   });
 
-  test("may name a cookie domain in any case, with a dot before it or without, if the public URL is in it", () => {
+  test("accepts a cookie domain in any case, with or without a leading dot, if it includes the public host", () => {
     for (const domain of ["a.test", ".a.test", "A.Test", "b.a.test"]) {
       const { cookieDomain, sessionCookieName } = parseConfig({
         PUBLIC_URL: "https://b.A.test",
@@ -155,10 +155,10 @@ describe("the environment", () => {
       assert.deepEqual([cookieDomain, sessionCookieName], [domain.replace(/^\./, "").toLowerCase(), "sessionid"]);
     }
     for (const domain of ["other.test", "c.b.a.test", "test.", "x.a.test"])
-      assert.equal(mistakesOf({ PUBLIC_URL: "https://b.a.test", POSTERN_COOKIE_DOMAIN: domain })?.length, 1, domain);
+      assert.equal(errorsIn({ PUBLIC_URL: "https://b.a.test", POSTERN_COOKIE_DOMAIN: domain })?.length, 1, domain);
   });
 
-  test("is refused where no setting is wrong but two contradict each other", () => {
+  test("is denied if two valid settings contradict each other", () => {
     const contradictions: Record<string, string>[] = [
       { POSTERN_SESSION_COOKIE_NAME: "csrftoken" },
       { POSTERN_SESSION_COOKIE_NAME: "__Host-x" },
@@ -166,10 +166,10 @@ describe("the environment", () => {
       { POSTERN_SESSION_COOKIE_NAME: "__HOST-x", PUBLIC_URL: "https://a.test", POSTERN_COOKIE_DOMAIN: "a.test" },
     ];
     for (const environment of contradictions)
-      assert.equal(mistakesOf(environment)?.length, 1, JSON.stringify(environment));
+      assert.equal(errorsIn(environment)?.length, 1, JSON.stringify(environment));
   });
 
-  test("counts an empty setting as none, and blanks around one for nothing", () => {
+  test("treats an empty setting as unset, and trims the others", () => {
     const { trustedProxies: _, ...unset } = parseConfig({});
     for (const blank of ["", " ", "\t\n"]) {
       const { trustedProxies, ...config } = parseConfig(Object.fromEntries(NAMES.map((name) => [name, blank])));
@@ -179,12 +179,12 @@ describe("the environment", () => {
     assert.equal(parseConfig({ PORT: " 80\n" }).port, 80);
   });
 
-  test("of 64 KiB is read or refused, made of whatever repeats", { timeout: 60_000 }, () => {
+  test("with a repeated text of 64 KiB is parsed or denied in time", { timeout: 60_000 }, () => {
     for (const name of NAMES) {
       for (const piece of ["a", ".", "a.", ",", "https://a.test,", "-", "1", "[", ":", "/", " ", "https://"]) {
         const text = piece.repeat(KIB_64 / piece.length);
         for (const whole of [text, `${text}_`, `https://${text}`, `https://${text}_`, `sqlite:${text}`])
-          mistakesOf({ [name]: whole });
+          errorsIn({ [name]: whole });
       }
     }
   });

@@ -13,17 +13,17 @@ const PROCESSES = { timeout: 60_000 };
 
 const PASSWORD = "right horse";
 
-/** `nobody`, whom file modes bind. */
+/** The user `nobody`, because file modes do not restrict root. */
 const NOBODY = 65534;
 
-/** It does not start: exit 1, nothing on standard output, and on standard error these sentences and nothing else. */
+/** Asserts exit code 1, an empty standard output, and exactly these sentences on standard error. */
 async function assertStops(sandbox: Sandbox, sentences: string[], options: RunOptions = {}): Promise<void> {
   const expected = { code: 1, stdout: "", stderr: sentences.map((sentence) => `${sentence}\n`).join("") };
   assert.deepEqual(await sandbox.run(["serve"], options), expected);
 }
 
-describe("a database that cannot be used stops the start with one sentence:", () => {
-  test("a file that is no database, which stays as it is", PROCESSES, async () => {
+describe("the start fails with one sentence if the database is", () => {
+  test("a file of another format, which stays unchanged", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await writeFile(join(sandbox.folder, "postern.db"), "Dear diary,\n".repeat(1000));
     await assertStops(sandbox, [
@@ -39,14 +39,14 @@ describe("a database that cannot be used stops the start with one sentence:", ()
     await assertStops(sandbox, ["Cannot open the database postern.db: it is a folder."]);
   });
 
-  test("a file in a folder that is missing, which is not made", PROCESSES, async () => {
+  test("in a missing folder, which is not created", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const sentence = "Cannot open the database data/postern.db: the folder data does not exist.";
     await assertStops(sandbox, [sentence], { environment: { DATABASE_URL: "sqlite:data/postern.db" } });
     assert.deepEqual(await readdir(sandbox.folder), []);
   });
 
-  test("one that a newer Postern has migrated, for every command and untouched", PROCESSES, async () => {
+  test("migrated by a newer Postern: so does every command, and the file stays unchanged", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["migrate"]);
     await sandbox.withDatabase((db) =>
@@ -65,7 +65,7 @@ describe("a database that cannot be used stops the start with one sentence:", ()
     }
   });
 
-  test("one of another application, with tables of the same names", PROCESSES, async () => {
+  test("of another application that has tables of the same names", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.withDatabase((db) => db.schema.createTable("users").addColumn("x", "text").execute());
     const { code, stdout, stderr } = await sandbox.run(["serve"]);
@@ -78,7 +78,7 @@ describe("a database that cannot be used stops the start with one sentence:", ()
     );
   });
 
-  test("a file that can only be read", PROCESSES, async () => {
+  test("a read-only file", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["migrate"]);
     const folder = join(sandbox.folder, "read-only");
@@ -89,7 +89,7 @@ describe("a database that cannot be used stops the start with one sentence:", ()
     await chmod(sandbox.folder, 0o755);
     const options: RunOptions = {
       environment: { DATABASE_URL: "sqlite:read-only/postern.db", HOME: folder },
-      // File modes do not bind root.
+      // File modes do not restrict root.
       ...(process.getuid?.() === 0 ? { uid: NOBODY } : {}),
     };
     const result = await sandbox.run(["serve"], options).finally(() => chmod(folder, 0o755));
@@ -99,7 +99,7 @@ describe("a database that cannot be used stops the start with one sentence:", ()
   });
 });
 
-test("a port in use stops the start with one sentence", PROCESSES, async () => {
+test("the start fails with one sentence if the port is in use", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   const other = createServer().listen(0, "127.0.0.1");
   await once(other, "listening");
@@ -110,8 +110,8 @@ test("a port in use stops the start with one sentence", PROCESSES, async () => {
   other.close();
 });
 
-describe("settings stop the start:", () => {
-  test("all that are wrong are told at once", PROCESSES, async () => {
+describe("the start fails for these settings:", () => {
+  test("several wrong ones, all of which are listed", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const environment = {
       PORT: "80x",
@@ -125,7 +125,7 @@ describe("settings stop the start:", () => {
     assert.deepEqual(stderr.trimEnd().split("\n").sort(), [
       "DATABASE_URL is not understood: expected sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME.",
       'PORT is "80x": expected a whole number from 0 to 65535.',
-      "POSTERN_SESION_MAX_AGE_SECONDS is no setting: the command help settings lists them.",
+      "POSTERN_SESION_MAX_AGE_SECONDS is not a setting. The command help settings lists them.",
       'POSTERN_SESSION_IDLE_SECONDS is "1": expected a whole number from 300 to 34560000.',
       'PUBLIC_URL is "https://example.com/path": expected an origin such as https://example.com, without a path.',
     ]);
@@ -134,14 +134,14 @@ describe("settings stop the start:", () => {
 
   for (const [what, environment, sentence] of [
     [
-      "a name with POSTERN_ before it that is none",
+      "an unknown name that begins with POSTERN_",
       { POSTERN_COOKIE_NAME: "sid" },
-      "POSTERN_COOKIE_NAME is no setting: the command help settings lists them.",
+      "POSTERN_COOKIE_NAME is not a setting. The command help settings lists them.",
     ],
     [
       "a __Host- cookie without https",
       { POSTERN_SESSION_COOKIE_NAME: "__Host-sid", PUBLIC_URL: "http://example.com" },
-      'POSTERN_SESSION_COOKIE_NAME is "__Host-sid": browsers take that prefix only over https, so PUBLIC_URL must be an https one.',
+      'POSTERN_SESSION_COOKIE_NAME is "__Host-sid": browsers accept this prefix over https only. Set PUBLIC_URL to an https origin.',
     ],
     [
       "a __Host- cookie with a domain",
@@ -150,17 +150,17 @@ describe("settings stop the start:", () => {
         PUBLIC_URL: "https://login.example.com",
         POSTERN_COOKIE_DOMAIN: "example.com",
       },
-      'POSTERN_SESSION_COOKIE_NAME is "__Host-sid": a __Host- cookie has no domain, so POSTERN_COOKIE_DOMAIN must go.',
+      'POSTERN_SESSION_COOKIE_NAME is "__Host-sid": a __Host- cookie has no domain. Unset POSTERN_COOKIE_DOMAIN.',
     ],
     [
-      "a connection that is closed before a slow body is answered",
+      "an idle timeout that is not longer than the body timeout",
       { POSTERN_IDLE_TIMEOUT_SECONDS: "20", POSTERN_BODY_TIMEOUT_SECONDS: "20" },
-      "POSTERN_IDLE_TIMEOUT_SECONDS is 20, and POSTERN_BODY_TIMEOUT_SECONDS is 20: a slow body would be cut off before it is answered.",
+      "POSTERN_IDLE_TIMEOUT_SECONDS is 20, and POSTERN_BODY_TIMEOUT_SECONDS is 20: the connection of a slow body would be closed without an answer. Set the first to more than the second.",
     ],
     [
-      "a cookie domain that the public host is not in",
+      "a cookie domain that does not include the public host",
       { PUBLIC_URL: "https://login.notexample.com", POSTERN_COOKIE_DOMAIN: "example.com" },
-      'POSTERN_COOKIE_DOMAIN is "example.com": browsers refuse it from login.notexample.com, which is not in it.',
+      'POSTERN_COOKIE_DOMAIN is "example.com": login.notexample.com, the host of PUBLIC_URL, is outside of it, so browsers would reject the cookies.',
     ],
   ] as const) {
     test(what, PROCESSES, async () => {
@@ -169,7 +169,7 @@ describe("settings stop the start:", () => {
     });
   }
 
-  test("what Kubernetes tells every pod beside a Service called postern is no mistake", () => {
+  test("but not for the variables that Kubernetes sets if a Service is named postern", () => {
     const environment = {
       POSTERN_SERVICE_HOST: "10.0.0.1",
       POSTERN_PORT: "tcp://10.0.0.1:8000",
@@ -178,7 +178,7 @@ describe("settings stop the start:", () => {
     assert.equal(parseConfig(environment).port, 8000);
   });
 
-  test("an empty one counts as unset", PROCESSES, async () => {
+  test("but not for an empty variable, which counts as unset", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const environment = { DATABASE_URL: "", HOST: "", PUBLIC_URL: "", POSTERN_COOKIE_DOMAIN: "" };
     const server = await sandbox.serve({ environment });
@@ -191,7 +191,7 @@ for (const [where, name] of [
   ["where it is to be", "postern.db"],
   ["where a link leads to", "behind.db"],
 ] as const) {
-  test(`a new database, made ${where}, can be read by its owner only`, PROCESSES, async () => {
+  test(`a new database, created ${where}, can be read by its owner only`, PROCESSES, async () => {
     await using sandbox = await createSandbox();
     if (name !== "postern.db") await symlink(name, join(sandbox.folder, "postern.db"));
     const server = await sandbox.serve();
@@ -203,24 +203,20 @@ for (const [where, name] of [
   });
 }
 
-test(
-  "two processes started at once on one new file both come up and share their users and sessions",
-  PROCESSES,
-  async () => {
-    await using sandbox = await createSandbox();
-    const [first, second] = await Promise.all([sandbox.serve(), sandbox.serve()]);
-    await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
-    const logins = await Promise.all([first, second].map((server) => login(server, "alice", PASSWORD)));
-    for (const { status, cookie } of logins) {
-      assert.equal(status, 202);
-      for (const server of [first, second]) assert.equal((await profile(server, cookie)).status, 200);
-    }
-  },
-);
+test("two processes that start at the same time on one new file share users and sessions", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  const [first, second] = await Promise.all([sandbox.serve(), sandbox.serve()]);
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
+  const logins = await Promise.all([first, second].map((server) => login(server, "alice", PASSWORD)));
+  for (const { status, cookie } of logins) {
+    assert.equal(status, 202);
+    for (const server of [first, second]) assert.equal((await profile(server, cookie)).status, 200);
+  }
+});
 
-describe("told to stop", () => {
+describe("the server that is stopped", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    test(`with ${signal} it exits 0, though a client keeps its connection open`, PROCESSES, async () => {
+    test(`by ${signal} exits with 0, even if a client keeps its connection open`, PROCESSES, async () => {
       await using sandbox = await createSandbox();
       await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
       const server = await sandbox.serve();
@@ -235,7 +231,7 @@ describe("told to stop", () => {
     });
   }
 
-  test("it exits 0 from the moment it says that it listens", PROCESSES, async () => {
+  test("immediately after it logs that it listens exits with 0", PROCESSES, async () => {
     for (let times = 0; times < 5; times++) {
       await using sandbox = await createSandbox();
       const server = await sandbox.serve({}, ["serve"], { isHasty: true });
@@ -243,7 +239,7 @@ describe("told to stop", () => {
     }
   });
 
-  test("it takes no new connection, but still answers the request that is under way", PROCESSES, async () => {
+  test("accepts no new connection, but answers the request in flight", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
     const server = await sandbox.serve();
@@ -251,11 +247,11 @@ describe("told to stop", () => {
     const head = `POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
     const client = connect(server.port, "127.0.0.1");
     client.write(`${head}\r\nExpect: 100-continue\r\n\r\n`);
-    // The interim answer says that the request has begun.
+    // The interim answer shows that the request is in flight.
     const [interim] = await once(client, "data");
     assert.match(String(interim), /^HTTP\/1\.1 100 /);
     const stopped = server.stop();
-    // Deno would break off the body, and so it listens until what is under way has been answered.
+    // Deno would abort the body, so there the server listens until the last answer.
     if (IS_DENO) await sleep(200);
     else while (await accepts(server.port));
     client.write(body);
@@ -266,7 +262,7 @@ describe("told to stop", () => {
     assert.equal(await accepts(server.port), false);
   });
 
-  test("it leaves one file, with everything in it", PROCESSES, async () => {
+  test("leaves one database file with all data in it", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
     const server = await sandbox.serve();
@@ -278,7 +274,7 @@ describe("told to stop", () => {
   });
 });
 
-/** Whether a new connection is taken. */
+/** @returns whether the port accepts a connection */
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => {

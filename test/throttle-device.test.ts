@@ -125,6 +125,6 @@ describe("a browser that has logged in to an account before", () => {
 
   test("has a cookie whose name no session cookie may take", () => {
     const take = (name: string) => () => parseConfig({ POSTERN_SESSION_COOKIE_NAME: name });
-    for (const name of ["csrftoken", "devicecookie"]) assert.throws(take(name), /that is another cookie/);
+    for (const name of ["csrftoken", "devicecookie"]) assert.throws(take(name), /another cookie has this name/);
   });
 });

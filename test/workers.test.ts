@@ -24,16 +24,16 @@ async function startTwo(sandbox: Sandbox, environment: Record<string, string> = 
 const eventsNamed = (server: Server, name: string) => server.events().filter(({ event }) => event === name);
 const listening = (server: Server) => eventsNamed(server, "listening");
 
-/** On a connection of its own, which the system gives to whichever worker. */
+/** Uses a connection of its own. The system chooses the worker. */
 async function freshProfile(server: Server, cookie: string): Promise<number | undefined> {
-  // Deno's fetch would use one connection for all.
+  // Deno's fetch would reuse one connection.
   const request = get(`${server.url}/profile/`, { headers: { Cookie: cookie }, agent: false });
   const [response]: IncomingMessage[] = await once(request, "response");
   response?.resume();
   return response?.statusCode;
 }
 
-/** Asks for the profile until every worker has answered. @returns the statuses seen */
+/** Requests the profile until every worker has answered. @returns the statuses */
 async function askAll(server: Server, cookie: string): Promise<Set<number | undefined>> {
   const before = eventsNamed(server, "request").length;
   const statuses = new Set<number | undefined>();
@@ -45,7 +45,7 @@ async function askAll(server: Server, cookie: string): Promise<Set<number | unde
   return statuses;
 }
 
-/** The processes of the workers, by number. */
+/** @returns the process id of each worker, by worker number */
 async function findWorkers(server: Server): Promise<Map<number, number>> {
   const found = new Map<number, number>();
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
@@ -82,24 +82,20 @@ async function assertOneService(server: Server): Promise<void> {
 }
 
 describe("two workers (POSTERN_WORKERS)", () => {
-  test(
-    "share one port and one SQLite file: a login in one holds in both, and so does a logout",
-    PROCESSES,
-    async () => {
-      await using sandbox = await createSandbox();
-      const server = await startTwo(sandbox);
-      assert.deepEqual(
-        listening(server)
-          .map(({ worker }) => worker)
-          .sort(),
-        [1, 2],
-      );
-      await assertOneService(server);
-      assert.equal((await server.stop()).code, 0);
-    },
-  );
+  test("share one port and one SQLite file: a login and a logout count in both", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const server = await startTwo(sandbox);
+    assert.deepEqual(
+      listening(server)
+        .map(({ worker }) => worker)
+        .sort(),
+      [1, 2],
+    );
+    await assertOneService(server);
+    assert.equal((await server.stop()).code, 0);
+  });
 
-  test("share one Postgres in the same way", PROCESSES, async () => {
+  test("share one Postgres database", PROCESSES, async () => {
     const postgres = await startPostgres();
     try {
       await using sandbox = await createSandbox();
@@ -111,7 +107,7 @@ describe("two workers (POSTERN_WORKERS)", () => {
     }
   });
 
-  test("go on when one is killed, and it is replaced", PROCESSES, async () => {
+  test("go on if one is killed, and a new one replaces it", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await startTwo(sandbox);
     const { cookie } = await login(server, "alice", PASSWORD);
@@ -122,7 +118,7 @@ describe("two workers (POSTERN_WORKERS)", () => {
       await until("it is replaced", () => listening(server).length === 2 + times);
       assert.deepEqual(await askAll(server, cookie), new Set([200]));
     }
-    // A longer wait each time: one that cannot run does not keep the machine busy.
+    // The wait grows each time, so that a worker that cannot run does not keep the machine busy.
     assert.deepEqual(
       eventsNamed(server, "worker_ended").map(({ worker, reason, replaced_in_ms }) => [worker, reason, replaced_in_ms]),
       [
@@ -134,7 +130,7 @@ describe("two workers (POSTERN_WORKERS)", () => {
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    test(`both end, and then the process that started them with exit code 0, at ${signal}`, PROCESSES, async () => {
+    test(`both end at ${signal}, and then their parent with exit code 0`, PROCESSES, async () => {
       await using sandbox = await createSandbox();
       const server = await startTwo(sandbox);
       const workers = [...(await findWorkers(server)).values()];
@@ -147,7 +143,7 @@ describe("two workers (POSTERN_WORKERS)", () => {
     });
   }
 
-  test("do not outlive the process that started them, though it is killed", PROCESSES, async () => {
+  test("end if their parent is killed", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await startTwo(sandbox);
     const workers = [...(await findWorkers(server)).values()];
@@ -155,7 +151,7 @@ describe("two workers (POSTERN_WORKERS)", () => {
     await until("they are gone", () => !workers.some(isRunning));
   });
 
-  test("do not share the port with a server that was there before", PROCESSES, async () => {
+  test("do not share the port with another server", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const { port } = await startTwo(sandbox);
     const environment = { PORT: String(port), POSTERN_WORKERS: "2" };
@@ -165,7 +161,7 @@ describe("two workers (POSTERN_WORKERS)", () => {
   });
 });
 
-test("one worker, the default, is no process beside the one that serves", PROCESSES, async () => {
+test("one worker, the default, starts no second process", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   const server = await sandbox.serve();
   assert.equal((await findWorkers(server)).size, 0);
@@ -179,21 +175,21 @@ describe("POSTERN_WORKERS", () => {
     assert.deepEqual(await sandbox.run(["serve"], { environment: environment ?? {} }), expected);
   };
 
-  test("asks for a port that is named", PROCESSES, () =>
+  test("needs a PORT other than 0", PROCESSES, () =>
     assertStops(
       { POSTERN_WORKERS: "2", PORT: "0" },
-      "PORT is 0, and POSTERN_WORKERS asks for 2 processes: a port that is shared must be named.",
+      "PORT is 0, and POSTERN_WORKERS is 2: workers need one port to share. Set PORT.",
     ),
   );
 
-  test("asks for a database that can be shared", PROCESSES, () =>
+  test("needs a database that processes can share", PROCESSES, () =>
     assertStops(
       { POSTERN_WORKERS: "2", DATABASE_URL: "sqlite::memory:" },
-      "DATABASE_URL is in memory, and POSTERN_WORKERS asks for 2 processes: each would have its own.",
+      "DATABASE_URL is sqlite::memory:, and POSTERN_WORKERS is 2: workers need one database to share. Set DATABASE_URL to a file or to Postgres.",
     ),
   );
 
-  test("asks for a port that is free", PROCESSES, async () => {
+  test("needs a free port", PROCESSES, async () => {
     const other = createServer().listen(0, "127.0.0.1");
     await once(other, "listening");
     const address = other.address();
@@ -206,12 +202,12 @@ describe("POSTERN_WORKERS", () => {
     other.close();
   });
 
-  test("takes auto for the number of cores", () => {
+  test("accepts auto, the number of cores", () => {
     assert(parseConfig({ POSTERN_WORKERS: "auto" }).workers >= 1);
     assert.throws(() => parseConfig({ POSTERN_WORKERS: "0" }), /POSTERN_WORKERS is "0"/);
   });
 
-  test("starts no worker for a person who asks for one", PROCESSES, async () => {
+  test("is the only way to start a worker: the command worker is denied to a person", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const { code, stderr } = await sandbox.run(["worker"]);
     assert.deepEqual({ code, stderr }, { code: 2, stderr: "Workers are started by serve: set POSTERN_WORKERS.\n" });

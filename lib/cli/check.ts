@@ -44,7 +44,7 @@ function line(level: string, message: string, mend: string | null): string {
 
 async function findAll(cli: Cli): Promise<Finding[]> {
   const config = readConfig(cli);
-  if (config instanceof ConfigError) return configMistakes(config.mistakes);
+  if (config instanceof ConfigError) return configMistakes(config.errors);
   return [...configFindings(config), ...(await inspect(cli, config))];
 }
 

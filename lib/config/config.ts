@@ -6,25 +6,25 @@ type Value<O> = O extends { default: null; parse: (text: string) => infer T }
     ? Exclude<T, null>
     : never;
 
-/** The value of each option, by its key. */
+/** The value of each option. */
 export type Settings = { [Name in keyof typeof OPTIONS]: Value<(typeof OPTIONS)[Name]> };
 
-/** Every setting, and what follows from them. */
+/** The settings, and the values derived from them. */
 export interface Config extends Omit<Settings, "sessionCookieName"> {
   sessionCookieName: string;
-  /** Whether cookies are Secure: the public URL is https. */
+  /** True if the public URL is https. */
   secureCookies: boolean;
-  /** How a client may write the host of the public URL, in lower case; null where any host will do. */
+  /** The Host headers that name the public URL, in lower case; null if every Host is accepted. */
   ownHosts: readonly string[] | null;
 }
 
-/** Everything wrong with the environment, a sentence each. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
-  readonly mistakes: string[];
+  /** Every error in the environment, one sentence each. */
+  readonly errors: string[];
 
-  constructor(mistakes: string[]) {
-    super(mistakes.join("\n"));
-    this.mistakes = mistakes;
+  constructor(errors: string[]) {
+    super(errors.join("\n"));
+    this.errors = errors;
   }
 }

@@ -10,49 +10,50 @@ import { type Config, ConfigError } from "./config.ts";
 type Settings = Pick<Config, "secretKey" | "databaseUrl">;
 
 const PUT_KEY_BACK =
-  "Put the key of this database back. If it is lost, `audit --new-key` goes on with a new one, in a new file if the old " +
-  "one is removed. What the lost key has signed can then no longer be verified.";
+  "Put the key of this database back. If it is lost, run `audit --new-key` to go on with a new one; remove a damaged key " +
+  "file first. Events that the lost key signed can then no longer be verified.";
 
-/** Another process may have created the key file, and not yet written it. */
+/** Another process may have created the key file and not yet written the key. */
 const WRITE_POLLS = 40;
 const WRITE_POLL_MS = 50;
 
 export const POSTGRES_NEEDS_KEY =
-  "POSTERN_SECRET_KEY is not set, and Postgres needs it. The command generate-key prints one: give every node the same.";
+  "POSTERN_SECRET_KEY is not set, and Postgres needs it. The command generate-key prints one. Give every node the same.";
 
-/** Tells of the missing setting before anything is opened. @throws ConfigError */
+/** Called before the database is opened. @throws ConfigError if the key is missing */
 export function requireSecretKey({ secretKey, databaseUrl }: Settings): void {
   if (secretKey === null && isPostgresUrl(databaseUrl)) throw new ConfigError([POSTGRES_NEEDS_KEY]);
 }
 
 /**
- * The keys, for a database that has been migrated. Seals its trail if no process with a key has done so yet.
+ * The keys for a migrated database. Seals an audit trail that has no MACs yet.
  *
- * @throws ConfigError, DatabaseError; also if the trail is signed with none of these keys
+ * @throws ConfigError
+ * @throws DatabaseError also if the setting holds no key that signed the trail
  */
 export async function openKeys(config: Settings, db: Db, now: () => number): Promise<Keys> {
   const keys = deriveKeys(await findSecretKeys(config));
   await sealTrail(db, keys.audit, now());
-  // A wrong key in a setting is a mistake, and one node with it would spoil the trail of all. A key file goes missing when
-  // a backup comes back on another machine: there the trail goes on, and shows that it did.
+  // A wrong setting on one node would spoil the trail of all nodes. A missing key file is normal if a backup is restored
+  // on another machine: the trail goes on with a new key, and `audit --verify` reports it.
   if (config.secretKey === null) return keys;
   const lost = await describeLostKey(keys, db);
   if (lost !== null) throw new DatabaseError(`${lost} ${PUT_KEY_BACK}`);
   return keys;
 }
 
-/** @returns a sentence if none of the keys has signed the trail, else null */
+/** @returns a sentence if none of the keys signed the trail, else null */
 export async function describeLostKey(keys: Keys, db: Db): Promise<string | null> {
   const signed = (await listLanes(db)).filter(({ mac }) => mac !== "");
   if (signed.length === 0 || signed.some(({ mac }) => keys.audit.knows(mac))) return null;
-  return "The audit trail is signed with another key than this one.";
+  return "The audit trail is signed with another key.";
 }
 
 /**
- * The keys, for a look that changes nothing.
+ * The keys for commands that change nothing.
  *
- * @returns `unset` if the setting is missing and there is no key file to have, `none` if there is no key file
- * @throws DatabaseError if there is something wrong with the file
+ * @returns `unset` if the setting is missing and the database can have no key file; `none` if the key file is missing
+ * @throws DatabaseError if the key file is unsafe or damaged
  */
 export function readKeys({ secretKey, databaseUrl }: Settings): Keys | "unset" | "none" {
   if (secretKey !== null) return deriveKeys(secretKey);
@@ -62,15 +63,12 @@ export function readKeys({ secretKey, databaseUrl }: Settings): Keys | "unset" |
   return text === null ? "none" : deriveKeys(requireKeys(text, keyFileOf(file)));
 }
 
-/** The keys for a trail whose own key is lost. */
+/** The keys for a trail whose key is lost. Unlike `openKeys`, does not compare them with the trail. */
 export async function openNewKeys(config: Settings): Promise<Keys> {
   return deriveKeys(await findSecretKeys(config));
 }
 
-/**
- * The secret keys: those of the setting, else those of the key file beside the SQLite database, which is created if it is missing. A database in memory has
- * a key of its process.
- */
+/** The setting, else the key file beside the SQLite database, created if it is missing; a random key if in memory. */
 async function findSecretKeys(config: Settings): Promise<SecretKeys> {
   const { secretKey, databaseUrl } = config;
   if (secretKey !== null) return secretKey;
@@ -86,5 +84,5 @@ async function findSecretKeys(config: Settings): Promise<SecretKeys> {
 function requireKeys(text: string, path: string): SecretKeys {
   const keys = parseSecretKeys(text);
   if (keys !== null) return keys;
-  throw new DatabaseError(`The key file ${path} holds no key of Postern. ${PUT_KEY_BACK}`);
+  throw new DatabaseError(`The key file ${path} holds no valid key. ${PUT_KEY_BACK}`);
 }

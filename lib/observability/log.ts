@@ -1,26 +1,25 @@
-/** What may stand in a log line. Never a password, a token, a cookie, a hash or a body. */
+/** The fields of a log line. None may hold a password, a token, a cookie, a hash or a body. */
 export type LogFields = Record<string, string | number | boolean | null>;
 
 export type Level = "info" | "warning" | "error";
 
-/** Writes one event. */
 export type Log = (level: Level, event: string, fields?: LogFields) => void;
 
-/** Writes an event's text, whose last character ends its line. */
+/** @param text one event, with its final line break */
 export type LogWriter = (text: string, level: Level) => void;
 
 type Line = LogFields & { time: string; level: Level; event: string };
 
-/** Nothing that has to be escaped, in most lines. */
+/** Printable ASCII. Most lines match, and need no escape. */
 const PLAIN = /^[ -~]*$/;
 
-/** Control and format characters, which would steer a terminal, and what some programs take for the end of a line. */
+/** Control and format characters, which a terminal obeys; U+2028 and U+2029 end a line in some programs. */
 const UNSAFE = /[\p{C}\u2028\u2029]/gu;
 
 export interface LogOptions {
-  /** `formatJson`, for programs, or `formatReadable`, for people. */
+  /** `formatJson` (the default) or `formatReadable`. */
   format?: (line: Line) => string;
-  /** Stands in every line. */
+  /** Fields of every line. */
   common?: LogFields;
 }
 
@@ -35,21 +34,21 @@ export function createLog(
   };
 }
 
-/** One JSON line an event: `{"time":"2026-01-01T00:00:00.000Z","level":"info","event":"request",…}`. */
+/** One line of JSON per event: `{"time":"2026-01-01T00:00:00.000Z","level":"info","event":"request",…}`. */
 export function formatJson(line: Line): string {
   return escapeUnsafe(JSON.stringify(line));
 }
 
-/** `12:00:00.000 info    request route=/login/ status=202`; an error's stack stands below, indented. */
+/** `12:00:00.000 info    request route=/login/ status=202`; the stack of an error follows, indented. */
 export function formatReadable({ time, level, event, error, ...fields }: Line): string {
   const head = [time.slice(11, 23), level.padEnd(7), event];
-  const told = Object.entries(fields).filter(([, value]) => value !== null);
-  const tail = told.map(([name, value]) => `${name}=${readable(value)}`);
+  const present = Object.entries(fields).filter(([, value]) => value !== null);
+  const tail = present.map(([name, value]) => `${name}=${readable(value)}`);
   const below = typeof error === "string" ? error.split("\n").map((line) => `\n    ${escapeUnsafe(line)}`) : [];
   return [...head, ...tail].join(" ") + below.join("");
 }
 
-/** Quoted only where a reader could mistake it for more than one value. */
+/** Quotes a value that could be read as several. */
 function readable(value: LogFields[string] | undefined): string {
   const text = String(value);
   return /^[^\s"=\p{C}]+$/u.test(text) ? text : escapeUnsafe(JSON.stringify(text));
@@ -65,7 +64,7 @@ function escapeUnsafe(text: string): string {
   );
 }
 
-/** An error as log fields, its causes included: everything, since the client is told nothing. */
+/** The stacks of an error and of its causes, at most 5. The client receives none of this. */
 export function describeError(error: unknown): LogFields {
   const parts: string[] = [];
   for (let cause = error; cause !== undefined && parts.length < 5; ) {

@@ -2,44 +2,44 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ProblemCode } from "../http/problem.ts";
 import type { WaitWatch } from "../passwords/semaphore.ts";
 
-/** What became of a request, for its log line and the metrics. Nothing in it is as the client sent it. */
+/** The result of a request, for its log line and the metrics. No value is copied from the request. */
 export interface Answered {
-  /** The path in the table of endpoints, null where it is none of them. */
+  /** The path in the table of endpoints; null if no endpoint matched. */
   route: string | null;
-  /** A method of RFC 9110 or PATCH, and GET for HEAD; `other` for any other. */
+  /** A method of RFC 9110, or PATCH; GET stands for HEAD too, `other` for all others. */
   method: string;
   status: number;
   ms: number;
-  /** Null where the request was not refused. */
+  /** Null if the request was not denied. */
   problem: ProblemCode | null;
 }
 
-/** What this process counts. No label ever takes what a client sent. */
+/** The metrics of this process. No label holds text from a client. */
 export interface Metrics {
   answered: (answered: Answered) => void;
   databaseFailed: () => void;
   watchHashes: WaitWatch;
   /**
-   * Everything in the Prometheus text format.
+   * All metrics in the Prometheus text format.
    *
-   * @param sampled what is not counted as it happens; null where it cannot be told at present
+   * @param sampled values that are read only here; null if the value is unknown now
    */
   render: (sampled: { sessionsLive: number | null; logLinesDropped: number }) => Promise<string>;
 }
 
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
-/** From a lookup in the database to a login at the end of a long line of others. */
+/** From one query to a login that waited in a full queue. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What a login came to. A request that is no attempt, such as one without a password, counts as none. */
+/** Other problems are no login attempt, for example a request without a password. */
 const LOGIN_OUTCOMES: Partial<Record<ProblemCode, string>> = {
   wrong_credentials: "refused",
   overloaded: "overloaded",
   throttled: "throttled",
 };
 
-/** @param build told as labels of `postern_build_info` */
+/** @param build labels of `postern_build_info` */
 export function createMetrics(now: () => number, build: Record<string, string>): Metrics {
   const registers = [new Registry()] as const;
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
@@ -49,12 +49,14 @@ export function createMetrics(now: () => number, build: Record<string, string>):
   const histogram = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [...registers] });
 
-  gauge("postern_build_info", "What is running; always 1.", Object.keys(build)).set(build, 1);
+  gauge("postern_build_info", "The running version; always 1.", Object.keys(build)).set(build, 1);
   const requests = counter("postern_http_requests_total", "Requests answered.", ["route", "method", "status"]);
-  const latency = histogram("postern_http_request_duration_seconds", "From a request's head to its answer.", ["route"]);
-  const logins = counter("postern_logins_total", "Logins tried, by what they came to.", ["outcome"]);
+  const latency = histogram("postern_http_request_duration_seconds", "Time from a request's head to its answer.", [
+    "route",
+  ]);
+  const logins = counter("postern_logins_total", "Login attempts by outcome.", ["outcome"]);
   for (const outcome of ["ok", ...Object.values(LOGIN_OUTCOMES)]) logins.inc({ outcome }, 0);
-  const databaseErrors = counter("postern_database_errors_total", "Failures to reach or use the database.", []);
+  const databaseErrors = counter("postern_database_errors_total", "Database errors.", []);
   const queue = gauge("postern_password_queue_length", "Password hashes that wait for a core.");
   const wait = histogram("postern_password_queue_seconds", "How long a password hash waited for a core.", []);
   const sessions = gauge("postern_sessions_live", "Sessions that are neither expired nor idle; NaN: not known.");
@@ -71,11 +73,11 @@ export function createMetrics(now: () => number, build: Record<string, string>):
     },
     databaseFailed: () => databaseErrors.inc(),
     watchHashes: () => {
-      const joinedAt = now();
+      const arrivedAt = now();
       queue.inc();
       return () => {
         queue.dec();
-        wait.observe(Math.max(0, now() - joinedAt) / 1000);
+        wait.observe(Math.max(0, now() - arrivedAt) / 1000);
       };
     },
     render: ({ sessionsLive, logLinesDropped }) => {

@@ -1,33 +1,30 @@
 import type { LogWriter } from "./log.ts";
 
-/** Where log lines go. */
 export interface Output {
   write: LogWriter;
-  /** How many lines were given up. */
+  /** The number of lines that were dropped. */
   dropped: () => number;
-  /** Whether a person reads it. */
   isTerminal: boolean;
 }
 
-/** What is needed of `process.stdout`. */
+/** The part of `process.stdout` that is used. */
 export interface OutputStream {
   write: (text: string, done: (error?: Error | null) => void) => unknown;
   isTTY?: boolean;
   on: (event: "error", listener: () => void) => unknown;
 }
 
-/** So much may wait for a reader that has stalled; beyond it, only what is worse than information may, up to twice that. */
+/** The limit for buffered lines if the reader stalls. Warnings and errors may fill twice as much. */
 const MAX_HELD_CHARACTERS = 4 * 1024 * 1024;
 
-/** Writing takes longer than answering: what is logged within so long of the last write is written together. */
+/** One write takes longer than one answer, so the lines of 10 ms are written together. */
 const PAUSE_MS = 10;
 
 /**
- * Writes lines one batch after the other, never holding more than a bounded number of those that the reader has not
- * taken. A reader that has gone away, or a disk that is full, costs lines and nothing else. What is worse than
- * information is never kept waiting but by a write that is under way.
+ * Writes lines in batches from a bounded buffer. If the reader disconnects or the disk is full, lines are dropped and
+ * the server goes on. Warnings and errors do not wait for the next batch.
  *
- * @param maxHeld in characters, of which JavaScript keeps one in one byte or two
+ * @param maxHeld in characters of JavaScript, 1 or 2 bytes each
  * @param pauseMs between two batches; 0 for none
  */
 export function createOutput(stream: OutputStream, maxHeld = MAX_HELD_CHARACTERS, pauseMs = PAUSE_MS): Output {
@@ -52,7 +49,7 @@ export function createOutput(stream: OutputStream, maxHeld = MAX_HELD_CHARACTERS
       else pause = setTimeout(writeNext, pauseMs);
     });
   };
-  // Told to the callback too, but without anybody who listens it would end the process.
+  // Without a listener, this event would end the process. The callback of `write` receives the error too.
   stream.on("error", () => {});
   return {
     write: (line, level) => {

@@ -6,7 +6,7 @@ import { type Reply, reply } from "../pipeline/reply.ts";
 import type { Services } from "../services.ts";
 import { lifetime } from "../session/lifetime.ts";
 
-/** `GET /metrics`: what this process has counted, in the Prometheus text format. Answered without a database too. */
+/** `GET /metrics`: the metrics of this process in the Prometheus text format, also if the database is unavailable. */
 export async function metrics({ services }: Routed): Promise<Reply> {
   const sampled = { sessionsLive: await countSessions(services), logLinesDropped: services.droppedLines() };
   return reply(new Response(await services.metrics.render(sampled), { headers: { "Content-Type": METRICS_TYPE } }));

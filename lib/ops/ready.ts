@@ -6,7 +6,7 @@ import type { Reply } from "../pipeline/reply.ts";
 import { json } from "../pipeline/responses.ts";
 import type { Services } from "../services.ts";
 
-/** In the order they are asked; one that throws has failed. */
+/** In this order. A check that throws has failed. */
 const CHECKS: Record<string, (services: Services) => Promise<boolean>> = {
   shutdown: async ({ lifecycle }) => !lifecycle.isStopping,
   database: ({ db }) => ping(db).then(() => true),
@@ -14,18 +14,18 @@ const CHECKS: Record<string, (services: Services) => Promise<boolean>> = {
   write: (services) => proveWritableOften(services).then(() => true),
 };
 
-/** Anybody may ask `/readyz`, so a flood of requests must not become a flood of writes. */
+/** Every client may request `/readyz`. A flood of requests must not cause a flood of writes. */
 const WRITE_EVERY_MS = 1000;
 
-/** When the last write that succeeded began, and the one that is under way. */
+/** The start of the last successful write, and the write in progress. */
 const WRITES = new WeakMap<Db, { provenAt: number; underWay: Promise<void> | null }>();
 
-/** A standby answers reads: only a write proves that the node can write. */
+/** A Postgres standby answers reads, so only a write proves that this node can write. */
 async function proveWritableOften({ db, now }: Services): Promise<void> {
   const state = WRITES.get(db) ?? { provenAt: Number.NEGATIVE_INFINITY, underWay: null };
   WRITES.set(db, state);
   const startedAt = now();
-  if (Math.abs(startedAt - state.provenAt) < WRITE_EVERY_MS) return; // The machine's clock may have been put back.
+  if (Math.abs(startedAt - state.provenAt) < WRITE_EVERY_MS) return; // Math.abs: the clock may have been set back.
   state.underWay ??= proveWritable(db)
     .then(() => {
       state.provenAt = startedAt;
@@ -36,7 +36,7 @@ async function proveWritableOften({ db, now }: Services): Promise<void> {
   await state.underWay;
 }
 
-/** `GET /readyz`: 200 if this node can read and write, else 503 with the first check that failed. */
+/** `GET /readyz`: 200 if this node can read and write, else 503 with the name of the first failed check. */
 export async function ready(context: Routed): Promise<Reply> {
   const { services } = context;
   for (const [failed, passes] of Object.entries(CHECKS)) {

@@ -4,35 +4,35 @@ import { type Reply, reply } from "../pipeline/reply.ts";
 import { type Asset, CLIENT, CLIENT_TYPES, HASHED_ASSETS, ICON } from "./assets.ts";
 import { compress, preferEncoding } from "./encoding.ts";
 
-/** A year: its path changes with what it holds (RFC 8246). */
-const FOR_EVER = "public, max-age=31536000, immutable";
+/** 1 year: the path changes with the content. `immutable`: RFC 8246. */
+const IMMUTABLE = "public, max-age=31536000, immutable";
 
-/** Kept, and asked about at every use: its path stays the same from version to version. */
-const ASK_EVERY_TIME = "public, no-cache";
+/** The path stays the same in the next version, so the browser must revalidate it. */
+const REVALIDATE = "public, no-cache";
 
-/** What was compressed once, by path and encoding. There are few assets, and they do not change. */
+/** By path and encoding. The assets are few and do not change. */
 const compressed = new Map<string, Uint8Array<ArrayBuffer>>();
 
-/** `GET /static/…`: a file whose path names its hash. @throws Problem not_found */
+/** `GET /static/…`: a file with its hash in the path. @throws Problem not_found */
 export function hashedAsset(context: Routed): Reply {
   const asset = HASHED_ASSETS.get(context.parameters["name"] ?? "");
   if (asset === undefined) throw new Problem("not_found");
-  return serve(context, asset, FOR_EVER);
+  return serve(context, asset, IMMUTABLE);
 }
 
-/** `GET /client.js`: the module for the front ends of others. */
+/** `GET /client.js`: the module for front ends. */
 export function clientModule(context: Routed): Reply {
-  return serve(context, CLIENT, ASK_EVERY_TIME);
+  return serve(context, CLIENT, REVALIDATE);
 }
 
 /** `GET /client.d.ts`: its types. */
 export function clientTypes(context: Routed): Reply {
-  return serve(context, CLIENT_TYPES, ASK_EVERY_TIME);
+  return serve(context, CLIENT_TYPES, REVALIDATE);
 }
 
-/** `GET /favicon.ico`: for what asks for it unbidden. */
+/** `GET /favicon.ico`: browsers request it even if the page names another icon. */
 export function favicon(context: Routed): Reply {
-  return serve(context, ICON, ASK_EVERY_TIME);
+  return serve(context, ICON, REVALIDATE);
 }
 
 function serve({ request }: Routed, asset: Asset, cacheControl: string): Reply {

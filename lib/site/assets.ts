@@ -6,13 +6,12 @@ import pageScript from "../../public/page.js" with { type: "text" };
 import timesScript from "../../public/times.js" with { type: "text" };
 import { hashToken } from "../crypto/token.ts";
 
-/** A file that is part of the program. */
 export interface Asset {
-  /** Where it is served, with a piece of its hash where it may be kept for ever. */
+  /** Contains part of the hash if the asset may be cached for ever. */
   path: string;
   type: string;
   text: string;
-  /** An entity tag (RFC 9110 §8.8.3), weak: whatever the encoding, it is the same. */
+  /** RFC 9110 §8.8.3; weak, because it is the same for every encoding. */
   etag: string;
 }
 
@@ -21,11 +20,11 @@ export const SCRIPT = hashed("page", "js", "text/javascript; charset=utf-8", pag
 export const TIMES = hashed("times", "js", "text/javascript; charset=utf-8", timesScript);
 export const ICON = hashed("icon", "svg", "image/svg+xml", iconText);
 
-/** For the front ends of others, who write its address themselves. */
+/** Front ends write these paths in their own code. */
 export const CLIENT = asset("/client.js", "text/javascript; charset=utf-8", clientScript);
 export const CLIENT_TYPES = asset("/client.d.ts", "text/plain; charset=utf-8", clientTypes);
 
-/** By the last segment of their paths. */
+/** By the last segment of the path. */
 export const HASHED_ASSETS: ReadonlyMap<string, Asset> = new Map(
   [STYLE, SCRIPT, TIMES, ICON].map((asset) => [asset.path.slice("/static/".length), asset]),
 );

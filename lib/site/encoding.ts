@@ -2,7 +2,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 
 type Encoding = "br" | "gzip";
 
-/** The better of the two encodings that Accept-Encoding (RFC 9110 §12.5.3) allows by name; null where it names neither. */
+/** The smaller encoding that Accept-Encoding names (RFC 9110 §12.5.3); null if it names neither. `*` does not count. */
 export function preferEncoding(header: string | null): Encoding | null {
   const allowed = (header ?? "")
     .toLowerCase()
@@ -15,6 +15,6 @@ export function preferEncoding(header: string | null): Encoding | null {
 }
 
 export function compress(text: string, encoding: Encoding): Uint8Array<ArrayBuffer> {
-  // The copy is of a kind that a Response takes for certain: neither result is shared memory.
+  // The copy has the type that Response takes: its buffer is certainly not shared memory.
   return new Uint8Array(encoding === "br" ? brotliCompressSync(text) : gzipSync(text));
 }

@@ -1,4 +1,4 @@
-// Files of public/ that are imported as text: `import css from "../public/app.css" with { type: "text" }`.
+// Files of public/ are imported as text: `import css from "../public/app.css" with { type: "text" }`.
 
 declare module "*.css" {
   const text: string;
