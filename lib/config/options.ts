@@ -198,7 +198,7 @@ export const OPTIONS = {
     expected: "a whole number from 1 to 255",
     about:
       "A connection without a complete request or an answer for this long is closed, exact to 4 seconds. " +
-      "Set it higher than the body timeout and the load balancer's keep-alive. No effect on Deno.",
+      "Set it higher than the body timeout and the load balancer's keep-alive. Deno ignores it.",
   } satisfies Option<number>,
   passwordQueue: {
     name: "POSTERN_PASSWORD_QUEUE",
