@@ -30,7 +30,7 @@ export async function sealTrail(db: Db, key: TrailKey, now: Instant): Promise<vo
     if (count === 0 && isNew) return;
     await sealChains(db, key);
     const origin = { actor: SYSTEM, address: "", browser: "", system: "", requestId: "" };
-    const detail = `${count} of before, as they were`;
+    const detail = `${count} events without MACs`;
     await appendEvents(db, key, [{ at: now, kind: "trail_sealed", subject: TRAIL, ...origin, detail }]);
   });
 }

@@ -80,7 +80,7 @@ export interface EventsTable {
   kind: EventKind;
   /** `user:7`; `unknown:…` if no user has the username; `trail` for events about the trail itself. */
   subject: string;
-  /** `user:7`, `command line`, `system`, or `nobody` if the client is not authenticated. */
+  /** `user:7`, `command line`, `system`, or `"nobody"` if the client is not authenticated. */
   actor: string;
   /** Empty without a request; so are the next three. */
   address: string;

@@ -246,7 +246,7 @@ describe("a trail", () => {
     const rows = await db.selectFrom("events").selectAll().where("subject", "=", "trail").execute();
     assert.deepEqual(
       rows.map(({ kind, detail }) => [kind, detail]),
-      [["trail_sealed", "10 of before, as they were"]],
+      [["trail_sealed", "10 events without MACs"]],
     );
   });
 });
