@@ -19,7 +19,17 @@ async function setUp(environment: Record<string, string> = {}) {
   };
   const send = (address: string, headers: Record<string, string>) =>
     app.stranger(address).post("/login/", { username: `name${names++}`, password: "wrong" }, headers);
-  return { ...app, tryName, exhaust, send };
+  /** Stores a bucket as attempts leave it that take so long to drain. */
+  const fillBucket = async (key: string, drainsInMs: number) => {
+    const drainsAt = app.clock.now + drainsInMs;
+    const bucket = { key, failures: 0, held_until: drainsAt, expires_at: drainsAt };
+    await app.services.db
+      .insertInto("throttles")
+      .values(bucket)
+      .onConflict((conflict) => conflict.column("key").doUpdateSet(bucket))
+      .execute();
+  };
+  return { ...app, tryName, exhaust, send, fillBucket };
 }
 
 describe("a network that guesses, under whatever names,", () => {
@@ -47,9 +57,9 @@ describe("a network that guesses, under whatever names,", () => {
     }
   });
 
-  test("gets in again while its attempts keep coming, five a second for an hour", LONG, async () => {
+  test("gets in again while its attempts keep coming, five a second for minutes", LONG, async () => {
     const { tryName, clock, hashed } = await setUp();
-    const seconds = TEST_DATABASE_URL === undefined ? HOUR : HOUR / 6;
+    const seconds = TEST_DATABASE_URL === undefined ? HOUR / 6 : HOUR / 30;
     for (let attempt = 0; attempt < seconds * 5; attempt++) {
       await tryName();
       clock.advance(0.2);
@@ -84,9 +94,9 @@ describe("a network that guesses, under whatever names,", () => {
     for (let time = 0; time < 20; time++) assert.equal((await tryName()).status, 400);
   });
 
-  test("leaves a bounded number of rows, though it tries 50,000 names in an hour", LONG, async () => {
+  test("leaves a bounded number of rows, though it tries thousands of names", LONG, async () => {
     const { tryName, stranger, services, clock } = await setUp();
-    const names = TEST_DATABASE_URL === undefined ? 50_000 : 5000;
+    const names = TEST_DATABASE_URL === undefined ? 10_000 : 1000;
     for (let name = 0; name < names; name++) {
       await tryName();
       clock.advance(HOUR / 50_000);
@@ -137,13 +147,15 @@ describe("a wider network has a limit of its own:", () => {
   });
 
   test("the requests of a /48 are counted together, denied or not", LONG, async () => {
-    const { tryName, clock, stranger, services } = await setUp();
-    for (let guess = 0; guess < 6000; guess++) await tryName(inSite(guess * 7));
+    const { tryName, clock, stranger, services, fillBucket } = await setUp();
+    const key = "requests:2001:db8:1::/48";
+    await fillBucket(key, 59_000); // By 5,900 requests: each takes 10 ms of 60 s.
+    for (let guess = 0; guess < 100; guess++) await tryName(inSite(guess * 7));
     assert.equal(told(await stranger(inSite(1)).login("alice", RIGHT)), "429 after 1");
     const row = await services.db
       .selectFrom("throttles")
       .select("held_until")
-      .where("key", "=", "requests:2001:db8:1::/48")
+      .where("key", "=", key)
       .executeTakeFirstOrThrow();
     assert.equal(row.held_until, clock.now + 60_000, "a full bucket");
   });
@@ -168,15 +180,17 @@ describe("a wider network has a limit of its own:", () => {
   });
 
   test("a device that its account knows logs in from within a network that strangers have filled", LONG, async () => {
-    const { tryName, stranger, clock } = await setUp();
-    for (const own of [inSite(0x1234), "203.0.113.250"]) {
+    const { tryName, stranger, fillBucket } = await setUp();
+    for (const [own, network] of [
+      [inSite(0x1234), "2001:db8:1::/48"],
+      ["203.0.113.250", "203.0.113.0/24"],
+    ] as const) {
       const client = stranger(own);
       assert.equal((await client.login("alice", RIGHT)).status, 202);
-      const from = (n: number) => (own.includes(":") ? inSite(n * 256) : `203.0.113.${n % 200}`);
-      for (let guess = 0; guess < 7000; guess++) await tryName(from(guess));
+      await fillBucket(`failures:${network}`, 300_000);
+      await fillBucket(`requests:${network}`, 60_000);
       assert.equal((await tryName(own)).status, 429);
       for (let time = 0; time < 20; time++) assert.equal((await client.login("alice", RIGHT)).status, 202);
-      clock.advance(300);
     }
   });
 });

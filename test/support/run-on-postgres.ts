@@ -38,7 +38,7 @@ process.exitCode = failed.length > 0 ? 1 : 0;
 
 function runFile(file: string, url: string): Promise<{ code: number | null; passes: number }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["test", "--timeout=60000", file], {
+    const child = spawn(process.execPath, ["test", "--timeout=240000", file], {
       env: { ...environment, TEST_DATABASE_URL: url },
       stdio: ["ignore", "inherit", "pipe"],
     });
