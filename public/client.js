@@ -1,22 +1,22 @@
 // Postern for front ends: import { login, logout, profile, fetch, events } from "/client.js";
 // No token is kept and none is needed: the browser's cookie proves who is logged in. Types: /client.d.ts
 
-/** Where this module comes from is where Postern is. */
+/** Postern's address: this module comes from there. */
 const server = new URL("/", import.meta.url);
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("postern") : null;
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
-/** Dispatches `login` and `logout`, whether it happened here, in another tab, or the session ended by itself. */
+/** Dispatches `login` and `logout`: for this tab, for other tabs, and if the session ends by itself. */
 export const events = new EventTarget();
 
-/** A name of the session that was last told of, "" where there is none, null where nothing is known yet. */
+/** The session that the last event was about. "" for no session, null if nothing is known yet. */
 let known = null;
 
 tabs?.addEventListener("message", ({ data }) => {
   if (typeof data?.session === "string") change(data.session);
 });
 
-/** A login that was refused. */
+/** The server denied a login. */
 export class LoginError extends Error {
   name = "LoginError";
 
@@ -64,7 +64,7 @@ export async function fetch(input, init) {
   const isOurs = new URL(request.url).origin === location.origin;
   if (isOurs && token !== null && !SAFE_METHODS.has(request.method)) request.headers.set("X-CSRFToken", token);
   const response = await globalThis.fetch(request);
-  // Other services of the site refuse who is not logged in with 401 or 403, and with 403 for other reasons too.
+  // Other services of the site answer 401 or 403 without a session, and 403 for other reasons too. So ask.
   if (isOurs && (response.status === 401 || response.status === 403)) await profile().catch(() => null);
   return response;
 }
@@ -89,20 +89,20 @@ async function errorsOf(response) {
   return detail === undefined ? errors : { ...errors, non_field_errors: [detail] };
 }
 
-/** Somebody logged in or out here: the other tabs are told. */
+/** A login or a logout in this tab. */
 function announce(session) {
   change(session);
   tabs?.postMessage({ session });
 }
 
-/** Somebody logged in or out, here or in another tab. */
+/** A login or a logout in any tab. Dispatches its event once. */
 function change(session) {
   if (session === known) return;
   known = session;
   events.dispatchEvent(new Event(session === "" ? "logout" : "login"));
 }
 
-/** The server was asked: that is news only where it is not what was known. */
+/** The server's answer about the session. It is an event only if it differs from what is known. */
 function note(session) {
   if (known === null) known = session;
   else if ((known === "") !== (session === "")) change(session);

@@ -1,5 +1,5 @@
-// Shows instants in the reader's own time zone. The document loads this before its body, so that each instant changes as
-// soon as it is parsed and before it is painted. lib/pages/time.ts has written them in UTC with the same options.
+// Shows instants in the reader's own time zone. The document loads this before its body, so each instant changes after
+// the browser parses it and before the browser paints it. lib/pages/time.ts writes them in UTC with the same options.
 {
   const { dataset } = document.documentElement;
   const DAY_MS = 86_400_000;

@@ -7,7 +7,9 @@ import { html } from "../lib/http/html.ts";
 import { preferLanguage } from "../lib/http/language.ts";
 import { PAGE } from "../lib/pipeline/surface.ts";
 import { ROUTES } from "../lib/routes.ts";
+import type { Services } from "../lib/services.ts";
 import { preferEncoding } from "../lib/site/encoding.ts";
+import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
 import { createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
 
@@ -87,6 +89,108 @@ describe("one address, two readers:", () => {
     assert.match(text, /That username or password is not right\./);
     assert.match(text, /value="&quot;&gt;&lt;script&gt;"/);
     assert.doesNotMatch(text, /hunter-secret|evil\.example|<script>/);
+  });
+});
+
+describe("a page that is no use by itself", () => {
+  const read = async (response: Response) => ({ status: response.status, text: await response.text() });
+
+  test("leads on: 403 to the login, 404 to the home page, 503 to the same page again", async () => {
+    const { client, services } = await setUp();
+    const foreign = { ...FORM, "Sec-Fetch-Site": "cross-site", Origin: "https://evil.example" };
+    const denied = await read(await client.send("POST", "/login/", { headers: foreign, body: "" }));
+    assert.equal(denied.status, 403);
+    assert.match(denied.text, /<a class="button quiet" href="\/login\/">Go to the login<\/a>/);
+    const missing = await client.get("/nowhere/", BROWSER);
+    const { status, text } = await read(missing);
+    assert.equal(status, 404);
+    assert.match(text, /<a class="button quiet" href="\/">Go to the home page<\/a>/);
+    assert(text.includes(`Reference: <code>${missing.headers.get("x-request-id")}</code>`));
+    await client.login("alice", PASSWORD);
+    breakDatabase(services);
+    const outage = await read(await client.get("/sessions/?a=1&b=2", BROWSER));
+    assert.equal(outage.status, 503);
+    assert.match(outage.text, /Temporarily unavailable[\s\S]*href="\/sessions\/\?a=1&amp;b=2">Try again/);
+  });
+
+  test("keeps the navigation of a user who is logged in, also on a path that names nothing", async () => {
+    const { client } = await setUp();
+    assert(!(await read(await client.get("/nowhere/", BROWSER))).text.includes("<nav>"));
+    await client.login("alice", PASSWORD);
+    for (const path of ["/nowhere/", "/sessions/0/", "/setup/?token=x"]) {
+      const { text } = await read(await client.get(path, BROWSER));
+      assert.match(text, /<nav>[\s\S]*aria-label="Profile: alice"/, path);
+    }
+  });
+
+  test("is the login again if the database is away, with the username and the page that it leads to", async () => {
+    const { send, services } = await setUp();
+    breakDatabase(services);
+    const answer = await send("/login/", { username: "alice", password: PASSWORD, next: "/sessions/" });
+    const { status, text } = await read(answer);
+    assert.deepEqual([status, answer.headers.get("retry-after")], [503, "5"]);
+    assert.match(text, /temporarily unavailable\. Try again <span[^>]*>in 5 seconds<\/span>/);
+    assert.match(text, /name="next" value="\/sessions\/"[\s\S]*id="username"[^>]*value="alice"/);
+  });
+});
+
+function breakDatabase(services: Services): void {
+  services.db = new Proxy(services.db, {
+    get: () => {
+      throw new Error("database is locked");
+    },
+  });
+}
+
+describe("a page", () => {
+  test("says how to set up if there is no user, and the rule of a password before it is broken", async () => {
+    const { app, services } = await createTestApp({ POSTERN_PASSWORD_RULES: "nist", POSTERN_SITE_NAME: "Acme" });
+    const client = createClient(app);
+    const login = await (await client.get("/login/", BROWSER)).text();
+    assert.match(login, /<h1>Log in to Acme<\/h1>[\s\S]*There are no users yet\.[\s\S]*<code>createsuperuser<\/code>/);
+    const setUp = await (await client.get((await inviteFirstUser(services)) ?? "", BROWSER)).text();
+    assert.match(setUp, /<h1>Set up Acme<\/h1>[\s\S]*marked as staff and superuser[\s\S]*At least 15 characters\./);
+  });
+
+  test("of the login says which page it leads to", async () => {
+    const { client } = await setUp();
+    for (const [next, sentence] of [
+      ["/sessions/?a=1", "Log in to continue to “Sessions”."],
+      ["/notes/", "Log in to continue."],
+    ] as const) {
+      const text = await (await client.get(`/login/?next=${encodeURIComponent(next)}`, BROWSER)).text();
+      assert(text.includes(sentence), next);
+      assert(!text.includes("There are no users yet."));
+    }
+  });
+
+  test("of the profile shows the login before this one, not this one", async () => {
+    const { client, clock, app } = await setUp();
+    const first = createClient(app);
+    const profile = async () => (await client.get("/profile/", BROWSER)).text();
+    await client.login("alice", PASSWORD);
+    assert.match(await profile(), /Previous login<\/dt><dd>None on record/);
+    await client.send("POST", "/logout/", { headers: BROWSER });
+    await first.send("POST", "/login/", {
+      json: { username: "alice", password: PASSWORD },
+      headers: { "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0" },
+    });
+    clock.advance(2 * 86_400);
+    await client.login("alice", PASSWORD);
+    assert.match(await profile(), /Previous login<\/dt><dd><time[^>]*>2 days ago<\/time>, Firefox on Linux/);
+  });
+
+  test("of the sessions repeats no name of a device from its address but a known one", async () => {
+    const { client } = await setUp();
+    await client.login("alice", PASSWORD);
+    const notice = async (query: string) => {
+      const text = await (await client.get(`/sessions/?done=session&${query}`, BROWSER)).text();
+      return /<p class="notice"[^>]*>([^<]*)</.exec(text)?.[1];
+    };
+    assert.equal(await notice("browser=Firefox&system=Windows"), "Firefox on Windows is logged out.");
+    for (const query of ["browser=Call+555&system=Windows", "browser=Firefox&system=evil.example", "browser=Firefox"]) {
+      assert.equal(await notice(query), "The device is logged out.", query);
+    }
   });
 });
 

@@ -19,7 +19,7 @@ export function home({ auth }: Authenticated): Reply {
   return redirect(auth.level !== "full" ? "/login/" : "/profile/");
 }
 
-/** `GET /profile/`: who is logged in, read from the database at this request. */
+/** `GET /profile/`: the user who is logged in, read from the database at this request. */
 export function profile(context: UserContext): MaybePromise<Reply> {
   const { user } = context.auth;
   if (!wantsPage(context)) return json(context, toJson(user));
@@ -27,8 +27,10 @@ export function profile(context: UserContext): MaybePromise<Reply> {
 }
 
 /**
- * `PATCH /profile/` with any of `first_name`, `last_name` and `email`: 200 and the profile as it is then. The username
- * stays, as does everything else. A browser's form does the same by POST, and is sent back to the page.
+ * `PATCH /profile/` with any of `first_name`, `last_name` and `email`: 200 and the changed profile. Nothing else changes.
+ * A browser's form does the same by POST, and the answer redirects it to the page.
+ *
+ * @throws Problem invalid, not_authenticated
  */
 export async function editProfile(context: UserContext): Promise<Reply> {
   const {
@@ -42,7 +44,7 @@ export async function editProfile(context: UserContext): Promise<Reply> {
   return wantsPage(context) ? redirectDone("/profile/", "saved") : json(context, toJson(user));
 }
 
-/** The form again, as it was sent, with its errors. */
+/** The form again, with its values and its errors. */
 export async function renderProfile(context: UserContext, problem: Problem): Promise<Reply> {
   return showProfile(context, await sentState(context, PROFILE_FORM, problem), problem.status);
 }

@@ -3,13 +3,13 @@ import { type FieldErrors, type FieldMessage, fieldMessage } from "./message.ts"
 import { Problem } from "./problem.ts";
 
 /**
- * A text field as Django REST Framework's CharField reads it: numbers become text, anything else that is no text is
- * refused, and so are NUL and lone surrogates.
+ * A text field, read as Django REST Framework's CharField reads it. Numbers become text. Other values that are not text,
+ * NUL, and lone surrogates are validation errors.
  */
 export interface TextField {
-  /** Cuts white space off both ends, with Python's idea of white space. */
+  /** Removes from both ends what Python counts as white space. */
   trim: boolean;
-  /** Applied after white space is cut, before anything is checked. */
+  /** Applied to the trimmed text, before the checks. */
   normalize?: (text: string) => string;
   mayBeBlank?: boolean;
   /** In code points, as Python counts. */
@@ -18,16 +18,16 @@ export interface TextField {
 }
 
 /**
- * Reads the named fields of a request's data; all their errors are reported together.
+ * Reads the fields of a form from a request's data. All errors are reported together.
  *
  * @throws Problem not_a_dictionary, no_data, invalid
  */
 export function readFields<Name extends string>(data: Data, form: Record<Name, TextField>): Record<Name, string> {
-  // Nothing is missing: every name has its value.
+  // With a message for missing fields, `read` returns a value for every name or throws.
   return read(data, form, [fieldMessage("required")]) as Record<Name, string>;
 }
 
-/** The same for a PATCH, where what is not sent stays as it is. @throws Problem not_a_dictionary, no_data, invalid */
+/** The same for a PATCH: a field that was not sent is left out. @throws Problem not_a_dictionary, no_data, invalid */
 export function readChanges<Name extends string>(
   data: Data,
   form: Record<Name, TextField>,
@@ -35,7 +35,7 @@ export function readChanges<Name extends string>(
   return read(data, form, null);
 }
 
-/** @param missing what is wrong with a field that was not sent, null where nothing is */
+/** @param missing the errors of a field that was not sent; null if it may be left out */
 function read<Name extends string>(
   data: Data,
   form: Record<Name, TextField>,
@@ -61,7 +61,7 @@ function requireDictionary(value: unknown): Record<string, unknown> {
   throw new Problem("not_a_dictionary", { type: pythonTypes[typeof value] ?? typeof value });
 }
 
-/** The text, or what is wrong with it. */
+/** @returns the text, or its errors */
 function readText(value: unknown, field: TextField): string | FieldMessage[] {
   if (value === null) return [fieldMessage("null")];
   if (typeof value !== "string" && typeof value !== "bigint" && typeof value !== "number")
@@ -84,12 +84,12 @@ function readText(value: unknown, field: TextField): string | FieldMessage[] {
   return errors.length > 0 ? errors : text;
 }
 
-/** One `@`, something before it, a domain after it, nothing a header could be smuggled in with. */
+/** One `@` with text before it and a domain after it. No white space and no control characters (header injection). */
 export function isEmailAddress(text: string): boolean {
   return /^[^\s@\p{C}]+@[^\s@\p{C}.]+(\.[^\s@\p{C}.]+)*$/u.test(text);
 }
 
-/** What Python's `str.strip()` takes for white space; JavaScript's `trim()` has another idea. */
+/** The white space of Python's `str.strip()`. JavaScript's `trim()` removes other characters. */
 const PYTHON_SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const LEADING_SPACE = new RegExp(`^${PYTHON_SPACE}+`);
 const TRAILING_SPACE = new RegExp(`(?<!${PYTHON_SPACE})${PYTHON_SPACE}+$`);

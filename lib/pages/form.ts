@@ -41,7 +41,7 @@ export interface FormState<Name extends string = string> {
   validationErrors: ValidationErrors;
 }
 
-/** A form that nobody has filled in. */
+/** A form before its first use. */
 export const EMPTY_FORM: FormState<never> = { values: {}, validationErrors: NO_ERRORS };
 
 /** What a page adds to a form. */

@@ -12,11 +12,11 @@ export interface Frame extends Locale {
   /** The script that shows instants in the reader's time zone. */
   timesUrl: string;
   iconUrl: string;
-  /** The session's public name. Empty if nobody is logged in, null if that is unknown. */
+  /** The session's public name. Empty without a session, null if the page does not know. */
   session: string | null;
   /** The path of the page. */
   path: string;
-  /** The user who is logged in, null if nobody is. */
+  /** The user who is logged in; null without a session. */
   member: Member | null;
   /** A sentence about what the last form has done, null for none. */
   notice: string | null;

@@ -8,7 +8,7 @@ export interface LoginProps {
   state: FormState<"username" | "password">;
   /** The path to go to afterwards; null for the default page. */
   next: string | null;
-  /** Whether the database has no user yet, so that nobody can log in. */
+  /** Whether the database has no user yet. */
   needsSetUp: boolean;
 }
 

@@ -50,7 +50,7 @@ function isAuthenticated(stage: Arrival): stage is Authenticated {
   return stage.endpoint !== null && stage.auth !== null;
 }
 
-/** The form as it was sent, with its validation errors; null if it was none, or the guard now denies it. */
+/** The form with its values and its validation errors; null if the request has no form, or the guard now denies it. */
 async function formAgain(context: Authenticated, problem: Problem): Promise<Reply | null> {
   const route = routeFor(context.endpoint, context.request.method);
   if (!route?.renderWithErrors) return null;

@@ -73,7 +73,7 @@ export function redirectLoggedOut(path: string, device: Device): Reply {
   return redirect(`${path}?done=session${query}`);
 }
 
-/** A form as it was sent, with its errors. Empty if a field did not arrive. A password is left out. */
+/** The values that a form was sent with, and its errors. Passwords are left out. A missing value is empty. */
 export async function sentState<Form extends FormDefinition>(
   context: Arrival,
   { fields }: Form,
@@ -84,7 +84,7 @@ export async function sentState<Form extends FormDefinition>(
   return { values: Object.fromEntries(sent) as Partial<Record<FieldName<Form>, string>>, validationErrors }; // Its own names.
 }
 
-/** The value of one field as it was sent; empty if it did not arrive as text. */
+/** The value that a field was sent with; empty if it is missing or not text. */
 export async function sentValue(context: Arrival, name: string): Promise<string> {
   const data = await context.data().catch(() => null);
   const value = data?.kind === "form" ? data.fields.get(name) : undefined;
