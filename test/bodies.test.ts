@@ -16,7 +16,7 @@ async function setUp(environment: Record<string, string> = {}) {
 const login = (client: Client, body: string | Uint8Array<ArrayBuffer> | ReadableStream, type = "application/json") =>
   client.send("POST", "/login/", { body, headers: { "Content-Type": type } });
 
-/** A body that arrives a piece at a time, and tells how much of it was taken. */
+/** A body that arrives in pieces, and counts the bytes that were read. */
 function stream(pieces: number, bytesEach: number) {
   const taken = { pieces: 0, isCancelled: false };
   const body = new ReadableStream({
@@ -32,7 +32,7 @@ function stream(pieces: number, bytesEach: number) {
 }
 
 describe("a body", () => {
-  test("of more than 64 KiB is a 413 by its Content-Length alone (deviation 10)", async () => {
+  test("of more than 64 KiB is denied with 413 by its Content-Length (deviation 10)", async () => {
     const { client } = await setUp();
     for (const type of ["application/json", "application/x-www-form-urlencoded", "text/plain"]) {
       const response = await login(client, " ".repeat(10_000_000), type);
@@ -42,7 +42,7 @@ describe("a body", () => {
     assert.equal((await login(client, " ".repeat(65_536 - 46) + JSON.stringify(RIGHT))).status, 202);
   });
 
-  test("that streams is counted as it comes, and given up on past 64 KiB, not read to its end", async () => {
+  test("that streams is counted, and denied after 64 KiB without a read to its end", async () => {
     const { client } = await setUp();
     const { body, taken } = stream(10_000, 1024);
     assert.equal((await login(client, body)).status, 413);
@@ -50,7 +50,7 @@ describe("a body", () => {
     assert(taken.isCancelled);
   });
 
-  test("that streams within the limit is read (deviation 10)", async () => {
+  test("that streams within the limit is accepted (deviation 10)", async () => {
     const { client } = await setUp();
     const body = new ReadableStream({
       start: (controller) => {
@@ -62,21 +62,21 @@ describe("a body", () => {
     assert.equal((await login(client, body, "application/x-www-form-urlencoded")).status, 202);
   });
 
-  test("that never ends is a 408 after the time a setting gives", async () => {
+  test("that never ends is answered 408 after the configured time", async () => {
     const { client } = await setUp({ POSTERN_BODY_TIMEOUT_SECONDS: "1" });
     const response = await login(client, new ReadableStream({ pull: () => new Promise(() => {}) }));
     assert.equal(response.status, 408);
     assert.deepEqual(await response.json(), { detail: "The request body did not arrive within 1 seconds." });
   });
 
-  test("whose connection breaks is a 400, and no error of ours", async () => {
+  test("whose connection breaks is a 400, not a 500", async () => {
     const { client, logged } = await setUp();
     const body = new ReadableStream({ pull: (controller) => controller.error(new Error("connection reset")) });
     assert.equal((await login(client, body)).status, 400);
     assert(!logged.some((line) => line.includes('"error"')));
   });
 
-  test("is never a 500, however it is malformed (deviations 11, 12, 17)", async () => {
+  test("that is malformed is never a 500 (deviations 11, 12, 17)", async () => {
     const { client, logged } = await setUp();
     const deep = "[".repeat(32_000);
     const bodies = [
@@ -124,7 +124,7 @@ describe("a body", () => {
     assert(!logged.some((line) => line.includes("unexpected_error")));
   });
 
-  test("that is no object is told so with Python's name for it", async () => {
+  test("that is not an object is denied with Python's name of its type", async () => {
     const { client } = await setUp();
     const types = { "[]": "list", '"x"': "str", "1": "int", "1.0": "float", "1e3": "float", true: "bool" };
     for (const [body, type] of Object.entries(types)) {
@@ -134,7 +134,7 @@ describe("a body", () => {
     assert.deepEqual(await (await login(client, "null")).json(), { non_field_errors: ["No data provided"] });
   });
 
-  test("may hold numbers: integers exactly as they stand, others as JavaScript prints them (deviation 13)", async () => {
+  test("may hold numbers: integers stay exact, others are printed by JavaScript (deviation 13)", async () => {
     const { client, addUser } = await setUp();
     await addUser({ username: "12345678901234567890123", password: "1.5" });
     assert.equal((await login(client, '{"username":12345678901234567890123,"password":1.50}')).status, 202);
@@ -142,7 +142,7 @@ describe("a body", () => {
     assert.equal((await login(client, '{"username":12345678901234567890124,"password":1.5}')).status, 400);
   });
 
-  test("has each wrong field named, in order, with Django's words", async () => {
+  test("has an error for each invalid field, in order, in Django's words", async () => {
     const { client } = await setUp();
     const fields = async (json: unknown) => (await client.post("/login/", json)).json();
     assert.deepEqual(await fields({}), {
@@ -159,7 +159,7 @@ describe("a body", () => {
     });
   });
 
-  test("may hold a username of 10,000 characters and a password of 60,000: merely wrong", async () => {
+  test("may hold a username of 10,000 and a password of 60,000 characters: wrong credentials", async () => {
     const { client } = await setUp();
     assert.equal((await client.post("/login/", { username: "u".repeat(10_000), password: "x" })).status, 400);
     const response = await client.post("/login/", { username: "alice", password: "p".repeat(60_000) });
@@ -182,7 +182,7 @@ describe("a body", () => {
   });
 });
 
-test("a slow body over a real connection is answered, not cut off", { timeout: 20_000 }, async () => {
+test("a slow body over a real connection gets an answer", { timeout: 20_000 }, async () => {
   const { app } = await setUp({ POSTERN_BODY_TIMEOUT_SECONDS: "1" });
   const listener = (await loadRuntime()).listen(app, { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 10 });
   const head = "POST /login/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";

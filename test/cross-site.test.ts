@@ -29,14 +29,14 @@ async function detail(response: Response): Promise<string> {
 }
 
 describe("an unsafe request", () => {
-  test("passes from our own page, without any token (deviation 2)", async () => {
+  test("from an own page is accepted without a token (deviation 2)", async () => {
     const { client } = await signedIn();
     assert.equal((await client.post("/login/", RIGHT, { "Sec-Fetch-Site": "same-origin" })).status, 202);
     assert.equal((await client.post("/login/", RIGHT, { "Sec-Fetch-Site": "none" })).status, 202);
     assert.equal((await client.post("/login/", RIGHT, { Origin: "http://postern.test" })).status, 202);
   });
 
-  test("is refused from another site even with a good token, and a login without a session too (deviations 1, 2)", async () => {
+  test("from another site is denied, even with a valid token, and even a login (deviations 1, 2)", async () => {
     const { client, app } = await signedIn();
     const stranger = createClient(app);
     for (const site of ["cross-site", "same-site", "something-new"]) {
@@ -48,7 +48,7 @@ describe("an unsafe request", () => {
     assert.equal(stranger.cookies.size, 0);
   });
 
-  test("that is denied tells the log its Origin and Host, and nothing else of itself", async () => {
+  test("that is denied has its Origin and Host in the log, and no other text of the client", async () => {
     const { app, logged } = await setUp({ POSTERN_TRUSTED_PROXIES: "10.0.0.1" });
     const told = async (sent: Record<string, string>, address = "192.0.2.1") => {
       const headers = { Host: "postern.test:8000", Cookie: "sessionid=secret", "User-Agent": "secret", ...sent };
@@ -74,7 +74,7 @@ describe("an unsafe request", () => {
     assert.equal(cut, `https://${"a".repeat(262)}`);
   });
 
-  test("for another host than the public one tells the log that Host, if it is one", async () => {
+  test("for another host than the public one has that Host in the log, if it is well formed", async () => {
     const { client, logged } = await setUp({ PUBLIC_URL: "https://login.example.com" });
     for (const [host, told] of [
       ["10.0.0.7:8000", "10.0.0.7:8000"],
@@ -88,7 +88,7 @@ describe("an unsafe request", () => {
     }
   });
 
-  test("that passes, or is denied for another reason, tells the log neither", async () => {
+  test("that is accepted, or denied for another reason, has neither in the log", async () => {
     const { client, logged } = await signedIn();
     await client.post("/login/", RIGHT, { Origin: "http://postern.test" });
     await client.post("/logout/", {}, { "X-CSRFToken": "wrong" });
@@ -97,7 +97,7 @@ describe("an unsafe request", () => {
     assert.doesNotMatch(logged.join(""), /origin"|evil|postern\.test/);
   });
 
-  test("is refused from every Origin that is not our own to the letter", async () => {
+  test("from every Origin but exactly the own one is denied", async () => {
     const { client } = await signedIn();
     const token = client.cookies.get("csrftoken") ?? "";
     const foreign = [
@@ -118,7 +118,7 @@ describe("an unsafe request", () => {
     }
   });
 
-  test("may name our Origin with the port that goes without saying, over http or behind a proxy that ends TLS", async () => {
+  test("from the own Origin is accepted without the default port, over http or behind a TLS proxy", async () => {
     const { client } = await setUp({}, "postern.test:443");
     assert.equal((await client.post("/login/", RIGHT, { Origin: "https://postern.test" })).status, 202);
     const { client: plain } = await setUp({}, "postern.test:80");
@@ -126,13 +126,13 @@ describe("an unsafe request", () => {
     assert.equal((await plain.post("/login/", RIGHT, { Origin: "https://postern.test" })).status, 403);
   });
 
-  test("must come from the public origin exactly, where one is configured", async () => {
+  test("must come exactly from PUBLIC_URL, if it is set", async () => {
     const { client } = await setUp({ PUBLIC_URL: "https://postern.test" });
     assert.equal((await client.post("/login/", RIGHT, { Origin: "http://postern.test" })).status, 403);
     assert.equal((await client.post("/login/", RIGHT, { Origin: "https://postern.test" })).status, 202);
   });
 
-  test("of a program without a session passes, as the tutorial's `http POST :8000/login/` does", async () => {
+  test("of a program without a session is accepted, like the tutorial's `http POST :8000/login/`", async () => {
     const { client } = await setUp();
     assert.equal((await client.post("/login/", RIGHT)).status, 202);
   });
@@ -149,7 +149,7 @@ describe("an unsafe request", () => {
     assert.equal(await detail(await client.post("/login/", RIGHT)), "CSRF Failed: CSRF cookie not set.");
   });
 
-  test("takes no token but the one made for its session: no pair made up or planted passes (deviation 3)", async () => {
+  test("needs the token of its session: a forged or planted pair is denied (deviation 3)", async () => {
     const { client, app } = await signedIn();
     const other = createClient(app);
     await other.login("alice", "right horse");
@@ -165,14 +165,14 @@ describe("an unsafe request", () => {
     assert.equal((await client.get("/profile/")).status, 200);
   });
 
-  test("of a front end written for Django, such as axios with its xsrf settings, works unchanged", async () => {
+  test("of a front end for Django, such as axios with its xsrf settings, is accepted", async () => {
     const { client } = await signedIn();
     const headers = { "X-CSRFTOKEN": client.cookies.get("csrftoken") ?? "", Origin: "http://postern.test" };
     assert.equal((await client.post("/logout/", {}, headers)).status, 204);
   });
 });
 
-test("a front end on a sibling host needs no cookie domain: the browser sends the __Host- cookie all the same", async () => {
+test("a front end on a sibling host needs no cookie domain: the browser sends the __Host- cookie", async () => {
   const environment = { PUBLIC_URL: "https://api.example.com", POSTERN_TRUSTED_ORIGINS: "https://app.example.com" };
   const { client } = await setUp(environment, "api.example.com");
   const page = { Origin: "https://app.example.com", "Sec-Fetch-Site": "same-site" };
@@ -191,7 +191,7 @@ describe("a trusted origin", () => {
   };
   const page = { Origin: "https://app.example.com", "Sec-Fetch-Site": "same-site" };
 
-  test("has answers of every kind vary by it, and say so in one line, of which some caches read no second", async () => {
+  test("adds Origin to every Vary header, in one line, because some caches read only the first", async () => {
     const { app } = await setUp({ POSTERN_TRUSTED_ORIGINS: "https://app.example.com" });
     const listener = (await loadRuntime()).listen(app, { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 10 });
     const varyOf = async (path: string, header: string) => {
@@ -216,17 +216,13 @@ describe("a trusted origin", () => {
     assert.match(response.headers.get("vary") ?? "", /\bOrigin\b/);
     const [csrf = "", session = "", device = ""] = response.headers.getSetCookie();
     for (const line of [csrf, session]) assert.match(line, /; Domain=example\.com; .*; Secure$/);
-    assert.match(device, /^__Host-devicecookie=(?!.*Domain).*; Secure$/, "no other host has a use for it");
+    assert.match(device, /^__Host-devicecookie=(?!.*Domain).*; Secure$/, "no other host needs it");
     assert.equal(sessionName(client), "sessionid");
     const refused = await client.post("/login/", { username: "alice" }, page);
-    assert.equal(
-      refused.headers.get("access-control-allow-origin"),
-      "https://app.example.com",
-      "errors can be read, too",
-    );
+    assert.equal(refused.headers.get("access-control-allow-origin"), "https://app.example.com", "also on errors");
   });
 
-  test("gets its preflight answered before any guard, since a preflight carries no cookie", async () => {
+  test("gets a preflight answered before the guard, because a preflight has no cookie", async () => {
     const { client } = await setUp(environment, "api.example.com");
     const headers = {
       ...page,
@@ -240,7 +236,7 @@ describe("a trusted origin", () => {
     assert.equal(response.headers.get("access-control-allow-origin"), "https://app.example.com");
   });
 
-  test("is only what is named: no sibling, no prefix, no other scheme", async () => {
+  test("must match exactly: no sibling, no prefix, no other scheme", async () => {
     const { client } = await setUp(environment, "api.example.com");
     for (const origin of [
       "https://evil.example.com",
@@ -254,13 +250,13 @@ describe("a trusted origin", () => {
       const headers = { Origin: origin, "Access-Control-Request-Method": "POST" };
       const preflight = await client.send("OPTIONS", "/login/", { headers });
       assert.equal(preflight.headers.get("access-control-allow-origin"), null);
-      assert.match(preflight.headers.get("vary") ?? "", /\bOrigin\b/, "a cache must not mix them up");
+      assert.match(preflight.headers.get("vary") ?? "", /\bOrigin\b/, "a cache must keep them apart");
     }
   });
 });
 
 describe("cookies over https (deviation 7)", () => {
-  test("are Secure, and the session's is a __Host- one", async () => {
+  test("are Secure, and the session cookie has the prefix __Host-", async () => {
     const { client } = await signedIn({ PUBLIC_URL: "https://postern.test" });
     const login = await client.login("alice", "right horse");
     for (const line of login.headers.getSetCookie()) assert.match(line, /; Path=\/; SameSite=Lax; Secure$/);
@@ -270,13 +266,13 @@ describe("cookies over https (deviation 7)", () => {
     for (const line of response.headers.getSetCookie()) assert.match(line, /Max-Age=0; Path=\/; SameSite=Lax; Secure$/);
   });
 
-  test("keep the name that a setting gives", async () => {
+  test("have the configured name", async () => {
     const environment = { PUBLIC_URL: "https://postern.test", POSTERN_SESSION_COOKIE_NAME: "sessionid" };
     const { client } = await signedIn(environment);
     assert.deepEqual([...client.cookies.keys()], ["csrftoken", "sessionid", "__Host-devicecookie"]);
   });
 
-  test("are not fooled by a name that only looks like theirs", async () => {
+  test("are not confused with a similar name", async () => {
     const { client, app } = await signedIn({ PUBLIC_URL: "https://postern.test" });
     const token = client.cookies.get("__Host-sessionid") ?? "";
     for (const name of ["sessionid", "__host-sessionid", "\u00a0__Host-sessionid", " x__Host-sessionid"]) {

@@ -8,8 +8,8 @@ import { endSessions } from "../lib/users/end-sessions.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
 
-// The session is looked up when a request's head arrives. Its body may arrive seconds later, and the session may have
-// ended in between: then nothing may be written in its name.
+// The session is looked up when the head of a request arrives. The body may arrive seconds later, and the session may
+// have ended in between. Then no write may happen in its name.
 
 interface Write {
   what: string;
@@ -28,7 +28,7 @@ const PAGE = { Accept: "text/html" };
 const rightPassword = { current_password: "right horse", new_password: "violet orchestra 9" };
 const wrongPassword = { ...rightPassword, current_password: "wrong horse" };
 
-/** Every write in the name of a session whose body may be late. `csrfmiddlewaretoken` is filled in. */
+/** Every write in the name of a session that has a body. `csrfmiddlewaretoken` is filled in. */
 const WRITES: Write[] = [
   { what: "a change of the profile", ...at("PATCH", "/profile/", { first_name: "Mallory" }) },
   { what: "a form that changes the profile", ...formAt("/profile/", "first_name=Mallory") },
@@ -54,7 +54,7 @@ function formAt(path: string, fields: string) {
 
 interface Scene extends TestApp {
   user: User;
-  /** The session that writes, and another one of the same user. */
+  /** The session that writes, and another session of the same user. */
   writer: Client;
   other: Client;
 }
@@ -97,7 +97,7 @@ describe("a body that arrives after its session has ended changes nothing", () =
     }
   }
 
-  test("and the same writes are done while the session lives", async () => {
+  test("but the same writes succeed while the session is alive", async () => {
     for (const write of WRITES.filter(({ body }) => !/wrong|"x"/.test(body))) {
       const scene = await setScene();
       const late = await hold(scene, write);
@@ -110,7 +110,7 @@ describe("a body that arrives after its session has ended changes nothing", () =
   });
 });
 
-test("a session that ends while its password is checked learns nothing of the password", async () => {
+test("if a session ends while its password is checked, the answer does not say whether the password was right", async () => {
   for (const json of [rightPassword, wrongPassword]) {
     const scene = await setScene();
     const { services, user, writer } = scene;
@@ -134,7 +134,7 @@ async function setScene(): Promise<Scene> {
   return { ...test, user, writer, other };
 }
 
-/** Sends the head of a request, and returns when the server waits for its body. */
+/** Sends the head of a request and waits until the server reads the body. */
 async function hold({ writer, other }: Scene, { method, path, body, type, headers }: Write) {
   const asked = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
@@ -174,7 +174,7 @@ function copyOf(app: TestApp["app"], client: Client): Client {
   return copy;
 }
 
-/** All that a late write could have changed. */
+/** @returns all data that a late write could have changed */
 async function dump({ services: { db } }: Scene): Promise<unknown> {
   const tables = ["users", "sessions", "devices", "throttles", "events"] as const;
   return Promise.all(tables.map((table) => db.selectFrom(table).selectAll().execute()));

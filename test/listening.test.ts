@@ -6,10 +6,10 @@ import { createSandbox, type RunOptions } from "./support/process.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
-/** `nobody`, a user without privileges. */
+/** The user `nobody`, without privileges. */
 const NOBODY = 65534;
 
-/** Linux lets every user listen from this port on. */
+/** The first port on which every user may listen, on Linux. */
 function firstFreePort(): number {
   try {
     return Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"));
@@ -18,7 +18,7 @@ function firstFreePort(): number {
   }
 }
 
-describe("an address that cannot be listened on stops the start, and the sentence names its setting:", () => {
+describe("the start fails if the server cannot listen, and the sentence names the setting:", () => {
   const assertStops = async (environment: Record<string, string>, sentence: string, options: RunOptions = {}) => {
     await using sandbox = await createSandbox();
     await chmod(sandbox.folder, 0o777);
@@ -44,7 +44,7 @@ describe("an address that cannot be listened on stops the start, and the sentenc
     ["PORT", { PORT: "80" }],
     ["POSTERN_OPS_ADDRESS", { PORT: "0", POSTERN_OPS_ADDRESS: "127.0.0.1:80" }],
   ] as const) {
-    test(`${setting} is 80, and the user is not root`, { ...PROCESSES, skip }, () =>
+    test(`${setting} is 80 and the user is not root`, { ...PROCESSES, skip }, () =>
       assertStops(
         environment,
         `This user may not listen on port 80. Set ${setting} to 1024 or more, or grant CAP_NET_BIND_SERVICE.`,

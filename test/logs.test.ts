@@ -22,7 +22,7 @@ async function setUp(environment: Record<string, string> = {}) {
 }
 
 describe("a request's line", () => {
-  test("tells when, what, how it ended, who asked and from where", async () => {
+  test("has the time, route, result, user and client address", async () => {
     const { client, clock, events, user } = await setUp();
     await client.login("alice", PASSWORD);
     const { headers } = await client.get("/profile/");
@@ -36,7 +36,7 @@ describe("a request's line", () => {
     assert.deepEqual(second, { ...common, ...answered, ...id, route: "/profile/", method: "GET", status: 200 });
   });
 
-  test("tells what it was refused with, and of nobody where nobody is known", async () => {
+  test("has the code of a problem, and no user if the client is not authenticated", async () => {
     const { client, events } = await setUp();
     await client.login("alice", "wrong horse");
     await client.get("/profile/");
@@ -49,7 +49,7 @@ describe("a request's line", () => {
     ]);
   });
 
-  test("has the id that the answer gives, as has the error behind a 500", async () => {
+  test("has the request id of the answer, and so has the error of a 500", async () => {
     const { services, events } = await setUp();
     services.hasher = { ...services.hasher, check: () => Promise.reject(new Error("on fire")) };
     const response = await createClient(createApp(services)).login("alice", PASSWORD);
@@ -63,7 +63,7 @@ describe("a request's line", () => {
     );
   });
 
-  test("takes an id from a trusted proxy only", async () => {
+  test("has the request id of a trusted proxy, but not of another peer", async () => {
     const { app, events } = await setUp({ POSTERN_TRUSTED_PROXIES: "10.0.0.0/8" });
     const idFrom = async (address: string, headers: Record<string, string> = {}) => {
       const request = new Request("http://x/profile/", {
@@ -82,7 +82,7 @@ describe("a request's line", () => {
     }
   });
 
-  test("takes a proxy's id only where it is well formed", async () => {
+  test("has a proxy's request id only if it is well formed", async () => {
     const { client, logged } = await setUp({ POSTERN_TRUSTED_PROXIES: "192.0.2.1" });
     for (const id of ["a", "A-1.b_2", "x".repeat(64)]) {
       assert.equal((await client.get("/profile/", { "X-Request-Id": id })).headers.get("x-request-id"), id);
@@ -106,7 +106,7 @@ describe("a request's line", () => {
     for (const line of logged) assert.match(line, /^\{[ -~]*\}\n$/);
   });
 
-  test("is one line of plain characters, whatever the client sends anywhere", async () => {
+  test("is one line of printable characters, for any text of the client", async () => {
     const { client, logged } = await setUp();
     const junk = ['"}\\n{"level":"error"', "\u009b31m", "\u0085", "\u00ff"];
     for (const text of junk) {
@@ -122,7 +122,7 @@ describe("a request's line", () => {
   });
 });
 
-test("a whole run writes none of the secrets that went through it", PROCESSES, async () => {
+test("the log of a whole run holds no secret of it", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
   const server = await sandbox.serve({ environment: { POSTERN_TRUSTED_PROXIES: "127.0.0.1" } });
@@ -163,7 +163,7 @@ test("a whole run writes none of the secrets that went through it", PROCESSES, a
 });
 
 describe("standard output", () => {
-  /** A server whose standard output is ours to mistreat. */
+  /** A server whose standard output the test can stall or close. */
   async function serve(folder: string) {
     const running = start([...FROM_SOURCE, "serve"], folder, { environment: { PORT: "0" } });
     running.child.stdin.end();
@@ -172,7 +172,7 @@ describe("standard output", () => {
     return { ...running, ask: async () => (await fetch(`${url}/profile/`)).status };
   }
 
-  test("whose reader goes away costs lines, not the server", PROCESSES, async () => {
+  test("whose reader disconnects loses lines, and the server goes on", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const { child, ask, ended, output } = await serve(sandbox.folder);
     child.stdout.destroy();
@@ -182,11 +182,11 @@ describe("standard output", () => {
     assert.match(output.stderr, /^There are no users yet[^\n]*\n\S+\n$/, "and nothing else");
   });
 
-  test("whose reader stalls holds up no answer, and no shutdown", PROCESSES, async () => {
+  test("whose reader stalls delays no answer and no shutdown", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const { child, ask, ended } = await serve(sandbox.folder);
     child.stdout.pause();
-    // Some 400 KB, more than pipes hold.
+    // About 400 KB, more than a pipe holds.
     for (let times = 0; times < 40; times++) {
       const statuses = await Promise.all(Array.from({ length: 50 }, ask));
       assert(statuses.every((status) => status === 403));
@@ -198,7 +198,7 @@ describe("standard output", () => {
     await ended;
   });
 
-  /** A reader that takes a batch when told to. */
+  /** A reader that takes a batch when the test calls `take`. */
   function createStalled(maxHeld: number) {
     const written: string[] = [];
     let done = (_error?: Error | null) => {};
@@ -210,7 +210,7 @@ describe("standard output", () => {
     return { written, take: (error?: Error) => done(error), ...output };
   }
 
-  test("that is stalled has information dropped and counted, and then everything", () => {
+  test("that stalls drops and counts information first, and later all lines", () => {
     const { written, take, write, dropped } = createStalled(10);
     for (const [text, level] of [
       ["1111\n", "info"],
@@ -225,7 +225,7 @@ describe("standard output", () => {
     assert.equal(dropped(), 2);
     assert.deepEqual(written, ["1111\n"]);
     take();
-    assert.deepEqual(written, ["1111\n", "2222\n4444\n5555\n"], "in one piece");
+    assert.deepEqual(written, ["1111\n", "2222\n4444\n5555\n"], "in one write");
     take();
     write("7777\n", "info");
     take();
@@ -233,7 +233,7 @@ describe("standard output", () => {
     assert.equal(dropped(), 2);
   });
 
-  test("that fails, as on a full disk, is tried again with the next line", () => {
+  test("that fails, as on a full disk, is written to again with the next line", () => {
     const { written, take, write, dropped } = createStalled(100);
     write("1\n", "info");
     take(new Error("ENOSPC"));
@@ -244,7 +244,7 @@ describe("standard output", () => {
 });
 
 describe("at a terminal", () => {
-  test("lines are for people", PROCESSES, async () => {
+  test("lines are readable text", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await writeFile(join(sandbox.folder, ".env"), "PORT=0\n");
     const { code, stdout } = await runAtTerminal(sandbox.folder, ["serve"], [["no_users", "\x03"]], { isHasty: true });
@@ -253,7 +253,7 @@ describe("at a terminal", () => {
     assert.match(stdout, /info {4}stopped\r\n$/);
   });
 
-  test("what comes from outside cannot steer it, nor pass for another line", () => {
+  test("text of a client cannot control it or look like another line", () => {
     let text = "";
     const log = createLog(
       (line) => (text += line),

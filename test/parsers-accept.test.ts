@@ -22,7 +22,7 @@ describe("an Accept header", () => {
   const entries = fc.array(fc.tuple(range, parameter), { minLength: 1, maxLength: 6 });
   const written = (list: [string, string][]) => list.map((entry) => entry.join("")).join(", ");
 
-  test("is answered, whatever it is, with a representation or one of two refusals", () => {
+  test("with any text gives a representation or one of two problems", () => {
     const accept = fc.option(
       soup(",", ";", "/", "*", "=", '"', "application/json", "text/html", "indent=", "3", "q=0", "_"),
     );
@@ -41,7 +41,7 @@ describe("an Accept header", () => {
     );
   });
 
-  test("means what the table of specificity says", () => {
+  test("is matched by the table of specificity", () => {
     const classOf = ([range, parameter]: [string, string]) => {
       if (range.startsWith("*/")) return 0;
       if (range.endsWith("/*")) return 1;
@@ -68,7 +68,7 @@ describe("an Accept header", () => {
     );
   });
 
-  test("may be in any order, and in any case, for the same format", () => {
+  test("gives the same format in any order and any case", () => {
     const formatOf = (accept: string) => {
       const answer = negotiate(accept, null);
       return typeof answer === "string" ? answer : answer.format;
@@ -81,7 +81,7 @@ describe("an Accept header", () => {
     );
   });
 
-  test("may ask for an indent, which is at most 8", () => {
+  test("may request an indent of at most 8", () => {
     fc.assert(
       fc.property(fc.bigInt(), fc.constantFrom("", '"'), (indent, quote) => {
         const answer = negotiate(`application/json; indent=${quote}${indent}${quote}`, null);
@@ -93,7 +93,7 @@ describe("an Accept header", () => {
       assert.deepEqual(negotiate(`application/json; indent=${text}`, null), { format: "json", indent: 0 }, text);
   });
 
-  test("of 64 KiB is answered, made of whatever repeats", { timeout: 60_000 }, () => {
+  test("of 64 KiB of repeated text is answered", { timeout: 60_000 }, () => {
     for (const piece of [",", ";", "*/*,", "a/b;q=1,", "1", "1_", "_", '"', " ", "text/html;x=1,"]) {
       const text = piece.repeat(KIB_64 / piece.length);
       for (const whole of [text, `application/json;indent=${text}`, `application/json;indent=${text}x`])

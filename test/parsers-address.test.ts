@@ -10,7 +10,7 @@ const RUNS = { numRuns: 1000 };
 describe("a request's URL", () => {
   const tail = soup("/", "?", "#", "%2F", "%", "..", "://", "@", ":", "[", "login", "&", "=", "+", "\\", "//");
 
-  test("is cut, whatever it is, into a path and a query without their marks", () => {
+  test("with any text is split into a path and a query", () => {
     fc.assert(
       fc.property(tail, (text) => {
         const { path, query } = parseTarget(text);
@@ -21,7 +21,7 @@ describe("a request's URL", () => {
     );
   });
 
-  test("is cut where the URL class cuts it", () => {
+  test("is split like a URL object", () => {
     const url = fc.oneof(
       fc.webUrl({ withQueryParameters: true, withFragments: true }),
       tail.map((text) => `http://a.test/${text}`).filter((text) => URL.canParse(text)),
@@ -35,7 +35,7 @@ describe("a request's URL", () => {
     );
   });
 
-  test("may be a bare path, where no Host made it a URL", () => {
+  test("may be a path alone, if the Host is not valid in a URL", () => {
     fc.assert(
       fc.property(soup("a", "=", "&", "?", "/", "%20"), soup("a", "=", "&", "?", "/", "%20"), (path, query) => {
         fc.pre(!/[?#]|:\/\//.test(path) && !/#|:\/\//.test(query));
@@ -45,12 +45,12 @@ describe("a request's URL", () => {
     );
   });
 
-  test("as a bare path is not taken for what its query names", () => {
+  test("as a path alone is not confused with a URL in its query", () => {
     const target = parseTarget("/nowhere/?next=http://a.test/profile/");
     assert.deepEqual(target, { path: "/nowhere/", query: "next=http://a.test/profile/" });
   });
 
-  test("is cut in the cases that broke others, and at 64 KiB of whatever repeats", () => {
+  test("is split in known difficult cases, and at 64 KiB of repeated text", () => {
     assert.deepEqual(parseTarget("http://a.test"), { path: "/", query: "" });
     assert.deepEqual(parseTarget("http://a.test/?"), { path: "/", query: "" });
     assert.deepEqual(parseTarget("http://a.test/a?b?c#d?e"), { path: "/a", query: "b?c" });
@@ -63,7 +63,7 @@ describe("a request's URL", () => {
 });
 
 describe("a path", () => {
-  test("of escaped bytes is decoded where they are UTF-8, and null where they are not", () => {
+  test("of escaped bytes is decoded if they are UTF-8, else null", () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 6 }),
       fc.string({ unit: "binary" }).map((text) => new TextEncoder().encode(text)),
@@ -83,7 +83,7 @@ describe("a path", () => {
     );
   });
 
-  test("is decoded or null, whatever it is", () => {
+  test("with any text is decoded or null", () => {
     fc.assert(
       fc.property(soup("%", "%2", "%2F", "%ff", "%C3%A9", "%u0041", "/", "+"), (path) => {
         const decoded = decodePath(path);
@@ -94,7 +94,7 @@ describe("a path", () => {
     );
   });
 
-  test("is null where a percent sign begins no escape", () => {
+  test("is null if an escape is malformed", () => {
     for (const path of [
       "%",
       "/%",
@@ -150,7 +150,7 @@ describe("a Host", () => {
     );
   });
 
-  test("is one that the URL class takes for a host and nothing more, wherever it takes it", () => {
+  test("that a URL object accepts becomes its host and nothing else", () => {
     fc.assert(
       fc.property(soup("a", ".", "-", ":", "1", "80", "[", "]", "::", "@", "/", "?", "#", "_", " ", "\n"), (text) => {
         if (!isHost(text) || !URL.canParse(`http://${text}/`)) return;
@@ -161,7 +161,7 @@ describe("a Host", () => {
     );
   });
 
-  test("is judged in the cases that broke others, and at 64 KiB of whatever repeats", { timeout: 60_000 }, () => {
+  test("is checked in known difficult cases, and at 64 KiB of repeated text", { timeout: 60_000 }, () => {
     for (const text of [
       "",
       " ",
@@ -190,7 +190,7 @@ describe("a Host", () => {
   });
 });
 
-describe("the proof of origin", () => {
+describe("the source of a request", () => {
   const headerValue = soup(
     "http://",
     "https://",
@@ -204,7 +204,7 @@ describe("the proof of origin", () => {
     "cross-site",
     "/",
   )
-    // What a header can hold at all.
+    // The characters that a header can hold.
     .map((text) => text.replace(/[^\t\x20-\x7e\x80-\xff]/g, ""));
   const host = fc.constantFrom("a.test", "A.test", "a.test:80", "a.test:443", "a.test:8000", "b.test", "[::1]:80");
   const origin = fc.oneof(
@@ -223,7 +223,7 @@ describe("the proof of origin", () => {
     trusted: fc.constantFrom(new Set<string>(), new Set(["https://b.test", "null"])),
   });
 
-  test("is judged, whatever the headers are, and only the three ways to be our own count", () => {
+  test("is own in exactly three cases, for any headers", () => {
     fc.assert(
       fc.property(headers, own, (headers, own) => {
         const verdict = provenanceOf(headers, own);
@@ -245,7 +245,7 @@ describe("the proof of origin", () => {
     );
   });
 
-  test("is an Origin that names the Host in any case, with its scheme's own port or without", () => {
+  test("is own if the Origin names the Host, in any case, with or without the default port", () => {
     const own = (host: string | null) => ({ publicOrigin: null, host, isHttps: false, trusted: new Set<string>() });
     const pairs: [string, string][] = [
       ["A.test", "http://a.test"],
@@ -258,7 +258,7 @@ describe("the proof of origin", () => {
       assert.equal(provenanceOf(new Headers({ origin }), own(host)).kind, "own", origin);
   });
 
-  test("is not had for an Origin that only looks like ours", () => {
+  test("is foreign if the Origin only resembles the Host", () => {
     const own = (host: string | null) => ({ publicOrigin: null, host, isHttps: false, trusted: new Set<string>() });
     const foreign = [
       "null",
@@ -278,7 +278,7 @@ describe("the proof of origin", () => {
     assert.equal(provenanceOf(new Headers({ origin: "http://a" }), own(`a${":80".repeat(20_000)}x`)).kind, "foreign");
   });
 
-  /** The origins of pages that a Host serves, as a browser writes them. */
+  /** @returns the origins of a Host's pages, as a browser sends them */
   function originsOf(host: string | null): string[] {
     if (host === null) return [];
     const name = host.toLowerCase();

@@ -9,7 +9,7 @@ const RUNS = { numRuns: 1000 };
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-/** The value, `bigint` made `number` again, as text; undefined where there is none. */
+/** @returns the value as text, with `number` for `bigint`; undefined if it was not parsed */
 function asPlainJson(text: string): string | undefined {
   const result = parseJson(text);
   return result.ok
@@ -50,7 +50,7 @@ describe("JSON", () => {
   );
   const value = fc.jsonValue({ maxDepth: 4 });
 
-  test("is read where JSON.parse reads it, to the same value but for exact integers", () => {
+  test("gives the value of JSON.parse, but exact integers", () => {
     const nearly = fc
       .tuple(value, fc.nat(), fc.constantFrom("", ",", "}", '"', "\\", "0", "\0", "\ufeff"))
       .map(([value, at, bad]) => {
@@ -73,7 +73,7 @@ describe("JSON", () => {
     );
   });
 
-  test("has its integers exact, at any depth and under any name", () => {
+  test("has exact integers at any depth and under any name", () => {
     const tree: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
       tree: fc.oneof(
         { maxDepth: 4, withCrossShrink: true },
@@ -85,7 +85,7 @@ describe("JSON", () => {
           .map(Object.fromEntries),
       ),
     }))["tree"];
-    // What a value is written as, its bigints as digits.
+    // The text of a value, with bigints as digits.
     const write = (value: unknown): string => {
       if (typeof value === "bigint") return String(value);
       if (Array.isArray(value)) return `[${value.map(write).join(" ,")}]`;
@@ -100,7 +100,7 @@ describe("JSON", () => {
     );
   });
 
-  test("of two members of one name means the last, with its own integers and no other's", () => {
+  test("with two members of one name has the last one, with its own integers", () => {
     const number = fc.oneof(
       fc.bigInt().map(String),
       fc.integer().map((number) => `${number}.5`),
@@ -118,7 +118,7 @@ describe("JSON", () => {
     );
   });
 
-  test("is rendered so that it is read back, without U+2028 and U+2029", () => {
+  test("that was rendered parses to the same value, and has no U+2028 and U+2029", () => {
     const spiced = fc
       .tuple(value, soup("\u2028", "\u2029", '"', "\\", "\0"))
       .map(([value, text]) => [value, { [text]: text }]);
@@ -132,7 +132,7 @@ describe("JSON", () => {
     );
   });
 
-  test("is read or refused in the cases that broke others", () => {
+  test("is parsed or denied in known difficult cases", () => {
     const nines = "9".repeat(4300);
     assert.deepEqual(parseJson(nines), { ok: true, value: BigInt(nines) });
     assert.deepEqual(parseJson(`-${nines}`), { ok: true, value: -BigInt(nines) });
@@ -170,7 +170,7 @@ describe("JSON", () => {
     for (const text of refused) assert.equal(parseJson(text).ok, false, text.slice(0, 20));
   });
 
-  test("of 64 KiB is read or refused, nested as deep or as wide as it can be", { timeout: 60_000 }, () => {
+  test("of 64 KiB is parsed or denied, with the deepest and widest nesting", { timeout: 60_000 }, () => {
     for (const piece of ["[", '{"a":', '[{"a":', '"', "\\", "1", "1,", "-", "[]", "{", " ", '"\\u', "9e"]) {
       const text = piece.repeat(KIB_64 / piece.length);
       for (const whole of [text, `[${text}]`, `"${text}"`, `1${text}`, `[${text}0]`]) parseJson(whole);
@@ -187,7 +187,7 @@ describe("JSON", () => {
 describe("a form", () => {
   const body = ["&", "=", "+", "%", "%4", "%41", "%C3%A9", "%ff", "%EF%BB%BF", "%F0%9F", "a", ";", "é", "[]", "\n"];
 
-  test("brings back the fields that the platform wrote", () => {
+  test("that the platform encoded has its fields again", () => {
     const field = fc.tuple(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }));
     fc.assert(
       fc.property(fc.array(field), (fields) => {
@@ -198,7 +198,7 @@ describe("a form", () => {
     );
   });
 
-  test("is read as URLSearchParams reads it, wherever it is UTF-8", () => {
+  test("in UTF-8 is parsed like URLSearchParams", () => {
     fc.assert(
       fc.property(
         soup(...body).filter((text) => text.isWellFormed() && !text.startsWith("?")),
@@ -210,7 +210,7 @@ describe("a form", () => {
     );
   });
 
-  test("is read, whatever its bytes and its encoding are", () => {
+  test("of any bytes is parsed in any encoding", () => {
     const encoding = fc.constantFrom(
       "utf-8",
       "windows-1252",
@@ -229,12 +229,12 @@ describe("a form", () => {
     );
   });
 
-  test("has at most 1000 fields, empty ones counted", () => {
+  test("has at most 1000 fields, including empty ones", () => {
     assert.equal(parseForm(utf8(`a=1${"&".repeat(999)}`), "utf-8")?.get("a"), "1");
     assert.equal(parseForm(utf8(`a=1${"&".repeat(1000)}`), "utf-8"), null);
   });
 
-  test("is read as the rules say in the cases that broke others", () => {
+  test("is parsed by the rules in known difficult cases", () => {
     const cases: [string, [string, string][]][] = [
       ["", []],
       ["=", [["", ""]]],
@@ -259,11 +259,11 @@ describe("a form", () => {
       ["a=\n", [["a", "\n"]]],
     ];
     for (const [text, fields] of cases) assert.deepEqual([...(parseForm(utf8(text), "utf-8") ?? [])], fields, text);
-    // Bytes that are no UTF-8 are ISO-8859-1.
+    // Bytes that are not UTF-8 are read as ISO-8859-1.
     assert.equal(parseForm(Uint8Array.of(0x61, 0x3d, 0xe9), "utf-8")?.get("a"), "é");
   });
 
-  test("of 64 KiB is read, made of whatever repeats", { timeout: 60_000 }, () => {
+  test("of 64 KiB of repeated text is parsed", { timeout: 60_000 }, () => {
     for (const piece of ["&", "=", "+", "%", "%4", "%41", "%ff", "%zz", "a=b&", "\xff", "%f0%9f"]) {
       const bytes = Uint8Array.from(piece.repeat(KIB_64 / piece.length), (character) => character.charCodeAt(0));
       for (const encoding of ["utf-8", "utf-16le", "windows-1252"]) parseForm(bytes, encoding);

@@ -7,7 +7,7 @@ import { byteSoup, KIB_64, soup } from "./support/soup.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-describe("a request's data", () => {
+describe("request data", () => {
   const LABELS = [
     "utf-8",
     "utf8",
@@ -52,14 +52,14 @@ describe("a request's data", () => {
     return readData(request, { maxBytes: KIB_64, timeoutSeconds: 60 });
   };
 
-  test("is read or refused with a 400 or 415, whatever the bytes and the Content-Type are", async () => {
+  test("of any bytes and Content-Type is parsed, or denied with 400 or 415", async () => {
     const type = fc
       .tuple(
         fc.constantFrom(...TYPES),
         fc.constantFrom(...LABELS),
         soup(";", "=", '"', "charset", "boundary", "x", "*", "'"),
       )
-      // What a header can hold at all.
+      // The characters that a header can hold.
       .map(([type, label, more]) => `${type};charset="${label}";${more}`.replace(/[^\t\x20-\x7e\x80-\xff]/g, ""));
     const body = byteSoup(
       "{",
@@ -89,7 +89,7 @@ describe("a request's data", () => {
     );
   });
 
-  test("is read in every charset under the sun, or refused", async () => {
+  test("in any charset is parsed or denied", async () => {
     const everyByte = Uint8Array.from({ length: 256 }, (_, index) => index);
     for (const type of TYPES) {
       for (const label of LABELS) {
@@ -108,7 +108,7 @@ describe("a request's data", () => {
     }
   });
 
-  test("of no bytes is no data, whatever its Content-Type is", async () => {
+  test("without bytes is an empty form, with any Content-Type", async () => {
     for (const type of TYPES) assert.deepEqual(await read(new Uint8Array(), type), { kind: "form", fields: new Map() });
   });
 });

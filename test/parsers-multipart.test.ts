@@ -11,7 +11,7 @@ const TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-/** A body of parts, each its headers, an empty line and its value. */
+/** A body of parts: headers, an empty line and a value. */
 const bodyOf = (...parts: string[]) =>
   [...parts.map((part) => `--${BOUNDARY}\r\n${part}\r\n`), `--${BOUNDARY}--\r\n`].join("");
 
@@ -30,7 +30,7 @@ const value = fc
   .filter((text) => !text.includes(`--${BOUNDARY}`));
 
 describe("a multipart body", () => {
-  test("brings back its fields, byte for byte, the last of each name", () => {
+  test("has its fields byte for byte, the last of each name", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(name, value)), (fields) => {
         const body = bodyOf(...fields.map(([name, value]) => `${named(name)}\r\n\r\n${value}`));
@@ -40,7 +40,7 @@ describe("a multipart body", () => {
     );
   });
 
-  test("brings back the fields that the platform wrote", async () => {
+  test("that the platform encoded has its fields again", async () => {
     // Platforms differ in how they escape quotes and line ends in names, and in the line ends of values.
     const field = fc.tuple(name, textWithout("\r", "\n"));
     await fc.assert(
@@ -56,7 +56,7 @@ describe("a multipart body", () => {
     );
   });
 
-  test("brings back a field from its base64, whatever the length of its lines", () => {
+  test("has a field in base64 decoded, with lines of any length", () => {
     fc.assert(
       fc.property(name, value, fc.integer({ min: 1, max: 76 }), (name, value, width) => {
         const lines =
@@ -70,7 +70,7 @@ describe("a multipart body", () => {
     );
   });
 
-  test("is read or refused, whatever it is", () => {
+  test("of any text is parsed or denied", () => {
     const body = byteSoup(
       `--${BOUNDARY}`,
       "--",
@@ -106,14 +106,14 @@ describe("a multipart body", () => {
     );
   });
 
-  test("counts at most 1000 fields, files not among them", () => {
+  test("has at most 1000 fields, not counting files", () => {
     const many = (count: number, more = "") => utf8(bodyOf(...new Array(count).fill(`${named("a", more)}\r\n\r\n1`)));
     assert.equal(parseMultipart(many(1000), TYPE, "utf-8").ok, true);
     assert.deepEqual(parseMultipart(many(1001), TYPE, "utf-8"), { ok: false, reason: null });
     assert.equal(parseMultipart(many(1001, '; filename="f"'), TYPE, "utf-8").ok, true);
   });
 
-  test("without a boundary that can be one is refused", () => {
+  test("without a valid boundary is denied", () => {
     const types = [
       "multipart/form-data",
       "multipart/form-data; boundary",
@@ -132,7 +132,7 @@ describe("a multipart body", () => {
     }
   });
 
-  test("is read as the rules say in the cases that broke others", () => {
+  test("is parsed by the rules in known difficult cases", () => {
     const cases: [string, [string, unknown][]][] = [
       ["", []],
       ["rubbish", []],
@@ -166,11 +166,11 @@ describe("a multipart body", () => {
     for (const [text, decoded] of encoded) assert.equal(base64(text), decoded, text);
   });
 
-  test("has names in any script, whatever bytes they end in", () => {
+  test("has names in any script, with any last byte", () => {
     for (const name of ["voilà", "†", "Ϡ"]) assert.deepEqual(read(bodyOf(`${named(name)}\r\n\r\n1`)), [[name, "1"]]);
   });
 
-  test("of 64 KiB is read, made of whatever repeats", { timeout: 60_000 }, () => {
+  test("of 64 KiB of repeated text is parsed", { timeout: 60_000 }, () => {
     const start = `--${BOUNDARY}\r\n${named("a")}\r\n`;
     const base64 = `${start}Content-Transfer-Encoding: base64\r\n\r\n`;
     for (const piece of [

@@ -31,7 +31,7 @@ describe("a Cookie header", () => {
     "\r\n",
   );
 
-  test("is read, whatever it is", () => {
+  test("of any text is parsed", () => {
     fc.assert(
       fc.property(header, (text) => {
         for (const [name, values] of parseCookies(text)) {
@@ -43,7 +43,7 @@ describe("a Cookie header", () => {
     );
   });
 
-  test("gives a cookie up from among any junk, and each value of its name", () => {
+  test("gives every value of a name, also among malformed text", () => {
     const junk = fc.array(
       header.map((text) => text.replaceAll(";", "")).filter((part) => !part.includes("sessionid")),
       { maxLength: 4 },
@@ -57,7 +57,7 @@ describe("a Cookie header", () => {
     );
   });
 
-  test("brings back what Set-Cookie was made from, and Set-Cookie says each attribute once", () => {
+  test("gives the value of a serialised cookie, and Set-Cookie has each attribute once", () => {
     const attributes = fc.record({
       maxAgeSeconds: fc.integer({ min: 0, max: 34_560_000 }),
       httpOnly: fc.boolean(),
@@ -82,7 +82,7 @@ describe("a Cookie header", () => {
     );
   });
 
-  test("may quote a value, with backslashes before any character or its octal number instead", () => {
+  test("may quote a value, with backslash escapes and octal escapes", () => {
     const character = fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code));
     const written = fc.tuple(character, fc.constantFrom("plain", "backslash", "octal")).map(([plain, how]) => {
       if (how === "octal" || plain === ";") return [plain, `\\${plain.charCodeAt(0).toString(8).padStart(3, "0")}`];
@@ -99,7 +99,7 @@ describe("a Cookie header", () => {
     );
   });
 
-  test("is read as the rules say in the cases that broke others", () => {
+  test("is parsed by the rules in known difficult cases", () => {
     const cases: [string | null, [string, string][]][] = [
       [null, []],
       ["", []],
@@ -116,7 +116,7 @@ describe("a Cookie header", () => {
       ["a==b=", [["a", "=b="]]],
       ["a=1,b=2", [["a", "1,b=2"]]],
       ["__proto__=x", [["__proto__", "x"]]],
-      // Anyone can set this one; read as the name without its first character, it would be trusted.
+      // Every sibling host can set this name. Without its first character, it would be trusted.
       ["\xa0__Host-sessionid=x", [["\xa0__Host-sessionid", "x"]]],
       [`a=${"b".repeat(8192)}`, [["a", "b".repeat(8192)]]],
     ];
@@ -126,7 +126,7 @@ describe("a Cookie header", () => {
     }
   });
 
-  test("of 64 KiB is read, made of whatever repeats", { timeout: 60_000 }, () => {
+  test("of 64 KiB of repeated text is parsed", { timeout: 60_000 }, () => {
     for (const piece of [";", "=", '"', "\\", "a=b;", "\\1", "\xa0", " ", "\t"]) {
       for (const [start, end] of [
         ["", ""],
@@ -159,7 +159,7 @@ describe("a media type", () => {
     "boundary",
   );
 
-  test("is read, whatever it is, its type and names in lower case", () => {
+  test("of any text is parsed, with its type and names in lower case", () => {
     fc.assert(
       fc.property(header, (text) => {
         const { type, subtype, parameters } = parseMediaType(text);
@@ -171,9 +171,9 @@ describe("a media type", () => {
     );
   });
 
-  test("brings back its parameters from their quotes, whatever stands in them", () => {
+  test("gives every parameter without its quotes", () => {
     const quote = (text: string) => `"${text.replace(/["\\]/g, "\\$&")}"`;
-    // The rule that tells which `;` is quoted counts every quote: one inside a value must not meet another `;`.
+    // The parser counts every quote to find a quoted `;`. A quote in a value must not be followed by another `;`.
     const last = fc.tuple(token, textWithout(";"));
     fc.assert(
       fc.property(fc.array(fc.tuple(token, textWithout('"'))), last, (pairs, end) => {
@@ -188,7 +188,7 @@ describe("a media type", () => {
     );
   });
 
-  test("brings back a parameter in the extended notation of RFC 8187", () => {
+  test("decodes a parameter in the extended notation of RFC 8187", () => {
     fc.assert(
       fc.property(textWithout('"', "\ufeff"), (value) => {
         const escaped = encodeURIComponent(value).replaceAll("'", "%27");
@@ -198,7 +198,7 @@ describe("a media type", () => {
     );
   });
 
-  test("is read in the cases that broke others, and at 64 KiB of whatever repeats", { timeout: 60_000 }, () => {
+  test("is parsed in known difficult cases, and at 64 KiB of repeated text", { timeout: 60_000 }, () => {
     for (const text of [
       "",
       "/",

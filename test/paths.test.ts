@@ -7,7 +7,7 @@ import { exchange } from "./support/raw-http.ts";
 import { IS_DENO } from "./support/runtime.ts";
 import { createTestApp, type TestApp } from "./support/test-app.ts";
 
-/** Spellings of `/` + name that a proxy may read in another way: by a rule for `/login/`, or by none at all. */
+/** Spellings of `/` + name that a proxy may read differently: as a path below `/login/`, or as an unknown one. */
 const DETOURS = [
   (name: string) => `/login/../${name}`,
   (name: string) => `/login/..\\${name}`,
@@ -53,7 +53,7 @@ const DETOURS = [
   (name: string) => `http://u:p@postern.test/login/%2e%2e\\${name}`,
 ];
 
-/** The same name, with an escape in it that need not be one. */
+/** The same name with an unnecessary escape. */
 const escapeFirst = (name: string) => `%${name.charCodeAt(0).toString(16)}${name.slice(1)}`;
 
 const LISTENING = { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 30 };
@@ -62,7 +62,7 @@ for (const [how, options] of [
   ["", LISTENING],
   [" (paths known to the runtime)", { ...LISTENING, paths: FIXED_PATHS }],
 ] as const) {
-  describe(`a path is what the client sent, not what the runtime makes of it${how}:`, () => {
+  describe(`a path is the one that the client sent, not the one that the runtime normalised${how}:`, () => {
     let fixture: TestApp;
     let listener: Listener;
 
@@ -93,14 +93,14 @@ for (const [how, options] of [
       });
     }
 
-    test("a dot segment is no parameter", async () => {
+    test("a dot segment is not a parameter", async () => {
       for (const target of ["/sessions/../", "/sessions/%2e%2e/", "/sessions/./", "/sessions/.%2E/", "/static/.."]) {
         assert.equal(await status(target), 404, target);
       }
       assert.equal(await status("/sessions/.../"), 403);
     });
 
-    test("a name is found with escapes, with a query, in an absolute target, and by every method", async () => {
+    test("a path is found with escapes, a query, an absolute target, and every method", async () => {
       for (const [target, expected] of [
         ["/healthz", 200],
         ["/%68ealthz", 200],
@@ -133,7 +133,7 @@ for (const [how, options] of [
       }
     });
 
-    test("a Host cannot lead the target elsewhere", async () => {
+    test("a Host cannot change the path", async () => {
       for (const host of [
         "x/healthz?",
         "x/healthz#",
@@ -149,7 +149,7 @@ for (const [how, options] of [
       }
     });
 
-    test("a probe is answered for any Host, and only under its own name", async () => {
+    test("a probe is answered for any Host, but only at its own path", async () => {
       for (const host of ["10.0.0.7:8000", "a b", "", "h_x:99999", "[::1]:80", "u@x"]) {
         assert.equal(await status("/healthz", { host }), 200, host);
         assert([400, 404].includes((await status("/login/..\\..\\healthz", { host })) ?? 0), host);

@@ -16,7 +16,7 @@ async function setUp(environment: Record<string, string> = {}, host?: string) {
 }
 
 describe("a path", () => {
-  test("without its slash leads there: 301 for GET and HEAD, 308 for what has a body (deviation 9)", async () => {
+  test("without its final slash redirects: 301 for GET and HEAD, 308 for methods with a body (deviation 9)", async () => {
     const { client } = await setUp();
     const get = await client.get("/profile?x=1&y=%20+%C3%A9");
     assert.deepEqual([get.status, get.headers.get("location")], [301, "/profile/?x=1&y=%20+%C3%A9"]);
@@ -44,7 +44,7 @@ describe("a path", () => {
     }
   });
 
-  test("of 8 KB, or with escapes that are none, is a 404", async () => {
+  test("of 8 KB, or with malformed escapes, is a 404", async () => {
     const { client } = await setUp();
     for (const path of [`/${"a".repeat(8192)}`, "/%", "/%zz/", "/%e0%a4%a/", `/${"%41".repeat(2700)}`]) {
       assert.equal((await client.get(path)).status, 404, path.slice(0, 20));
@@ -52,7 +52,7 @@ describe("a path", () => {
   });
 });
 
-describe("a target of which the runtime can make no URL", () => {
+describe("a target that is not a valid URL", () => {
   const odd = async (url: string, host: string) => {
     const { app } = await setUp();
     const request = new Request("http://x/", { headers: { Host: host } });
@@ -60,7 +60,7 @@ describe("a target of which the runtime can make no URL", () => {
     return app(request, { address: "" });
   };
 
-  test("leads to its slash like any other", async () => {
+  test("redirects to its final slash", async () => {
     const response = await odd("/profile?\u20ac\ud800=\u00ff x", "a:99999");
     assert.deepEqual(
       [response.status, response.headers.get("location")],
@@ -68,13 +68,13 @@ describe("a target of which the runtime can make no URL", () => {
     );
   });
 
-  test("is not routed by what stands in its query", async () => {
+  test("is not routed by a URL in its query", async () => {
     assert.equal((await odd("/x?a=http://h/profile/", "a:99999")).status, 404);
   });
 });
 
 describe("a method", () => {
-  test("that nothing answers is a 405, but for whom the endpoint is closed to", async () => {
+  test("that the endpoint does not have is a 405, after the guard", async () => {
     const { client } = await setUp();
     const get = await client.get("/login/");
     assert.deepEqual(
@@ -88,7 +88,7 @@ describe("a method", () => {
     assert.equal((await client.send("PROPFIND", "/profile/", { headers })).status, 405);
   });
 
-  test("OPTIONS tells what Django REST Framework tells", async () => {
+  test("OPTIONS is answered like Django REST Framework", async () => {
     const { client } = await setUp();
     const body =
       '{"name":"Login","description":"","renders":["application/json","text/html"],"parses":["application/json","application/x-www-form-urlencoded","multipart/form-data"]}';
@@ -100,7 +100,7 @@ describe("a method", () => {
 });
 
 describe("a header", () => {
-  test("Accept that nothing meets is a 406 before the password is looked at", async () => {
+  test("Accept without an acceptable type is a 406 before the password is checked", async () => {
     const { client } = await setUp();
     const response = await client.send("POST", "/login/", {
       json: RIGHT,
@@ -110,14 +110,14 @@ describe("a header", () => {
     assert.deepEqual(await response.json(), { detail: "Could not satisfy the request Accept header." });
   });
 
-  test("Accept that prefers a page gets ours, in place of Django's browsable ones (deviation 8)", async () => {
+  test("Accept that prefers a page gets a page in place of Django's browsable API (deviation 8)", async () => {
     const { client } = await setUp();
     const response = await client.get("/nowhere/", { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" });
     assert.deepEqual([response.status, response.headers.get("content-type")], [404, "text/html; charset=utf-8"]);
     assert.match(await response.text(), /There is nothing at this address/);
   });
 
-  test("Host that is none is a 400; any well-formed one will do until PUBLIC_URL names it (deviation 18)", async () => {
+  test("Host that is malformed is a 400; any other is accepted unless PUBLIC_URL is set (deviation 18)", async () => {
     for (const host of ["a b", "a@b", "", "x:port", "h\u00f6st"]) {
       const { client } = await setUp();
       assert.equal((await client.get("/profile/", { Host: host })).status, 400, host);
@@ -139,7 +139,7 @@ describe("a header", () => {
     }
   });
 
-  test("Cookie of 8 KB, malformed in every way, does no harm to the cookie beside it", async () => {
+  test("Cookie with 8 KB of malformed text does not affect a valid cookie in it", async () => {
     const { client, app } = await setUp();
     await client.login("alice", "right horse");
     const session = `sessionid=${client.cookies.get("sessionid")}`;
@@ -161,7 +161,7 @@ describe("a header", () => {
   });
 });
 
-test("an unexpected error is a silent 500, with everything in the log", async () => {
+test("an unexpected error is a 500 without details, which are in the log", async () => {
   const { app, services, logged } = await setUp();
   services.hasher = { ...services.hasher, check: () => Promise.reject(new Error("the hasher caught fire")) };
   const response = await createClient(createApp(services)).post("/login/", RIGHT);
@@ -183,7 +183,7 @@ test("no log line holds a password, a token, a cookie or a hash", async () => {
   assert.equal(services.now() > 0, true);
 });
 
-test("no file and no probe sets or deletes a cookie, nor varies by it, whatever cookie it is sent", async () => {
+test("no asset and no probe sets or deletes a cookie, or varies by one", async () => {
   const { app } = await setUp({ POSTERN_SECURITY_CONTACT: "mailto:security@example.com" });
   const files = ROUTES.filter(({ surface }) => !surface.readsSession);
   for (const target of [...files.map(({ path }) => path), STYLE.path, "/static/none.css"]) {

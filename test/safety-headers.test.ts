@@ -31,9 +31,9 @@ async function setUp(environment: Record<string, string> = PUBLIC) {
   return { ...test, client: createClient(test.app) };
 }
 
-describe("the headers of safety (ASVS 5.0 V3.4)", () => {
+describe("the security headers (ASVS 5.0 V3.4)", () => {
   for (const [kind, headers] of Object.entries(KINDS)) {
-    test(`are on every answer to a ${kind}, whatever the row, the method and the status`, async () => {
+    test(`are on every answer to a ${kind}, for every endpoint, method and status`, async () => {
       const seen = new Set<number>();
       for (const isMember of [false, true]) {
         for (const [method, path] of [...ROUTES.map(({ method, path }) => [method, path] as const), ...OTHERS]) {
@@ -57,7 +57,7 @@ describe("the headers of safety (ASVS 5.0 V3.4)", () => {
     });
   }
 
-  test("are on a 304 too", async () => {
+  test("are on a 304", async () => {
     const { client } = await setUp();
     const etag = (await client.get("/client.js")).headers.get("etag") ?? "";
     const answer = await client.get("/client.js", { "If-None-Match": etag });
@@ -65,7 +65,7 @@ describe("the headers of safety (ASVS 5.0 V3.4)", () => {
     for (const [name, value] of Object.entries(FIXED)) assert.equal(answer.headers.get(name), value);
   });
 
-  test("do not bind a site to https that is not on it", async () => {
+  test("have no Strict-Transport-Security if the site does not use https", async () => {
     const { client } = await setUp({});
     assert.equal((await client.get("/profile/")).headers.get("strict-transport-security"), null);
   });
@@ -76,13 +76,13 @@ describe("Clear-Site-Data", () => {
   const OWN = { "Sec-Fetch-Site": "same-origin" };
   const logOut = async (client: Client) => (await client.post("/logout/", {}, OWN)).headers.get("clear-site-data");
 
-  test("is not sent unless a setting asks for it, so that a logout leaves the front end's storage alone", async () => {
+  test("is sent only if it is configured, so that by default a logout keeps the front end's storage", async () => {
     const { client } = await setUp();
     await client.login("alice", "right horse");
     assert.equal(await logOut(client), null);
   });
 
-  test("names at a logout on https what the setting names", async () => {
+  test("has the configured values at a logout over https", async () => {
     for (const [setting, header] of [
       ["cache,storage", '"cache", "storage"'],
       [" storage , cache ", '"cache", "storage"'],
@@ -95,7 +95,7 @@ describe("Clear-Site-Data", () => {
     }
   });
 
-  test("cannot name the cookies of the whole domain, nor have other tabs reload", () => {
+  test("cannot be configured to clear cookies or to reload other tabs", () => {
     for (const setting of [
       "cookies",
       "cache,cookies",
@@ -111,29 +111,29 @@ describe("Clear-Site-Data", () => {
     assert.equal(parseConfig({ POSTERN_CLEAR_SITE_DATA: "" }).clearSiteData, null);
   });
 
-  test("is sent only if this request has ended a session", async () => {
+  test("is sent only if this request ended a session", async () => {
     const { app, client, services, clock } = await setUp(CLEARING);
     assert.equal(await logOut(client), null, "no cookie");
     client.cookies.set("__Host-sessionid", "x".repeat(32));
-    assert.equal(await logOut(client), null, "a cookie that opens nothing");
+    assert.equal(await logOut(client), null, "a cookie of no session");
     await client.login("alice", "right horse");
     const copy = createClient(app);
     for (const [name, value] of client.cookies) copy.cookies.set(name, value);
     const answers = await Promise.all([logOut(client), logOut(copy)]);
-    assert.deepEqual(answers.toSorted(), ['"cache", "storage"', null], "one of two has ended it");
+    assert.deepEqual(answers.toSorted(), ['"cache", "storage"', null], "one of the two ended it");
     await client.login("alice", "right horse");
     clock.advance(services.config.sessionMaxAgeSeconds);
-    assert.equal(await logOut(client), null, "it had expired");
+    assert.equal(await logOut(client), null, "the session had expired");
     await client.login("alice", "right horse");
     const { headers, status } = await client.post("/logout/", {}, { "Sec-Fetch-Site": "cross-site" });
     assert.deepEqual([status, headers.get("clear-site-data")], [403, null]);
   });
 
-  test("is sent by the end of one's own session from the list, and by the end of no other", async () => {
+  test("is sent if the current session is ended from the list, but not for another session", async () => {
     const { app, client } = await setUp(CLEARING);
     const other = createClient(app);
     for (const one of [other, client]) await one.login("alice", "right horse");
-    assert.equal((await client.login("alice", "right horse")).headers.get("clear-site-data"), null, "nor by a login");
+    assert.equal((await client.login("alice", "right horse")).headers.get("clear-site-data"), null, "not by a login");
     const list: { id: string; is_current: boolean }[] = await (await client.get("/sessions/")).json();
     const clears: (string | null)[] = [];
     for (const { id } of list.sort((one, two) => Number(one.is_current) - Number(two.is_current))) {
@@ -144,7 +144,7 @@ describe("Clear-Site-Data", () => {
     assert.deepEqual(clears, [null, '"cache", "storage"']);
   });
 
-  test("is not sent over http, where browsers ignore it", async () => {
+  test("is not sent over http: browsers ignore it there", async () => {
     const { client } = await setUp({ POSTERN_CLEAR_SITE_DATA: "cache,storage" });
     await client.login("alice", "right horse");
     assert.equal(await logOut(client), null);

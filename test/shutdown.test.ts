@@ -7,7 +7,7 @@ import { createSandbox, type Server } from "./support/process.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
-/** Begins a login whose body does not come. */
+/** Begins a login without sending its body. */
 async function beginLogin({ port }: Server): Promise<Socket> {
   const client = connect(port, "127.0.0.1");
   client.on("error", () => {});
@@ -23,10 +23,10 @@ async function statusOf(url: string): Promise<number | null> {
   );
 }
 
-describe("told to stop", () => {
+describe("a server that is stopped", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     test(
-      `by ${signal} with a request that does not end, it waits so long as a setting says and exits 0`,
+      `by ${signal} during a request that does not end exits with 0 after the configured time`,
       PROCESSES,
       async () => {
         await using sandbox = await createSandbox();
@@ -52,7 +52,7 @@ describe("told to stop", () => {
     );
   }
 
-  test("and told again, it exits 1 at once, whatever is in flight", PROCESSES, async () => {
+  test("by a second signal exits with 1 at once, even with requests in flight", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve({ environment: { POSTERN_SHUTDOWN_SECONDS: "3600" } });
     const client = await beginLogin(server);
@@ -65,7 +65,7 @@ describe("told to stop", () => {
     assert(!server.events().some(({ event }) => event === "stopped"));
   });
 
-  test("with a delay, it goes on as before but for readiness, and then stops", PROCESSES, async () => {
+  test("with a delay answers as before, except for /readyz, and then stops", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve({ environment: { POSTERN_SHUTDOWN_DELAY_SECONDS: "2" } });
     assert.equal(await statusOf(`${server.url}/readyz`), 200);
@@ -77,7 +77,7 @@ describe("told to stop", () => {
     assert.equal((await stopped).code, 0);
   });
 
-  test("with a delay and told again, it does not wait", PROCESSES, async () => {
+  test("with a delay stops at once at a second signal", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve({ environment: { POSTERN_SHUTDOWN_DELAY_SECONDS: "3600" } });
     const stopped = server.stop();
@@ -86,7 +86,7 @@ describe("told to stop", () => {
     await stopped;
   });
 
-  test("it answers operators on their own listener to the last", PROCESSES, async () => {
+  test("answers on the operators' listener until the end", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve({ environment: { POSTERN_OPS_ADDRESS: "[::1]:0" } });
     const { url } = await server.event("ops_listening");
@@ -103,8 +103,8 @@ describe("told to stop", () => {
   });
 });
 
-describe("an address that another Postern has stops the start with one sentence:", () => {
-  test("the visitors' and the operators'", PROCESSES, async () => {
+describe("the start fails with one sentence if another server has", () => {
+  test("the main address or the operators' address", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const first = await sandbox.serve({ environment: { POSTERN_OPS_ADDRESS: "127.0.0.1:0" } });
     const { host, port } = new URL(String((await first.event("ops_listening"))["url"]));

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { type Client, createClient } from "./support/client.ts";
 import { createTestApp, type TestApp } from "./support/test-app.ts";
 
-// A browser sends every cookie whose domain and path match, and so several of one name (RFC 6265 §5.4): one of this
+// A browser sends every cookie with a matching domain and path (RFC 6265 §5.4). Several can have one name: one of this
 // host, one that a sibling set for the whole domain, one of another application under a path.
 
 const SAME_ORIGIN = { "Sec-Fetch-Site": "same-origin" };
@@ -39,7 +39,7 @@ async function eventsOf({ services }: TestApp): Promise<string[]> {
 }
 
 describe("two session cookies of one name", () => {
-  test("let in the user of the first that is alive, and delete no cookie", async () => {
+  test("authenticate the user of the first live session, and no cookie is deleted", async () => {
     const { ask, logIn } = await setUp();
     const [alice, bob] = [await logIn("alice"), await logIn("bob")];
     const cases: [string, string][] = [
@@ -59,7 +59,7 @@ describe("two session cookies of one name", () => {
     }
   });
 
-  test("are deleted if none is alive", async () => {
+  test("are deleted if no session is alive", async () => {
     const { ask } = await setUp();
     const response = await ask("GET", "/profile/", tokens(DEAD, "y".repeat(32)));
     assert.equal(response.status, 403);
@@ -71,7 +71,7 @@ describe("two session cookies of one name", () => {
     ["alice", "alice"],
     ["alice", "bob"],
   ]) {
-    test(`end both at a logout, whoever they are of: ${names.join(" and ")}`, async () => {
+    test(`are both ended by a logout, with sessions of ${names.join(" and ")}`, async () => {
       const test = await setUp();
       const [first = "", second = ""] = [await test.logIn(names[0] ?? ""), await test.logIn(names[1] ?? "")];
       for (const cookie of [tokens(first, second)]) {
@@ -85,7 +85,7 @@ describe("two session cookies of one name", () => {
     });
   }
 
-  test("end both at a login, in the order in which a browser may send them", async () => {
+  test("are both ended by a login, in any order", async () => {
     for (const order of [0, 1]) {
       const test = await setUp();
       const [first, second] = [await test.logIn("alice"), await test.logIn("bob")];
@@ -99,22 +99,18 @@ describe("two session cookies of one name", () => {
     }
   });
 
-  test("are looked up two hundred times at the most, more than a browser keeps for a domain", async () => {
+  test("are looked up at most 200 times, more than a browser stores for a domain", async () => {
     const { ask, logIn } = await setUp();
     const alice = await logIn("alice");
     const dead = Array.from({ length: 300 }, (_, index) => index.toString(2).replaceAll("0", "a").replaceAll("1", "b"));
     const shaped = dead.map((text) => text.padStart(32, "c"));
     assert.equal((await ask("GET", "/profile/", tokens(...shaped.slice(0, 199), alice))).status, 200);
     assert.equal((await ask("GET", "/profile/", tokens(...shaped.slice(0, 200), alice))).status, 403);
-    assert.equal(
-      (await ask("GET", "/profile/", tokens(...dead, alice))).status,
-      200,
-      "no token of ours has their shape",
-    );
+    assert.equal((await ask("GET", "/profile/", tokens(...dead, alice))).status, 200, "no token has this format");
     assert.equal((await ask("POST", "/logout/", tokens(...shaped))).status, 204);
   });
 
-  test("are ended by a logout, however many were planted beside the session's", async () => {
+  test("are ended by a logout, also beside many planted ones", async () => {
     const planted = Array.from({ length: 180 }, (_, index) => `${index}`.replace(/./g, "p$&x").replace(/[0189]/g, "q"));
     const values = planted.map((text, index) => `${text}${"abcdefghij"[index % 10]}`.padStart(32, "w"));
     for (const [environment, cookie] of [
@@ -136,7 +132,7 @@ describe("two session cookies of one name", () => {
 describe("a session cookie under the name with or without its prefix", () => {
   const HTTPS = { PUBLIC_URL: "https://postern.test" };
 
-  test("lets nobody in but under the configured name, since a sibling host can set the plain one", async () => {
+  test("authenticates only under the configured name, because a sibling host can set the plain one", async () => {
     const { ask, logIn } = await setUp(HTTPS);
     const alice = await logIn("alice");
     assert.equal((await ask("GET", "/profile/", `__Host-sessionid=${alice}`)).status, 200);
@@ -156,12 +152,12 @@ describe("a session cookie under the name with or without its prefix", () => {
     const test = await setUp();
     const token = await test.logIn("alice");
     assert.equal((await test.ask("POST", "/logout/", `__Host-sessionid=${token}`)).status, 204);
-    assert.equal(await countSessions(test), 0, "after PUBLIC_URL was taken away");
+    assert.equal(await countSessions(test), 0, "after PUBLIC_URL was unset");
   });
 });
 
 describe("two cookies of another name", () => {
-  test("csrftoken: the one that belongs to the session counts, wherever it stands", async () => {
+  test("csrftoken: the one of the session counts, in any place", async () => {
     const { anyone, ask } = await setUp();
     await anyone.login("alice", "right horse");
     const [session = "", csrf = ""] = ["sessionid", "csrftoken"].map((name) => anyone.cookies.get(name));
@@ -175,7 +171,7 @@ describe("two cookies of another name", () => {
     assert.equal((await send(`csrftoken=${foreign}; csrftoken=${foreign}`, csrf)).status, 403);
   });
 
-  test("devicecookie: the one that the account knows counts, wherever it stands", async () => {
+  test("devicecookie: the one of a known device counts, in any place", async () => {
     const { anyone, app } = await setUp();
     await anyone.login("alice", "right horse");
     const known = anyone.cookies.get("devicecookie") ?? assert.fail("no device cookie");

@@ -7,7 +7,7 @@ import { createTestApp } from "./support/test-app.ts";
 
 const LOGIN = { username: "alice", password: "right horse" };
 
-/** Sends requests from a peer of choice. */
+/** Sends requests from a chosen peer. */
 async function setUp(environment: Record<string, string> = {}) {
   const test = await createTestApp(environment);
   const user = await test.addUser(LOGIN);
@@ -21,7 +21,7 @@ async function setUp(environment: Record<string, string> = {}) {
     return test.app(request, { address });
   };
   const events = () => test.logged.map((line): Record<string, unknown> => JSON.parse(line));
-  /** The address in the log of a request from that peer. */
+  /** @returns the client address in the log */
   const clientOf = async (address: string, forwardedFor: string) => {
     await send(address, "GET", "/profile/", { "X-Forwarded-For": forwardedFor });
     return events().at(-1)?.["client"];
@@ -32,7 +32,7 @@ async function setUp(environment: Record<string, string> = {}) {
 const PROXIES = { POSTERN_TRUSTED_PROXIES: "127.0.0.1, 10.0.0.0/8, ::1, fd00::/8" };
 
 describe("X-Forwarded-For", () => {
-  test("is believed from a trusted proxy only", async () => {
+  test("is trusted from a trusted proxy only", async () => {
     const { clientOf } = await setUp(PROXIES);
     assert.equal(await clientOf("10.1.2.3", "203.0.113.9"), "203.0.113.9");
     assert.equal(await clientOf("fd00::5", "2001:DB8:0::1"), "2001:db8::1");
@@ -41,14 +41,14 @@ describe("X-Forwarded-For", () => {
     assert.equal(await clientOf("", "203.0.113.9"), "");
   });
 
-  test("is walked from the right, so that what a client wrote into it counts for nothing", async () => {
+  test("is read from the right, so that the client's own entries are ignored", async () => {
     const { clientOf } = await setUp(PROXIES);
     assert.equal(await clientOf("10.0.0.1", "127.0.0.1, 198.51.100.7, 203.0.113.9, 10.0.0.2"), "203.0.113.9");
-    assert.equal(await clientOf("10.0.0.1", "10.9.9.9, 10.0.0.2"), "10.9.9.9", "proxies all the way");
+    assert.equal(await clientOf("10.0.0.1", "10.9.9.9, 10.0.0.2"), "10.9.9.9", "only proxies");
     assert.equal(await clientOf("10.0.0.1", ""), "10.0.0.1");
   });
 
-  test("ends at the last good entry where the next is none", async () => {
+  test("ends at the last valid entry", async () => {
     const { clientOf } = await setUp(PROXIES);
     for (const junk of ["unknown", "_hidden", "203.0.113.9 x", "203.0.113.256", "0x7f.1", "01.2.3.4", "<script>", ""]) {
       assert.equal(await clientOf("10.0.0.1", `203.0.113.9, ${junk}, 10.0.0.2`), "10.0.0.2", junk);
@@ -56,14 +56,14 @@ describe("X-Forwarded-For", () => {
     }
   });
 
-  test("may carry ports and brackets, as some proxies write them", async () => {
+  test("may have ports and brackets", async () => {
     const { clientOf } = await setUp(PROXIES);
     assert.equal(await clientOf("10.0.0.1", "203.0.113.9:4711, 10.0.0.2:80"), "203.0.113.9");
     assert.equal(await clientOf("10.0.0.1", "[2001:db8::1]:4711"), "2001:db8::1");
     assert.equal(await clientOf("10.0.0.1", "[2001:db8::1]"), "2001:db8::1");
   });
 
-  test("and the peer may write IPv4 as IPv6, which is IPv4", async () => {
+  test("and the peer may have IPv4-mapped IPv6 addresses, which count as IPv4", async () => {
     const { clientOf } = await setUp(PROXIES);
     assert.equal(await clientOf("::ffff:10.0.0.1", "::ffff:203.0.113.9"), "203.0.113.9");
     assert.equal(await clientOf("0:0:0:0:0:FFFF:0a00:0001", "::ffff:cb00:7109"), "203.0.113.9");
@@ -73,12 +73,12 @@ describe("X-Forwarded-For", () => {
     assert.equal(await mapped("11.0.0.1", "203.0.113.9"), "11.0.0.1");
   });
 
-  test("of thousands of entries is read like any other", async () => {
+  test("of thousands of entries is read correctly", async () => {
     const { clientOf } = await setUp(PROXIES);
     assert.equal(await clientOf("10.0.0.1", `203.0.113.9, ${"10.0.0.2, ".repeat(5000)}10.0.0.3`), "203.0.113.9");
   });
 
-  test("goes to the session that a login makes", async () => {
+  test("is stored in the session", async () => {
     const { send, services, user } = await setUp(PROXIES);
     await send("10.0.0.1", "POST", "/login/", { "X-Forwarded-For": "203.0.113.9" });
     const [session] = await listLiveSessions(services.db, user.id, lifetime(services));
@@ -95,17 +95,17 @@ describe("X-Forwarded-For", () => {
 describe("X-Forwarded-Host", () => {
   const PUBLIC = { ...PROXIES, PUBLIC_URL: "https://login.example.com" };
 
-  test("from a trusted proxy counts as the Host that must be the public one", async () => {
+  test("from a trusted proxy replaces the Host, which must be the public one", async () => {
     const { send } = await setUp(PUBLIC);
     const status = async (peer: string, host: string) =>
       (await send(peer, "GET", "/profile/", { "X-Forwarded-Host": host })).status;
     assert.equal(await status("10.0.0.1", "login.example.com"), 403);
     assert.equal(await status("10.0.0.1", "evil.test"), 400);
-    assert.equal(await status("10.0.0.1", "login.example.com/x"), 400, "no host at all");
-    assert.equal(await status("192.0.2.1", "login.example.com"), 400, "not believed, and Host is another");
+    assert.equal(await status("10.0.0.1", "login.example.com/x"), 400, "not a host");
+    assert.equal(await status("192.0.2.1", "login.example.com"), 400, "not trusted, and the Host differs");
   });
 
-  test("that a client began is overruled by what the proxies added", async () => {
+  test("that a client sent is ignored if the proxies added theirs", async () => {
     const { send } = await setUp(PUBLIC);
     const headers = { "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.test, login.example.com" };
     assert.equal((await send("10.0.0.1", "GET", "/profile/", headers)).status, 403);
@@ -113,7 +113,7 @@ describe("X-Forwarded-Host", () => {
     assert.equal((await send("10.0.0.1", "GET", "/profile/", forged)).status, 400);
   });
 
-  test("makes the origin that is our own", async () => {
+  test("determines the own origin", async () => {
     const { send } = await setUp(PROXIES);
     const from = async (peer: string, origin: string) => {
       const headers = { "X-Forwarded-Host": "app.example.com", Origin: origin };
@@ -127,7 +127,7 @@ describe("X-Forwarded-Host", () => {
 });
 
 describe("X-Forwarded-Proto", () => {
-  test("https from a trusted proxy makes our own origin https and nothing else, and the cookies Secure", async () => {
+  test("https from a trusted proxy makes the own origin https only, and the cookies Secure", async () => {
     const { send } = await setUp(PROXIES);
     const headers = { "X-Forwarded-Proto": "HTTPS", Origin: "https://postern.test" };
     const right = await send("10.0.0.1", "POST", "/login/", headers);
@@ -144,7 +144,7 @@ describe("X-Forwarded-Proto", () => {
     for (const line of logout.headers.getSetCookie()) assert.match(line, /; Secure(;|$)/);
   });
 
-  test("from anybody else, or of another kind, changes nothing", async () => {
+  test("from an untrusted peer, or with another value, is ignored", async () => {
     const { send } = await setUp(PROXIES);
     for (const [peer, scheme] of [
       ["192.0.2.1", "https"],
@@ -158,7 +158,7 @@ describe("X-Forwarded-Proto", () => {
     }
   });
 
-  test("does not overrule PUBLIC_URL", async () => {
+  test("does not override PUBLIC_URL", async () => {
     const { send } = await setUp({ ...PROXIES, PUBLIC_URL: "http://postern.test" });
     const headers = { "X-Forwarded-Proto": "https", Origin: "http://postern.test" };
     const response = await send("10.0.0.1", "POST", "/login/", headers);
@@ -167,7 +167,7 @@ describe("X-Forwarded-Proto", () => {
   });
 });
 
-test("a proxy that is not trusted is remarked on once, with the setting that would mend it", async () => {
+test("an untrusted proxy is logged once, with the setting to change", async () => {
   const { send, events } = await setUp();
   await send("192.0.2.1", "GET", "/profile/", {});
   assert(!events().some(({ event }) => event === "proxy_not_trusted"));
@@ -182,7 +182,7 @@ test("a proxy that is not trusted is remarked on once, with the setting that wou
 });
 
 describe("POSTERN_TRUSTED_PROXIES", () => {
-  test("takes addresses and networks of both kinds, spaces and all", () => {
+  test("accepts addresses and networks of IPv4 and IPv6, with spaces", () => {
     const { trustedProxies } = parseConfig({ POSTERN_TRUSTED_PROXIES: " 10.0.0.1/8 ,192.0.2.1,,fd00::/8,::1/128, " });
     for (const address of ["10.255.255.255", "192.0.2.1", "fdff::1", "::1"]) assert(trustedProxies.has(address));
     for (const address of ["11.0.0.0", "192.0.2.2", "fe00::1", "::2", ""]) assert(!trustedProxies.has(address));
@@ -190,7 +190,7 @@ describe("POSTERN_TRUSTED_PROXIES", () => {
     assert(everybody.has("203.0.113.9") && !everybody.has("2001:db8::1"));
   });
 
-  test("is a mistake where it is neither", () => {
+  test("denies any other text", () => {
     for (const text of ["nginx", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "10.0.0.0 /8", "1.2.3.4:80", "*"]) {
       assert.throws(() => parseConfig({ POSTERN_TRUSTED_PROXIES: text }), /POSTERN_TRUSTED_PROXIES is/, text);
     }

@@ -131,8 +131,8 @@ export const NIST: readonly Requirement[] = [
     "5.1 transport",
     "no fallback to http",
     [
-      ["safety-headers", "are on every answer to a *, whatever the row, the method and the status"],
-      ["cross-site", "are Secure, and the session's is a __Host- one"],
+      ["safety-headers", "are on every answer to a *, for every endpoint, method and status"],
+      ["cross-site", "are Secure, and the session cookie has the prefix __Host-"],
     ],
     "With an https PUBLIC_URL.",
   ),
@@ -140,15 +140,25 @@ export const NIST: readonly Requirement[] = [
     "5.1 CSRF",
     "requests that change something are tied to the session",
     "cross-site",
-    "takes no token but the one made for its session: no pair made up or planted passes (deviation 3)",
+    "needs the token of its session: a forged or planted pair is denied (deviation 3)",
     "Or the browser proves that they come from our own origin.",
   ),
   shownBy("5.1 log off", "a logout that is at hand", [
     ["browser-login", "logs in, sees the profile, and logs out"],
     ["safe-methods", "every page of a user who is logged in has the button to log out (ASVS 5.0 V7.4.4)"],
   ]),
-  shown("5.1.1 Secure", "cookies over https only", "cross-site", "are Secure, and the session's is a __Host- one"),
-  shown("5.1.1 scope", "the fewest hosts and paths", "cross-site", "are Secure, and the session's is a __Host- one"),
+  shown(
+    "5.1.1 Secure",
+    "cookies over https only",
+    "cross-site",
+    "are Secure, and the session cookie has the prefix __Host-",
+  ),
+  shown(
+    "5.1.1 scope",
+    "the fewest hosts and paths",
+    "cross-site",
+    "are Secure, and the session cookie has the prefix __Host-",
+  ),
   shown("5.1.1 script", "HttpOnly", "login", "answers 202 without a body and sets both cookies, as Django spells them"),
   shown(
     "5.1.1 expiry",
@@ -156,7 +166,12 @@ export const NIST: readonly Requirement[] = [
     "login",
     "answers 202 without a body and sets both cookies, as Django spells them",
   ),
-  shown("5.1.1 prefix", "__Host- and Path=/", "cross-site", "are Secure, and the session's is a __Host- one"),
+  shown(
+    "5.1.1 prefix",
+    "__Host- and Path=/",
+    "cross-site",
+    "are Secure, and the session cookie has the prefix __Host-",
+  ),
   shown(
     "5.1.1 SameSite",
     "Lax or Strict",

@@ -91,7 +91,7 @@ export const SESSIONS: readonly Requirement[] = [
     "7.6.2",
     "no session without an action of the user",
     "cross-site",
-    "is refused from another site even with a good token, and a login without a session too (deviations 1, 2)",
+    "from another site is denied, even with a valid token, and even a login (deviations 1, 2)",
     "A login from another site is denied.",
   ),
 ];
