@@ -8,7 +8,7 @@ import { createLog, formatReadable, type Level } from "../lib/observability/log.
 import { createOutput } from "../lib/observability/output.ts";
 import { createClient } from "./support/client.ts";
 import { createSandbox, FROM_SOURCE, login, sendSignal, start } from "./support/process.ts";
-import { runAtTerminal } from "./support/terminal.ts";
+import { runAtPseudoTerminal } from "./support/pseudo-terminal.ts";
 import { createTestApp } from "./support/test-app.ts";
 
 const PROCESSES = { timeout: 60_000 };
@@ -247,7 +247,9 @@ describe("at a terminal", () => {
   test("lines are readable text", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await writeFile(join(sandbox.folder, ".env"), "PORT=0\n");
-    const { code, stdout } = await runAtTerminal(sandbox.folder, ["serve"], [["no_users", "\x03"]], { isHasty: true });
+    const { code, stdout } = await runAtPseudoTerminal(sandbox.folder, ["serve"], [["no_users", "\x03"]], {
+      isHasty: true,
+    });
     assert.equal(code, 0);
     assert.match(stdout, /^\d\d:\d\d:\d\d\.\d{3} info {4}listening url=http:\/\/127\.0\.0\.1:\d+\/\r\n/);
     assert.match(stdout, /info {4}stopped\r\n$/);
