@@ -19,7 +19,7 @@ async function setUp(environment: Record<string, string> = {}) {
   return { ...test, user, client, send };
 }
 
-describe("the first set-up", () => {
+describe("the set-up of the first user", () => {
   const fields = { username: "root", email: "", password: "k7#qz!pv-9" };
 
   async function begin() {
@@ -34,7 +34,7 @@ describe("the first set-up", () => {
     return { ...test, link, send, look };
   }
 
-  test("makes one superuser, however many send the form at once, and is not there ever after", async () => {
+  test("creates one superuser, even if many clients send the form at once, and is a 404 from then on", async () => {
     const { send, look, services } = await begin();
     assert.equal((await look()).status, 200);
     const answers = await Promise.all(Array.from({ length: 5 }, () => send()));
@@ -47,7 +47,7 @@ describe("the first set-up", () => {
     assert.equal(await inviteFirstUser(services), null);
   });
 
-  test("logs its user in, and keeps a link that is refused for a mistake", async () => {
+  test("logs the new user in, and a validation error leaves the link valid", async () => {
     const { send } = await begin();
     assert.equal((await send("short")).status, 400);
     const made = await send();
@@ -55,7 +55,7 @@ describe("the first set-up", () => {
     assert(made.headers.getSetCookie().some((line) => line.startsWith("sessionid=")));
   });
 
-  test("ends after half an hour, when somebody makes a user otherwise, and for who has another token", async () => {
+  test("is a 404 after 30 minutes, after another way created a user, and with another token", async () => {
     const { look, clock, link, app } = await begin();
     clock.advance(30 * 60 - 1);
     assert.equal((await look()).status, 200);
@@ -69,8 +69,8 @@ describe("the first set-up", () => {
   });
 });
 
-describe("the link of the first set-up", () => {
-  test("stands nowhere in the log, whatever becomes of it", async () => {
+describe("the link of the set-up", () => {
+  test("is never in the log", async () => {
     const { services, app, logged } = await createTestApp();
     const link = (await inviteFirstUser(services)) ?? "";
     const token = link.split("=")[1] ?? "";
@@ -94,7 +94,7 @@ describe("the link of the first set-up", () => {
 });
 
 describe("PATCH /profile/", () => {
-  test("changes what is sent, all or nothing, and neither the username nor what may not be changed", async () => {
+  test("changes all sent fields or none, and never the username or a read-only field", async () => {
     const { client, services } = await setUp();
     await client.login("alice", PASSWORD);
     const patch = (json: unknown) => client.send("PATCH", "/profile/", { json, headers: OWN });
@@ -123,7 +123,7 @@ describe("PATCH /profile/", () => {
 });
 
 describe("POST /password/change/", () => {
-  test("asks for the current password, judges the new one, and leaves one session under a new token", async () => {
+  test("needs the current password, validates the new one, and leaves one session under a new token", async () => {
     const { app, client } = await setUp();
     const other = createClient(app);
     for (const one of [other, client]) await one.login("alice", PASSWORD);
@@ -149,7 +149,7 @@ describe("POST /password/change/", () => {
 });
 
 describe("two changes of a password at once", () => {
-  test("do not both happen: the first one ends the session of the second", async () => {
+  test("do not both succeed: the first one ends the session of the second", async () => {
     const { app, client } = await setUp();
     const other = createClient(app);
     for (const one of [client, other]) await one.login("alice", PASSWORD);
@@ -172,7 +172,7 @@ describe("two changes of a password at once", () => {
 });
 
 describe("GET and DELETE /sessions/", () => {
-  test("write a session as a program needs it: where, when, with what", async () => {
+  test("give a program the address, the times and the device of each session", async () => {
     const { client, clock } = await setUp();
     const headers = { "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0" };
     await client.post("/login/", { username: "alice", password: PASSWORD }, headers);
@@ -194,7 +194,7 @@ describe("GET and DELETE /sessions/", () => {
     assert.equal((await client.get("/sessions/")).status, 403);
   });
 
-  test("tell a session by a name that is neither its token nor its row's key, and end only one's own", async () => {
+  test("name a session by neither its token nor its row's key, and end only sessions of the same user", async () => {
     const { app, client, addUser, services } = await setUp();
     await addUser({ username: "bob", password: PASSWORD });
     const [phone, bob] = [createClient(app), createClient(app)];
@@ -223,8 +223,8 @@ describe("GET and DELETE /sessions/", () => {
   });
 });
 
-describe("addresses that are known everywhere", () => {
-  test("lead to the password form, tell whom to write to, and keep search engines out", async () => {
+describe("the well-known addresses", () => {
+  test("lead to the password form, name the security contact, and keep search engines out", async () => {
     const { client } = await setUp({ POSTERN_SECURITY_CONTACT: "mailto:security@example.com" });
     const change = await client.get("/.well-known/change-password");
     assert.deepEqual([change.status, change.headers.get("location")], [302, "/password/change/"]);

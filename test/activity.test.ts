@@ -35,7 +35,7 @@ async function read(client: Client, query = ""): Promise<Activity> {
 }
 
 describe("GET /activity/", () => {
-  test("shows people what happened to their account, the newest first", async () => {
+  test("lists the events of the user's account, newest first", async () => {
     const { client, clock } = await setUp();
     const at = new Date(clock.now).toISOString();
     const login = { at, event: "login", device: "Firefox on Linux", address: "192.0.2.1", by: "you" };
@@ -43,7 +43,7 @@ describe("GET /activity/", () => {
     assert.deepEqual(await read(client), { next: null, results: [login, made] });
   });
 
-  test("shows what others did, without saying who they are", async () => {
+  test("lists the actions of others without their names", async () => {
     const { app, addUser, client } = await setUp();
     const shared = createClient(app);
     await shared.login("alice", PASSWORD);
@@ -60,7 +60,7 @@ describe("GET /activity/", () => {
     );
   });
 
-  test("shows nobody what is about another", async () => {
+  test("lists no event about another user", async () => {
     const { app, addUser, client } = await setUp();
     await addUser({ username: "bob", password: PASSWORD });
     const bob = createClient(app);
@@ -71,7 +71,7 @@ describe("GET /activity/", () => {
     assert.equal((await createClient(app).get("/activity/", BROWSER)).status, 303);
   });
 
-  test("is told page by page, each event once, while more happens", async () => {
+  test("lists each event once over its pages, also while events are added", async () => {
     const { client } = await setUp();
     const edit = (first_name: string) => client.send("PATCH", "/profile/", { headers: OURS, json: { first_name } });
     for (let count = 0; count < 118; count++) await edit(`Alice ${count}`);
@@ -86,7 +86,7 @@ describe("GET /activity/", () => {
     assert.deepEqual(await read(client, "?cursor="), await read(client));
   });
 
-  test("refuses a cursor that is none, and answers every other with what is below it", async () => {
+  test("denies a malformed cursor, and answers any other with the events below it", async () => {
     const { client } = await setUp();
     for (const cursor of ["x", "-1", "1.5", "1e3", "9".repeat(16), "%00", "%ff", "1%20or%201=1", "0x10", "٣"]) {
       const response = await client.get(`/activity/?cursor=${cursor}`);
@@ -97,7 +97,7 @@ describe("GET /activity/", () => {
     assert.deepEqual(await read(client, "?cursor=0"), { next: null, results: [] });
   });
 
-  test("is a page for a browser, in its language, with a way to what is older", async () => {
+  test("is a page for a browser, in its language, with a link to older events", async () => {
     const { app, client, user, services } = await setUp();
     await createClient(app).send("POST", "/login/", {
       json: { username: "alice", password: "wrong" },
@@ -120,7 +120,7 @@ describe("GET /activity/", () => {
     assert.equal((await client.get("/activity/")).status, 403);
   });
 
-  test("has words for every kind of event in every language", () => {
+  test("has a text for every kind of event in every language", () => {
     for (const words of Object.values(LANGUAGES))
       assert.deepEqual(Object.keys(words.events).sort(), [...EVENT_KINDS].sort());
   });

@@ -35,7 +35,7 @@ function eachOf(folder: string, check: (source: Source) => void): void {
 
 const isFile = (name: string) => /^(lib|db|server|package)/.test(name);
 
-describe("who may import whom", () => {
+describe("what may import what", () => {
   test("db/ imports Kysely, its drivers, node: modules and itself", () => {
     eachOf("db/", ({ path, imports }) => {
       for (const name of imports) assert.match(name, /^(db\/|kysely|bun:sqlite$|pg$|node:)/, `${path} imports ${name}`);
@@ -49,13 +49,13 @@ describe("who may import whom", () => {
     });
   });
 
-  test("migrations import nothing of ours but column types", () => {
+  test("migrations import column types only", () => {
     eachOf("db/migrations/", ({ path, imports }) => {
       for (const name of imports.filter(isFile)) assert.equal(name, "db/columns.ts", path);
     });
   });
 
-  test("lib/http/ and lib/crypto/ import nothing of ours but each other", () => {
+  test("lib/http/ and lib/crypto/ import only themselves and each other", () => {
     for (const leaf of ["lib/http/", "lib/crypto/"]) {
       eachOf(leaf, ({ path, imports }) => {
         for (const name of imports.filter(isFile))
@@ -64,7 +64,7 @@ describe("who may import whom", () => {
     }
   });
 
-  test("lib/pages/ is made of markup, words and itself alone", () => {
+  test("lib/pages/ imports markup, messages and itself only", () => {
     eachOf("lib/pages/", ({ path, imports }) => {
       for (const name of imports)
         assert.match(
@@ -75,13 +75,13 @@ describe("who may import whom", () => {
     });
   });
 
-  test("lib/http/ stands on Web APIs alone", () => {
+  test("lib/http/ imports no package, and of node: only node:net", () => {
     eachOf("lib/http/", ({ path, imports }) => {
       for (const name of imports) assert(isFile(name) || name === "node:net", `${path} imports ${name}`);
     });
   });
 
-  test("there is no circle of imports, types included", () => {
+  test("there are no import circles, types included", () => {
     const importsOf = new Map(SOURCES.map(({ path, imports }) => [path, imports.filter(isFile)]));
     const visited = new Set<string>();
     const visit = (path: string, trail: string[]): void => {
@@ -99,7 +99,7 @@ describe("who may import whom", () => {
   });
 });
 
-describe("where things may stand", () => {
+describe("the one place for each thing", () => {
   const onlyIn = (pattern: RegExp, allowed: RegExp) => {
     for (const source of SOURCES) {
       if (!allowed.test(source.path)) assert.doesNotMatch(codeOf(source), pattern, source.path);
@@ -115,10 +115,10 @@ describe("where things may stand", () => {
     onlyIn(/\bacceptAnyPassword\b/, /^lib\/(cli\/|passwords\/password-rules\.ts)/));
   test("a Problem is caught in lib/pipeline/error-response.ts only", () =>
     onlyIn(/instanceof Problem/, /^lib\/pipeline\/error-response\.ts$/));
-  test("nobody writes to the console", () => onlyIn(/\bconsole\./, /^$/));
+  test("no file writes to the console", () => onlyIn(/\bconsole\./, /^$/));
 });
 
-describe("how things look", () => {
+describe("the form of the code", () => {
   test("no file has more than 300 lines, tests included", () => {
     for (const path of globSync(["server.ts", "{lib,db,test}/**/*.ts"], { cwd: ROOT })) {
       const lines = readFileSync(join(ROOT, path), "utf8").split("\n").length - 1;
@@ -126,7 +126,7 @@ describe("how things look", () => {
     }
   });
 
-  test("nothing that the compiler or the linter objects to is silenced", () => {
+  test("no finding of the compiler or the linter is silenced", () => {
     for (const source of SOURCES) {
       assert.doesNotMatch(source.text, /@ts-|biome-ignore|as unknown as|TODO|FIXME/, source.path);
     }

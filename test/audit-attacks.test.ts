@@ -7,7 +7,7 @@ import { userSubject } from "../lib/audit/actor.ts";
 import { createTrail, dropTriggers, findBroken } from "./support/trail.ts";
 
 // Last: what is done here leaves the database without its triggers.
-describe("verification, where somebody got by the triggers, names", () => {
+describe("if an attacker evades the triggers, verification names", () => {
   type Attack = (db: Db, subject: string) => Promise<unknown>;
 
   const rowOf = (db: Db, subject: string, number: number) =>

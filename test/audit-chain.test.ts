@@ -14,7 +14,7 @@ async function numbersOf(db: Db, subject: string): Promise<number[]> {
   return (await listEventsOf(db, subject, { before: null, limit: 1000 })).map(({ number }) => number);
 }
 
-describe("the database refuses", () => {
+describe("the database denies", () => {
   const STATEMENTS: Record<string, (db: Db, subject: string) => Promise<unknown>> = {
     "to change an event": (db, subject) =>
       db.updateTable("events").set({ address: "198.51.100.1" }).where("subject", "=", subject).execute(),
@@ -56,7 +56,7 @@ describe("the database refuses", () => {
 });
 
 describe("the cut", () => {
-  test("takes what is older than the setting's days, is noted, and leaves a trail that verifies and goes on", async () => {
+  test("deletes events older than the setting's days, is recorded, and leaves a trail that verifies and continues", async () => {
     const test = await createTrail({ POSTERN_AUDIT_DAYS: "30" });
     const { services, db, subject, clock } = test;
     clock.advance(29 * DAY);
@@ -74,7 +74,7 @@ describe("the cut", () => {
     await assertWhole(db);
   });
 
-  test("of everything about a user leaves the end of the chain, where it goes on", async () => {
+  test("of every event about a user leaves the end of the chain, which continues", async () => {
     const test = await createTrail({ POSTERN_AUDIT_DAYS: "1" });
     test.clock.advance(2 * DAY);
     await pruneAuditLog(test.services);
@@ -85,7 +85,7 @@ describe("the cut", () => {
     await assertWhole(test.db);
   });
 
-  test("takes hundreds, one batch after the other, and none with 0", async () => {
+  test("deletes hundreds of events in batches, and none with 0 days", async () => {
     const test = await createTrail({ POSTERN_AUDIT_DAYS: "1" });
     for (let count = 0; count < 600; count++) await appendTo(test, `${test.subject}`);
     test.clock.advance(2 * DAY);
@@ -95,7 +95,7 @@ describe("the cut", () => {
     assert.deepEqual(await numbersOf(test.db, test.subject), []);
   });
 
-  test("is not held up for ever by an event of a clock that was wrong, nor widened by one", async () => {
+  test("is neither stopped nor widened by an event from a wrong clock", async () => {
     const test = await createTrail({ POSTERN_AUDIT_DAYS: "30" });
     const year = 365 * DAY;
     test.clock.advance(10 * year);
@@ -112,8 +112,8 @@ describe("the cut", () => {
   });
 });
 
-describe("many at once", () => {
-  test("keep one unbroken chain of one subject", async () => {
+describe("many events at once", () => {
+  test("of one subject keep one unbroken chain", async () => {
     const { app, db, subject } = await createTrail();
     const client = createClient(app);
     await client.login("alice", "right horse");
@@ -132,7 +132,7 @@ describe("many at once", () => {
     await assertWhole(db);
   });
 
-  test("of two subjects in either order do not wait for each other for ever", async () => {
+  test("of two subjects in either order cause no deadlock", async () => {
     const test = await createTrail();
     const bob = userSubject(await test.addUser({ username: "bob", password: "right horse" }));
     const pairs = Array.from({ length: 40 }, (_, index) => (index % 2 ? [test.subject, bob] : [bob, test.subject]));
@@ -141,7 +141,7 @@ describe("many at once", () => {
     assert.equal((await numbersOf(test.db, bob)).length, 41);
   });
 
-  test("and a cut do not look like a broken trail to who verifies meanwhile", async () => {
+  test("and a cut do not look like a broken trail to a verification at the same time", async () => {
     const test = await createTrail({ POSTERN_AUDIT_DAYS: "1" });
     for (let round = 0; round < 5; round++) {
       test.clock.advance(2 * DAY);

@@ -39,7 +39,7 @@ function everything({ services }: TestApp): Promise<RecordedEvent[]> {
 }
 
 describe("the audit trail", () => {
-  test("tells of a login: when, who, from where, with what, and in which request", async () => {
+  test("records a login with time, user, address, device and request", async () => {
     const test = await setUp();
     const body = JSON.stringify({ username: "alice", password: PASSWORD });
     const headers = { ...FIREFOX, "Content-Type": "application/json" };
@@ -59,7 +59,7 @@ describe("the audit trail", () => {
     assert.match(hash, /^[0-9a-f]{64}$/);
   });
 
-  test("tells of a refused login whose account it was for, and that nobody is known to have done it", async () => {
+  test("records a failed login for its account, without an actor", async () => {
     const test = await setUp();
     await test.client.login("alice", "wrong");
     const [, failed] = await trailOf(test, test.user);
@@ -69,7 +69,7 @@ describe("the audit trail", () => {
     assert.equal((await kindsOf(test, test.user)).at(-1), "login_failed");
   });
 
-  test("holds nothing of what was typed as a name that no user has", async () => {
+  test("never holds a typed name that no user has", async () => {
     const test = await setUp();
     const before = (await everything(test)).length;
     for (const name of ["Hunter2-hunter2", "p4ss wörd", "x".repeat(1000)]) await test.client.login(name, "a password");
@@ -81,7 +81,7 @@ describe("the audit trail", () => {
     assert.equal(events.length, 3);
   });
 
-  test("holds neither passwords, nor tokens, nor the values of what was changed", async () => {
+  test("holds no passwords, no tokens, and no values of changed fields", async () => {
     const test = await setUp();
     await test.client.login("alice", "wrong-secret");
     await test.client.login("alice", PASSWORD);
@@ -98,7 +98,7 @@ describe("the audit trail", () => {
     }
   });
 
-  test("names the fields that were changed, and is silent where none was", async () => {
+  test("names the changed fields, and records nothing if none changed", async () => {
     const test = await setUp();
     await test.client.login("alice", PASSWORD);
     const edit = (json: unknown) => test.client.send("PATCH", "/profile/", { headers: OURS, json });
@@ -111,7 +111,7 @@ describe("the audit trail", () => {
     );
   });
 
-  test("tells who ended a session: its user elsewhere, who logs in over it, or an operator", async () => {
+  test("records what ended a session: its user elsewhere, a login over it, or an operator", async () => {
     const test = await setUp();
     const bob = await test.addUser({ username: "bob", password: PASSWORD });
     const others = [createClient(test.app), createClient(test.app)];
@@ -133,7 +133,7 @@ describe("the audit trail", () => {
     );
   });
 
-  test("tells of a logout once, however often it is asked for", async () => {
+  test("records a logout once, also if it is requested again", async () => {
     const test = await setUp();
     await test.client.login("alice", PASSWORD);
     const jar = new Map(test.client.cookies);
@@ -143,7 +143,7 @@ describe("the audit trail", () => {
     assert.deepEqual(await kindsOf(test, test.user), ["user_made", "login", "logout"]);
   });
 
-  test("tells what the command line did, and outlives the user", async () => {
+  test("records the command line's actions, and outlives the user", async () => {
     const test = await setUp();
     await changePassword(test.services, OPERATOR, test.user, anyPassword("another one"));
     await deactivate(test.services, OPERATOR, test.user);
@@ -160,7 +160,7 @@ describe("the audit trail", () => {
       assert.deepEqual([actor, address, requestId], ["command line", "", ""]);
   });
 
-  test("tells of each wait once, and nothing of what is refused in it", async () => {
+  test("records each wait once, and none of the attempts denied in it", async () => {
     const test = await setUp();
     const statuses: number[] = [];
     for (let count = 0; count < 30; count++) statuses.push((await test.client.login("alice", "wrong")).status);
@@ -170,7 +170,7 @@ describe("the audit trail", () => {
     assert.equal(statuses.at(-1), 429);
   });
 
-  test("tells whose logins are refused for a while, and no name that nobody has", async () => {
+  test("records the account whose logins are throttled, and never a name that no user has", async () => {
     const test = await setUp();
     const request = new Request("http://postern.test/login/", { method: "POST" });
     const peer = { address: "192.0.2.1" };
@@ -182,7 +182,7 @@ describe("the audit trail", () => {
   });
 });
 
-describe("an event and what it tells of", () => {
+describe("an event and its change", () => {
   /** Has a table missing while something is tried. */
   async function without(test: TestApp, table: "events" | "sessions", work: () => Promise<unknown>): Promise<void> {
     const { schema } = test.services.db;
@@ -190,7 +190,7 @@ describe("an event and what it tells of", () => {
     await work().finally(() => schema.alterTable("elsewhere").renameTo(table).execute());
   }
 
-  test("are both kept or neither", async () => {
+  test("are both stored, or neither is", async () => {
     const test = await setUp();
     await without(test, "sessions", async () => {
       assert.equal((await test.client.login("alice", PASSWORD)).status, 500);
@@ -256,7 +256,7 @@ describe("every row of the route table that changes something", () => {
     },
   };
 
-  test("is tried below", () => {
+  test("is tested below", () => {
     const changing = ROUTES.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`);
     assert.deepEqual(changing.toSorted(), Object.keys(DEEDS).toSorted());
   });

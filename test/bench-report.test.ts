@@ -12,18 +12,18 @@ function row(title: string, rates: number[]): Row {
 }
 
 describe("the benchmark's figures", () => {
-  test("a spread is the median, the least and the most, in whatever order they come", () => {
+  test("a spread is median, minimum and maximum, in any order of the values", () => {
     assert.deepEqual(spreadOf([9, 1, 10]), { median: 9, min: 1, max: 10 });
     assert.deepEqual(spreadOf([4, 1, 2, 3]), { median: 2.5, min: 1, max: 4 });
     assert.deepEqual(spreadOf([7]), { median: 7, min: 7, max: 7 });
     assert.throws(() => spreadOf([]));
   });
 
-  test("ratios are of the same round, so that a slow round of both changes nothing", () => {
+  test("ratios compare the same round, so a slow round of both changes nothing", () => {
     assert.deepEqual(ratiosTo([100, 10, 50], [50, 5, 25]), [0.5, 0.5, 0.5]);
   });
 
-  test("numbers have three digits, or all before the point", () => {
+  test("numbers have three digits, or all digits before the point", () => {
     assert.deepEqual([12345.6, 123.4, 12.34, 1.234, 0.0123].map(formatNumber), [
       "12,346",
       "123",
@@ -38,7 +38,7 @@ describe("the benchmark's figures", () => {
     assert.equal(markdownTable(["a", "b"], [["x|y", "1"]]), "| a | b |\n| --- | ---: |\n| x\\|y | 1 |");
   });
 
-  test("each row is held against the first", () => {
+  test("each row is compared with the first", () => {
     const [, , ceiling = "", ours = ""] = comparison("requests", [row("top", [100, 200]), row("ours", [50, 50])]).split(
       "\n",
     );
@@ -46,12 +46,12 @@ describe("the benchmark's figures", () => {
     assert.match(ours, /^\| ours \| 50\.0 \(50\.0 to 50\.0\) \| 0\.375 \(0\.250 to 0\.500\) \|/);
   });
 
-  test("what cannot be told of memory is left empty", () => {
+  test("an unknown memory is an empty cell", () => {
     const unknown = { ...row("one", [1]), samples: [{ ...SAMPLE, requests: 1, perSecond: 1, memoryMiB: null }] };
     assert.match(comparison("requests", [unknown]), /\| 2\.00 \| {2}\| 1\.00 \| 0\.250 \|$/);
   });
 
-  test("requests that failed are told, and of whom", () => {
+  test("failed requests are reported with their server", () => {
     const bad = row("bad", [10, 20]);
     bad.samples[1] = { ...SAMPLE, requests: 20, perSecond: 20, failures: 3 };
     assert.deepEqual(failures([row("good", [5]), bad]), ["Of bad: 3 of 30 requests failed."]);
@@ -78,7 +78,7 @@ describe("the benchmark's chart", () => {
     assert(svg.includes("&#60;most&#62; &#38; &#34;best&#34;"));
   });
 
-  test("has bars as long as their medians, and none beyond the picture", () => {
+  test("has bars as long as their medians, and none outside the picture", () => {
     const [long = 0, short = 0] = [...svg.matchAll(/<rect[^>]* width="([\d.]+)"/g)].map(([, width]) => Number(width));
     assert(Math.abs(long - 2 * short) < 0.2, `${long} and ${short}`);
     const [, width] = /viewBox="0 0 (\d+) /.exec(svg) ?? [];
@@ -86,17 +86,17 @@ describe("the benchmark's chart", () => {
   });
 });
 
-describe("what wrk is told", () => {
+describe("the script for wrk", () => {
   const ask = { method: "POST" as const, url: "http://localhost/", headers: { Accept: "*/*" }, body: '{"a":"b"}' };
 
-  test("one cookie is a header", () => {
+  test("sends one cookie as a header", () => {
     const lua = luaOf({ ...ask, cookies: ["sessionid=x"] });
     assert(lua.includes('wrk.headers["Cookie"] = "sessionid=x"'));
     assert(lua.includes('wrk.body = "{\\"a\\":\\"b\\"}"'));
     assert(!lua.includes("function request"));
   });
 
-  test("several are sent in turn", () => {
+  test("sends several cookies in turn", () => {
     const lua = luaOf({ ...ask, cookies: ["a=1", "a=2"] });
     assert(lua.includes('local cookies = { "a=1", "a=2" }'));
     assert(lua.includes("function request()"));

@@ -31,12 +31,12 @@ async function assertThrownOut(page: Page): Promise<void> {
 }
 
 for (const javaScriptEnabled of [true, false]) {
-  describe(`a member with${javaScriptEnabled ? "" : "out"} script`, onlyOnBun(NOT_ON_DENO), () => {
+  describe(`a user with${javaScriptEnabled ? "" : "out"} script`, onlyOnBun(NOT_ON_DENO), () => {
     const visitor = { javaScriptEnabled };
     useBrowser();
 
     browserTest(
-      "changes the password, which throws every other browser out and keeps this one",
+      "changes the password, which logs every other browser out and keeps this one",
       async ({ page, visit, expectStatus }) => {
         expectStatus(400);
         const other = await visit();
@@ -94,7 +94,7 @@ for (const javaScriptEnabled of [true, false]) {
     );
 
     browserTest(
-      "edits the profile, and gets what is wrong shown again as it was typed",
+      "edits the profile, and sees an invalid value again as it was typed",
       async ({ page, expectStatus }) => {
         expectStatus(400);
         await logIn(page);

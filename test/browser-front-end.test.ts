@@ -36,10 +36,10 @@ function listen(page: Page): Promise<unknown> {
 const told = (page: Page) => page.evaluate("told");
 
 for (const [name, example] of Object.entries(EXAMPLES)) {
-  describe(`the README's front end as ${name}`, onlyOnBun(NOT_ON_DENO), () => {
+  describe(`the documented front end as ${name}`, onlyOnBun(NOT_ON_DENO), () => {
     useBrowser();
 
-    browserTest("logs in and out, says why where it may not, and keeps its other tabs up to date", async (stage) => {
+    browserTest("logs in and out, shows the error of a failed login, and updates its other tabs", async (stage) => {
       const { page, expectStatus } = stage;
       expectStatus(400, 403); // Nobody's profile is a 403, which the console tells.
       await using site = await startSite(example, portOf(stage));
@@ -64,7 +64,7 @@ for (const [name, example] of Object.entries(EXAMPLES)) {
       }
     });
 
-    browserTest("hears of a login and a log-out on Postern's own pages", async (stage) => {
+    browserTest("is updated by a login and a logout on Postern's own pages", async (stage) => {
       const { page, expectStatus } = stage;
       expectStatus(403);
       await using site = await startSite(example, portOf(stage));
@@ -91,7 +91,7 @@ describe("/client.js", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
   browserTest(
-    "has a fetch that proves where a change comes from, and tells of a session that has ended",
+    "has a fetch that sends the CSRF token, and dispatches logout if the session has ended",
     async (stage) => {
       const { page, services, expectStatus } = stage;
       expectStatus(401, 403);
@@ -115,7 +115,7 @@ describe("/client.js", onlyOnBun(NOT_ON_DENO), () => {
     },
   );
 
-  browserTest("refuses with a LoginError that says what is wrong, field by field", async (stage) => {
+  browserTest("throws a LoginError with the errors of each field", async (stage) => {
     const { page, expectStatus } = stage;
     expectStatus(400, 403);
     await using site = await startSite(PLAIN_PAGE, portOf(stage));
@@ -135,7 +135,7 @@ describe("/client.js", onlyOnBun(NOT_ON_DENO), () => {
     assert.deepEqual(await refused("alice"), { ...rest, message: wrong, errors: { non_field_errors: [wrong] } });
   });
 
-  browserTest("tells of each login and log-out once, in this tab and in another", async (stage) => {
+  browserTest("dispatches each login and logout once, in this tab and in another", async (stage) => {
     const { page, expectStatus } = stage;
     expectStatus(403);
     await using site = await startSite("<!doctype html><title>Empty</title>", portOf(stage));
@@ -152,7 +152,7 @@ describe("/client.js", onlyOnBun(NOT_ON_DENO), () => {
     for (const tab of [page, other]) assert.deepEqual(await told(tab), ["login", "logout"]);
   });
 
-  browserTest("exports what its types say, and nothing else", async ({ page }) => {
+  browserTest("exports exactly the names in its types", async ({ page }) => {
     const types = readFileSync(join(ROOT, "public/client.d.ts.txt"), "utf8");
     const named = [...types.matchAll(/^export (?:class|const|function) (\w+)/gm)].map(([, name]) => name);
     await page.goto("/login/");

@@ -58,7 +58,7 @@ for (const javaScriptEnabled of [true, false]) {
     );
 
     browserTest(
-      "gets the form again where the password is wrong, the name still there and the focus on the password",
+      "gets the form again if the password is wrong, with the name kept and the focus on the password",
       async ({ page, expectStatus }) => {
         expectStatus(400);
         await page.goto("/login/");
@@ -76,7 +76,7 @@ for (const javaScriptEnabled of [true, false]) {
     );
 
     browserTest(
-      "is told of every blank field beside it, with the focus on the first",
+      "sees an error at every blank field, with the focus on the first",
       async ({ page, expectStatus }) => {
         expectStatus(400);
         await page.goto("/login/");
@@ -95,7 +95,7 @@ for (const javaScriptEnabled of [true, false]) {
     );
 
     browserTest(
-      "sees nothing of the profile by the back button, once logged out",
+      "does not see the profile by the back button after a logout",
       async ({ page }) => {
         await logIn(page);
         await page.goto("/sessions/");
@@ -110,7 +110,7 @@ for (const javaScriptEnabled of [true, false]) {
     );
 
     browserTest(
-      "comes back to where it wanted to go, query and all",
+      "is redirected to the requested page with its query after the login",
       async ({ page, expectStatus }) => {
         expectStatus(400);
         await page.goto("/sessions/?page=2&q=%26");
@@ -123,7 +123,7 @@ for (const javaScriptEnabled of [true, false]) {
     );
 
     browserTest(
-      "stays on this site after a login, whatever next says, and when logged in already",
+      "stays on this site after a login with any next, also if it is logged in already",
       async ({ page, origin, visit }) => {
         for (const next of ELSEWHERE) {
           await page.context().clearCookies();
@@ -144,7 +144,7 @@ for (const javaScriptEnabled of [true, false]) {
     );
 
     browserTest(
-      "makes the first user by the link, which is good once and for nothing afterwards",
+      "creates the first user by the link, which works once",
       async ({ page, services, visit, expectStatus }) => {
         expectStatus(400, 404);
         const link = (await inviteFirstUser(services)) ?? "";

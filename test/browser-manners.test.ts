@@ -40,33 +40,30 @@ async function countNavigations(page: Page, during: () => Promise<unknown>): Pro
   return count;
 }
 
-describe("by keyboard alone", onlyOnBun(NOT_ON_DENO), () => {
+describe("with the keyboard alone", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
-  browserTest(
-    "somebody logs in, looks at the password on the way, and logs out; the focus is always seen",
-    async ({ page }) => {
-      await page.goto("/login/");
-      assert.deepEqual(await focus(page), { name: "Username", isVisible: true });
-      await page.keyboard.type("alice");
-      await tabTo(page, "Password");
-      await page.keyboard.type(ALICE.password);
-      const password = page.getByLabel("Password", { exact: true });
-      await tabTo(page, "Show: Password");
-      await page.keyboard.press("Space");
-      assert.equal(await password.getAttribute("type"), "text");
-      assert.deepEqual(await focus(page), { name: "Hide: Password", isVisible: true });
-      await page.keyboard.press("Enter");
-      assert.equal(await password.getAttribute("type"), "password");
-      await tabTo(page, "Log in");
-      await Promise.all([page.waitForURL("/profile/"), page.keyboard.press("Enter")]);
-      for (const name of ["Postern", "Sessions", "Activity", "Profile: alice", "Log out"]) await tabTo(page, name);
-      await Promise.all([page.waitForURL("/login/**"), page.keyboard.press("Space")]);
-      await page.getByText("You are logged out.").waitFor();
-    },
-  );
+  browserTest("a person logs in, shows the password, and logs out; the focus is always visible", async ({ page }) => {
+    await page.goto("/login/");
+    assert.deepEqual(await focus(page), { name: "Username", isVisible: true });
+    await page.keyboard.type("alice");
+    await tabTo(page, "Password");
+    await page.keyboard.type(ALICE.password);
+    const password = page.getByLabel("Password", { exact: true });
+    await tabTo(page, "Show: Password");
+    await page.keyboard.press("Space");
+    assert.equal(await password.getAttribute("type"), "text");
+    assert.deepEqual(await focus(page), { name: "Hide: Password", isVisible: true });
+    await page.keyboard.press("Enter");
+    assert.equal(await password.getAttribute("type"), "password");
+    await tabTo(page, "Log in");
+    await Promise.all([page.waitForURL("/profile/"), page.keyboard.press("Enter")]);
+    for (const name of ["Postern", "Sessions", "Activity", "Profile: alice", "Log out"]) await tabTo(page, name);
+    await Promise.all([page.waitForURL("/login/**"), page.keyboard.press("Space")]);
+    await page.getByText("You are logged out.").waitFor();
+  });
 
-  browserTest("a form is sent by Enter in a field, a password that is looked at included", async ({ page }) => {
+  browserTest("Enter in a field sends the form, also in a shown password", async ({ page }) => {
     await page.goto("/login/");
     await page.getByLabel("Username").fill("alice");
     await page.getByRole("button", { name: "Show: Password" }).click();
@@ -79,7 +76,7 @@ describe("by keyboard alone", onlyOnBun(NOT_ON_DENO), () => {
 describe("with several tabs", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
-  browserTest("a log-out in one takes the others to the login, once", async ({ page }) => {
+  browserTest("a logout in one redirects the others to the login, once", async ({ page }) => {
     await logIn(page);
     const other = await page.context().newPage();
     await other.goto("/sessions/");
@@ -92,7 +89,7 @@ describe("with several tabs", onlyOnBun(NOT_ON_DENO), () => {
     await page.getByText("You are logged out.").waitFor();
   });
 
-  browserTest("a login in one takes the others on to where they were going, once", async ({ page }) => {
+  browserTest("a login in one redirects the others to their requested page, once", async ({ page }) => {
     await page.goto("/login/");
     const other = await page.context().newPage();
     await other.goto("/sessions/");
@@ -103,38 +100,32 @@ describe("with several tabs", onlyOnBun(NOT_ON_DENO), () => {
     assert.equal(count, 1);
   });
 
-  browserTest(
-    "a login that somebody is typing is not taken from them by one elsewhere, and still works",
-    async ({ page }) => {
-      await page.goto("/login/");
-      await page.getByLabel("Username").fill("ali");
-      const other = await page.context().newPage();
-      const count = await countNavigations(page, () => logIn(other));
-      assert.equal(count, 0);
-      assert.equal(await page.getByLabel("Username").inputValue(), "ali");
-      await fillAndSend(page, { Username: "alice", Password: ALICE.password }, "Log in");
-      assert.equal(pathOf(page), "/profile/");
-    },
-  );
+  browserTest("a half-typed login survives a login in another tab, and still works", async ({ page }) => {
+    await page.goto("/login/");
+    await page.getByLabel("Username").fill("ali");
+    const other = await page.context().newPage();
+    const count = await countNavigations(page, () => logIn(other));
+    assert.equal(count, 0);
+    assert.equal(await page.getByLabel("Username").inputValue(), "ali");
+    await fillAndSend(page, { Username: "alice", Password: ALICE.password }, "Log in");
+    assert.equal(pathOf(page), "/profile/");
+  });
 
-  browserTest(
-    "a log-out in one leaves nothing of the member in the others, not even what they were typing",
-    async ({ page }) => {
-      await logIn(page);
-      const other = await page.context().newPage();
-      await other.goto("/profile/");
-      await other.getByLabel("First name").fill("Half a na");
-      await send(page, "Log out");
-      await other.waitForURL("/login/**");
-    },
-  );
+  browserTest("a logout in one clears the others of the user's data, typed text included", async ({ page }) => {
+    await logIn(page);
+    const other = await page.context().newPage();
+    await other.goto("/profile/");
+    await other.getByLabel("First name").fill("Half a na");
+    await send(page, "Log out");
+    await other.waitForURL("/login/**");
+  });
 });
 
-describe("a browser's own ways", onlyOnBun(NOT_ON_DENO), () => {
+describe("the features of a browser", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
   browserTest(
-    "it gets Italian where it asks for it, mistakes included",
+    "Italian is used if the browser prefers it, also in validation errors",
     async ({ page, expectStatus }) => {
       expectStatus(400);
       await page.goto("/login/");
@@ -152,7 +143,7 @@ describe("a browser's own ways", onlyOnBun(NOT_ON_DENO), () => {
     { locale: "it-IT", timezoneId: "Europe/Rome" },
   );
 
-  browserTest("a reload does not repeat what was done, nor does a bookmark", async ({ page }) => {
+  browserTest("neither a reload nor a bookmark repeats an action", async ({ page }) => {
     await logIn(page);
     await send(page, "Save");
     await page.getByText("Your details are saved.").waitFor();
@@ -161,7 +152,7 @@ describe("a browser's own ways", onlyOnBun(NOT_ON_DENO), () => {
     assert.equal(await page.getByText("Your details are saved.").count(), 0);
   });
 
-  browserTest("a form that is sent twice in haste is sent once", async ({ page }) => {
+  browserTest("a double click sends a form once", async ({ page }) => {
     await page.goto("/login/");
     await page.getByLabel("Username").fill("alice");
     await page.getByLabel("Password", { exact: true }).fill(ALICE.password);
@@ -172,7 +163,7 @@ describe("a browser's own ways", onlyOnBun(NOT_ON_DENO), () => {
     assert.equal(sent.length, 1);
   });
 
-  browserTest("a form whose answer never came can be sent again", async ({ page }) => {
+  browserTest("a form without an answer can be sent again", async ({ page }) => {
     await page.goto("/login/");
     await page.getByLabel("Username").fill("alice");
     await page.getByLabel("Password", { exact: true }).fill(ALICE.password);

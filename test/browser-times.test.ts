@@ -27,7 +27,7 @@ describe("instants on a page", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
   browserTest(
-    "are in the reader's time zone with script, days included, before the first of them is painted",
+    "are in the reader's time zone with script, days included, before the first paint",
     async ({ app, clock, page }) => {
       clock.advance(6 * 3600);
       await createClient(app).post("/login/", { ...ALICE, password: "wrong" });
@@ -60,7 +60,7 @@ describe("instants on a page", onlyOnBun(NOT_ON_DENO), () => {
 describe("a login that is throttled", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
-  browserTest("counts down, and then lets the form be sent again", async ({ app, clock, page, expectStatus }) => {
+  browserTest("counts down, and then the form can be sent again", async ({ app, clock, page, expectStatus }) => {
     expectStatus(429);
     const { post } = createClient(app);
     for (let failures = 0; failures < 10; failures++) await post("/login/", { ...ALICE, password: "wrong" });

@@ -21,7 +21,7 @@ test("check calls a Postgres on another machine unsafe, unless its certificate i
   }
 });
 
-test("check is content with a Postgres on this machine", () => {
+test("check finds nothing wrong with a Postgres on this machine", () => {
   for (const host of ["localhost", "127.0.0.1:5433", "[::1]"]) assert.deepEqual(codes(`postgres://me@${host}/x`), []);
   assert.deepEqual(codes("postgres://me@/x?host=/var/run/postgresql"), []);
 });

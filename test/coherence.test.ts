@@ -8,7 +8,7 @@ const PROCESSES = { timeout: 240_000 };
 const SEED = Date.now() % 2 ** 32;
 
 describe("two servers on one file", () => {
-  test("answer each request by what is in the database, whoever ended a session and however", PROCESSES, async () => {
+  test("answer each request from the database, whichever process ended a session", PROCESSES, async () => {
     const checks = await playCoherence(600, SEED);
     process.stdout.write(`Seed ${SEED}: 600 steps, ${checks} answers, 0 stale\n`);
     assert(checks > 100);

@@ -26,7 +26,7 @@ describe("Deno's permissions", onlyOnDeno("Bun has no permissions"), () => {
     return { sandbox: await createSandbox(program), environment: { PORT: String(port) } };
   };
 
-  test("need be few for users to be made, to log in and to log out", PROCESSES, async () => {
+  test("can be few to create users, to log in and to log out", PROCESSES, async () => {
     const { sandbox: made, environment } = await setUp();
     await using sandbox = made;
     const { stdout } = await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
@@ -40,7 +40,7 @@ describe("Deno's permissions", onlyOnDeno("Bun has no permissions"), () => {
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   });
 
-  test("are not widened for workers: without all of them, none is started", PROCESSES, async () => {
+  test("are not widened for workers: without -A, none is started", PROCESSES, async () => {
     const { sandbox: made, environment } = await setUp();
     await using sandbox = made;
     const { code, stderr } = await sandbox.run(["serve"], { environment: { ...environment, POSTERN_WORKERS: "2" } });

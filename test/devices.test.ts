@@ -38,7 +38,7 @@ async function setUp() {
 }
 
 describe("the list of known devices", () => {
-  test("names each one, the last used first, and marks this browser", async () => {
+  test("names each device, the last used first, and marks this browser", async () => {
     const { own } = await setUp();
     const [first, second, ...rest] = await own.list();
     assert.deepEqual(rest, []);
@@ -56,7 +56,7 @@ describe("the list of known devices", () => {
     assert.deepEqual([second?.browser, second?.system, second?.is_current], ["curl", null, false]);
   });
 
-  test("tells the first login and the last, though the cookie is another one at each", async () => {
+  test("shows the first and the last login, although each login changes the cookie", async () => {
     const { own, clock } = await setUp();
     clock.advance(3600);
     const before = own.cookies.get("devicecookie");
@@ -70,7 +70,7 @@ describe("the list of known devices", () => {
     );
   });
 
-  test("has ten entries at most, shows no id, and is for its user alone", async () => {
+  test("has at most ten entries, shows no id, and belongs to one user", async () => {
     const { browse, own, services, addUser, app } = await setUp();
     for (let time = 0; time < 12; time++) await browse(FIREFOX).login();
     await own.login();
@@ -87,7 +87,7 @@ describe("the list of known devices", () => {
 });
 
 describe("a device that is forgotten", () => {
-  test("is a stranger to its account; its session goes on, and the trail has it", async () => {
+  test("counts as a stranger; its session goes on, and the trail records it", async () => {
     const app = await setUp();
     const { own, other, services } = app;
     const [, second] = await own.list();
@@ -109,7 +109,7 @@ describe("a device that is forgotten", () => {
     );
   });
 
-  test("may be this browser, which then drops its cookie", async () => {
+  test("may be this browser, whose cookie is then expired", async () => {
     const { own } = await setUp();
     const [first] = await own.list();
     const response = await own.forget(first?.id ?? "");
@@ -119,7 +119,7 @@ describe("a device that is forgotten", () => {
     assert.equal((await own.get("/profile/")).status, 200);
   });
 
-  test("is one of the user's own: any other is not found, and nothing changes", async () => {
+  test("must be one of the user's own: any other is a 404, and nothing changes", async () => {
     const { own, app, addUser, services } = await setUp();
     await addUser({ username: "bob", password: RIGHT });
     const bob = createClient(app);
@@ -135,7 +135,7 @@ describe("a device that is forgotten", () => {
     assert.equal((await own.forget(first?.id ?? "")).status, 404, "twice");
   });
 
-  test("is forgotten by a form on the page of sessions, which shows them all", async () => {
+  test("is forgotten by a form on the sessions page, which lists all devices", async () => {
     const { own } = await setUp();
     assert.equal((await own.get("/devices/", PAGE)).headers.get("location"), "/sessions/");
     const [, second] = await own.list();

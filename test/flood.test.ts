@@ -85,7 +85,7 @@ async function askMeanwhile(server: Server, ended: Promise<unknown>): Promise<nu
   return longest;
 }
 
-describe("a client is cut off that", () => {
+describe("a client is disconnected if it", () => {
   const silent: Record<string, Behaviour> = {
     "connects and says nothing": { write: () => {} },
     "begins a head and says no more": { write: (socket, times) => times === 0 && socket.write(HEAD) },
@@ -107,7 +107,7 @@ describe("a client is cut off that", () => {
     await askMeanwhile(server, Promise.all(waits));
   });
 
-  test("sends a head without end: 431", PROCESSES, async () => {
+  test("sends an endless head: 431", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve({ environment: ENVIRONMENT });
     const write = (socket: Socket, times: number) => socket.write(times === 0 ? HEAD : "x\r\nX-More: ".repeat(100));
@@ -115,7 +115,7 @@ describe("a client is cut off that", () => {
     assert.equal(answer, "HTTP/1.1 431 Request Header Fields Too Large");
   });
 
-  test("sends a body byte by byte: 408, after the time of a body", PROCESSES, async () => {
+  test("sends a body byte by byte: 408 after the time for a body", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve({ environment: ENVIRONMENT });
     const head = `${POST}Content-Length: 1000\r\n\r\n{`;
@@ -156,7 +156,7 @@ function open(server: Server): Promise<Socket> {
 }
 
 describe("the profile is answered", () => {
-  test("beside 10,000 idle connections, which take little memory and are closed", PROCESSES, async () => {
+  test("during 10,000 idle connections, which use little memory and are closed", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve({ environment: { ...ENVIRONMENT, POSTERN_IDLE_TIMEOUT_SECONDS: "12" } });
     const count = possibleConnections();
@@ -183,7 +183,7 @@ describe("the profile is answered", () => {
     assert.equal((await server.stop()).code, 0);
   });
 
-  test("beside a flood of logins, of which those that do not fit the line are a 503 at once", PROCESSES, async () => {
+  test("during a flood of logins, of which those beyond the queue get a 503 at once", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve({ environment: { POSTERN_PASSWORD_QUEUE: "10", POSTERN_THROTTLE: "off" } });
     const flood = Promise.all(Array.from({ length: 200 }, (_, index) => login(server, `nobody${index}`, "wrong")));

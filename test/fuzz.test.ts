@@ -11,7 +11,7 @@ const SEED = Date.now() % 2 ** 32;
 /** What a garbage collector may not have come to yet. A leak of a kilobyte a request shows in the 200,000. */
 const MAX_GROWTH_MIB = 64;
 
-test("requests damaged in every way are answered with no 5xx, leave nothing hanging and no memory taken", {
+test("requests with any damage get no 5xx, and leave no request open and no memory in use", {
   timeout: 180_000,
 }, async () => {
   const report = await fuzz(REQUESTS, SEED);

@@ -13,8 +13,8 @@ function assertNothingLost(figures: Figures): void {
   assert(figures.logins > 0 && figures.logouts > 0, "there was a load");
 }
 
-describe("killed with SIGKILL while people log in and out, what was acknowledged is so at the next start:", () => {
-  test("on SQLite, whose file stays sound", PROCESSES, async () => {
+describe("after SIGKILL during logins and logouts, every acknowledged write is there at the next start:", () => {
+  test("on SQLite, whose file is intact", PROCESSES, async () => {
     const figures = await killOnSqlite(10, SEED);
     assertNothingLost(figures);
     assert.equal(figures.integrity, "ok");

@@ -18,7 +18,7 @@ async function setUp(environment: Record<string, string> = {}) {
 }
 
 describe("POST /login/", () => {
-  test("answers 202 without a body and sets both cookies, as Django spells them", async () => {
+  test("answers 202 without a body and sets both cookies in Django's format", async () => {
     const { client } = await setUp();
     const response = await client.login("alice", "right horse");
     assert.equal(response.status, 202);
@@ -35,7 +35,7 @@ describe("POST /login/", () => {
     );
   });
 
-  test("stores the session under the hash of its token, which stands nowhere in the database", async () => {
+  test("stores the session under the hash of its token, and the token nowhere", async () => {
     const { client, services, user } = await setUp();
     await client.login("alice", "right horse");
     const token = client.cookies.get("sessionid") ?? "";
@@ -48,14 +48,14 @@ describe("POST /login/", () => {
     assert(!JSON.stringify(rows).includes(token));
   });
 
-  test("keeps the client's address and User-Agent, the latter cut at 400 characters", async () => {
+  test("stores the client's address, and its User-Agent cut at 400 characters", async () => {
     const { client, services } = await setUp();
     await client.post("/login/", { username: "alice", password: "right horse" }, { "User-Agent": "x".repeat(5000) });
     const row = await services.db.selectFrom("sessions").selectAll().executeTakeFirstOrThrow();
     assert.deepEqual({ ip: row.ip, userAgent: row.user_agent }, { ip: "192.0.2.1", userAgent: "x".repeat(400) });
   });
 
-  test("notes when the user last logged in, and not when somebody failed to", async () => {
+  test("stores the time of the last login, and not of a failed one", async () => {
     const { client, services, clock } = await setUp();
     await client.login("alice", "wrong");
     assert.equal((await findUser(services.db, "alice"))?.lastLogin, null);
@@ -63,7 +63,7 @@ describe("POST /login/", () => {
     assert.equal((await findUser(services.db, "alice"))?.lastLogin, clock.now);
   });
 
-  test("gives a new token at every login and ends the session that was presented (deviation 4)", async () => {
+  test("makes a new token at every login and ends the presented session (deviation 4)", async () => {
     const { client, app } = await setUp();
     await client.login("alice", "right horse");
     const before = new Map(client.cookies);
@@ -76,14 +76,14 @@ describe("POST /login/", () => {
     assert.equal((await client.get("/profile/")).status, 200);
   });
 
-  test("never adopts a token that the client made up", async () => {
+  test("never adopts a token of the client", async () => {
     const { client } = await setUp();
     client.cookies.set("sessionid", "a".repeat(32));
     await client.login("alice", "right horse");
     assert.notEqual(client.cookies.get("sessionid"), "a".repeat(32));
   });
 
-  test("leaves a live session alone when it fails", async () => {
+  test("does not change a live session if it fails", async () => {
     const { client } = await setUp();
     await client.login("alice", "right horse");
     const response = await client.login("alice", "wrong");
@@ -92,7 +92,7 @@ describe("POST /login/", () => {
     assert.equal((await client.get("/profile/")).status, 200);
   });
 
-  test("answers every refused login in the same words, and each costs exactly one hash", async () => {
+  test("answers every failed login in the same words", async () => {
     const { app, services, addUser } = await setUp();
     await deactivate(services, OPERATOR, await addUser({ username: "gone", password: "right horse" }));
     const unusable = await addUser({ username: "unusable", password: "right horse" });
@@ -113,7 +113,7 @@ describe("POST /login/", () => {
     assert.equal((await client.login("alice", "right horse")).status, 202);
   });
 
-  test("spends the hasher's time on users who cannot log in, too", async () => {
+  test("hashes the password also for users who cannot log in", async () => {
     const { app, services, addUser } = await setUp();
     await deactivate(services, OPERATOR, await addUser({ username: "gone", password: "right horse" }));
     const checked: (string | null)[] = [];
@@ -129,7 +129,7 @@ describe("POST /login/", () => {
     assert.deepEqual(checked, ["hash", "decoy", "decoy"]);
   });
 
-  test("rewrites an imported hash at the next right login, without ending other sessions (deviation 5)", async () => {
+  test("replaces an imported hash at the next successful login, without ending other sessions (deviation 5)", async () => {
     const { client, app, services, user } = await setUp();
     const other = createClient(app);
     await other.login("alice", "right horse");
@@ -142,7 +142,7 @@ describe("POST /login/", () => {
     assert.equal((await other.get("/profile/")).status, 200);
   });
 
-  test("does not let in who was deactivated, or whose password changed, while their password was checked", async () => {
+  test("fails if the user was deactivated, or the password changed, while the password was checked", async () => {
     const { app, services, user, addUser } = await setUp();
     const bob = await addUser({ username: "bob", password: "right horse" });
     const real = services.hasher;
@@ -169,7 +169,7 @@ describe("POST /login/", () => {
     assert.deepEqual(await services.db.selectFrom("sessions").selectAll().execute(), []);
   });
 
-  test("answers 503 with Retry-After, at once, when too many passwords wait to be hashed", async () => {
+  test("answers 503 with Retry-After at once if too many passwords wait for the hasher", async () => {
     const { app, services } = await setUp();
     const { promise: hashed, resolve: finishHashing } = Promise.withResolvers<void>();
     const enter = createSemaphore(1, 0);

@@ -137,7 +137,7 @@ describe("a Host", () => {
     );
   });
 
-  test("has no other character anywhere", () => {
+  test("has no other characters", () => {
     const other = fc
       .integer({ min: 0, max: 0xffff })
       .map((code) => String.fromCharCode(code))

@@ -71,7 +71,7 @@ describe("a login that exceeds POSTERN_SESSIONS_PER_USER", () => {
     assert.deepEqual([await status(bob), ...(await Promise.all(clients.map(status)))], [200, 403, 200]);
   });
 
-  test("keeps the new session by a clock that was set back, where every other one seems younger", async () => {
+  test("keeps the new session after the clock was set back, although every other one seems younger", async () => {
     const { logIn, clock } = await setUp({ POSTERN_SESSIONS_PER_USER: "1" });
     const before = await logIn();
     clock.advance(-3600);
@@ -79,7 +79,7 @@ describe("a login that exceeds POSTERN_SESSIONS_PER_USER", () => {
     assert.deepEqual([await status(before), await status(after)], [403, 200]);
   });
 
-  test("does not count a session that is over", async () => {
+  test("does not count an expired session", async () => {
     const { logIn, clock, services } = await setUp({ POSTERN_SESSIONS_PER_USER: "2" });
     const old = await logIn();
     clock.advance(13 * 86_400);
@@ -124,7 +124,7 @@ describe("sessions of an older version, without a limit", () => {
     return { ...test, client, rows };
   }
 
-  test("are ended some at each login", LONG, async () => {
+  test("are ended in part at each login", LONG, async () => {
     const { logIn, rows, services, user } = await withMany();
     await logIn();
     const left = await countOf(services.db, user.id);
@@ -145,7 +145,7 @@ describe("sessions of an older version, without a limit", () => {
     assert.equal(await endExcessSessions(services, lifetime(services)), 0);
   });
 
-  test("are found by the hourly clearing whatever ids their users have", LONG, async () => {
+  test("are found by the hourly clearing for users with any ids", LONG, async () => {
     const { services, clock, user } = await setUp();
     const { id: _, ...row } = await services.db.selectFrom("users").selectAll().executeTakeFirstOrThrow();
     const ids = [-(2 ** 31), user.id, user.id + 501, 2 ** 31 - 2, 2 ** 31 - 1]; // Postgres has none beyond these.
@@ -161,7 +161,7 @@ describe("sessions of an older version, without a limit", () => {
     for (const id of ids) assert.equal(await countOf(services.db, id), 100, String(id));
   });
 
-  test("are all ended but one by DELETE /sessions/, in batches that let other requests in between", LONG, async () => {
+  test("are all ended but one by DELETE /sessions/, in batches, with other requests in between", LONG, async () => {
     const { client, rows, services, user, addUser, logIn } = await withMany();
     await addUser({ username: "bob", password: PASSWORD });
     const bob = await logIn("bob");
@@ -179,7 +179,7 @@ describe("sessions of an older version, without a limit", () => {
     assert.equal(events.reduce((sum, { detail }) => sum + Number(detail), 0) >= MANY, true);
   });
 
-  test("live on if the session that asks for their end is ended between two batches", LONG, async () => {
+  test("stay alive if the requesting session is ended between two batches", LONG, async () => {
     const { client, services, user } = await withMany();
     const ending = client.send("DELETE", "/sessions/", { headers: OWN });
     const logout = client.send("POST", "/logout/", { headers: OWN });

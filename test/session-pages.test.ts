@@ -44,13 +44,13 @@ async function readAll(client: Client): Promise<Listed[][]> {
 }
 
 describe("GET /sessions/", () => {
-  test("gives a program all of 100 sessions at once, without a next page", async () => {
+  test("gives a program 100 sessions at once, without a next page", async () => {
     const { client } = await setUp(99);
     const { sessions, next } = await read(client, "/sessions/");
     assert.deepEqual([sessions.length, next], [100, null]);
   });
 
-  test("gives more of them page by page, each once, the last used first", async () => {
+  test("gives more of them on pages, each once, the last used first", async () => {
     const { client } = await setUp(345);
     const pages = await readAll(client);
     assert.deepEqual(
@@ -64,7 +64,7 @@ describe("GET /sessions/", () => {
     assert.deepEqual(instants, instants.toSorted().reverse());
   });
 
-  test("reads no more rows than a page has, of however many", async () => {
+  test("reads only the rows of one page", async () => {
     const { client, services } = await setUp(1000);
     const rows = watchRows();
     services.db = services.db.withPlugin(rows);
@@ -74,7 +74,7 @@ describe("GET /sessions/", () => {
     assert(others.length === 10 && rows.most > 0 && rows.most <= 101, String(rows.most));
   });
 
-  test("has the session that asks in front, though others were used after it, and on no other page", async () => {
+  test("begins with the requesting session, although others were used later, and repeats it on no other page", async () => {
     const { client, clock, services, user } = await setUp(0);
     clock.advance(59); // So that it is not touched.
     await addSessions(services.db, user.id, 150, clock.now);
@@ -86,7 +86,7 @@ describe("GET /sessions/", () => {
     assert.equal(pages[0]?.[0]?.last_seen_at, new Date(clock.now - 59_000).toISOString());
   });
 
-  test("goes on behind a page whose last session has ended meanwhile", async () => {
+  test("continues after a page whose last session has ended meanwhile", async () => {
     const { client } = await setUp(150);
     const first = await read(client, "/sessions/");
     const last = first.sessions.at(-1)?.id;
@@ -95,7 +95,7 @@ describe("GET /sessions/", () => {
     assert.equal(second.sessions.length, 51);
   });
 
-  test("refuses a cursor that is none, and answers every other with what is behind it", async () => {
+  test("denies a malformed cursor, and answers any other with the sessions after it", async () => {
     const { client } = await setUp(150);
     const name = "0".repeat(20);
     const wrong = ["x", "1", "-1.x", ".", `1.${name}0`, `${"9".repeat(16)}.${name}`, `1.5.${name}`, `1e3.${name}`];
@@ -118,7 +118,7 @@ describe("GET /sessions/", () => {
     assert.deepEqual(await read(client, "/sessions/?cursor="), await read(client, "/sessions/"));
   });
 
-  test("asks for the next page in the same format, and names the header to scripts of trusted origins", async () => {
+  test("links to the next page in the same format, and exposes the header to scripts of trusted origins", async () => {
     const { client } = await setUp(150, { POSTERN_TRUSTED_ORIGINS: "https://app.example.com" });
     const response = await client.get("/sessions/?format=json&x=<y>", { Origin: "https://app.example.com" });
     assert.match(
@@ -128,7 +128,7 @@ describe("GET /sessions/", () => {
     assert.equal(response.headers.get("access-control-expose-headers"), "Link");
   });
 
-  test("shows no session of another user, with a cursor or a name of theirs neither", async () => {
+  test("shows no session of another user, also with a cursor or a name from that user", async () => {
     const { app, client, addUser } = await setUp(150);
     await addUser({ username: "bob", password: PASSWORD });
     const bob = createClient(app);
@@ -139,7 +139,7 @@ describe("GET /sessions/", () => {
     assert.equal((await read(client, "/sessions/")).sessions.length, 100);
   });
 
-  test("is a page with a way to the older ones, where they can be ended too", async () => {
+  test("is a page with a link to older sessions, which can be ended there too", async () => {
     const { client } = await setUp(150);
     const first = await (await client.get("/sessions/", BROWSER)).text();
     const [, href = ""] = /<a class="button quiet" href="([^"]+)">Older<\/a>/.exec(first) ?? [];
@@ -162,7 +162,7 @@ describe("GET /sessions/", () => {
 });
 
 describe("a session's name", () => {
-  test("is refused unless it is whole and as it is shown", async () => {
+  test("is a 404 unless it is complete and exact", async () => {
     const { client, services } = await setUp(3);
     const { sessions } = await read(client, "/sessions/");
     const id = sessions[2]?.id ?? "";
@@ -177,7 +177,7 @@ describe("a session's name", () => {
     assert.equal((await client.send("DELETE", `/sessions/${id}/`, { headers: OWN })).status, 404);
   });
 
-  test("finds no session that is over", async () => {
+  test("finds no expired session", async () => {
     const { client, clock, user, services } = await setUp(3);
     const { sessions } = await read(client, "/sessions/");
     clock.advance(86_400); // Theirs have expired.
@@ -189,7 +189,7 @@ describe("a session's name", () => {
 });
 
 describe("GET /activity/", () => {
-  test("has the address of its next page in the same header", async () => {
+  test("has the next page in the same header", async () => {
     const { client } = await setUp(0);
     for (let count = 0; count < 60; count++) {
       await client.send("PATCH", "/profile/", { headers: OWN, json: { first_name: `Alice ${count}` } });

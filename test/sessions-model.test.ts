@@ -151,7 +151,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constant(sendBody) },
 );
 
-test("any sequence of logins, logouts, waits, changes and late bodies is answered as the model says", {
+test("any sequence of logins, logouts, waits, changes and late bodies is answered as in the model", {
   timeout: 120_000,
 }, async () => {
   await fc.assert(

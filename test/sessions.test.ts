@@ -29,7 +29,7 @@ async function setUp(environment: Record<string, string> = {}) {
 const status = async (client: Client) => (await client.get("/profile/")).status;
 
 describe("GET /profile/", () => {
-  test("shows who is logged in, in Django's order", async () => {
+  test("gives the user who is logged in, in Django's order", async () => {
     const { client } = await setUp();
     const response = await client.get("/profile/");
     const text = '{"username":"alice","email":"alice@example.com","first_name":"Alice","last_name":"Liddell"}';
@@ -37,7 +37,7 @@ describe("GET /profile/", () => {
     assert.deepEqual(response.headers.getSetCookie(), []);
   });
 
-  test("answers 403, never 401, to whom it does not know, and has the dead cookie dropped", async () => {
+  test("answers 403, never 401, without a live session, and expires the stale cookie", async () => {
     const { app } = await setUp();
     const client = createClient(app);
     client.cookies.set("sessionid", "x".repeat(32));
@@ -49,7 +49,7 @@ describe("GET /profile/", () => {
     ]);
   });
 
-  test("drops a cookie too short to be a key even where nothing looks it up", async () => {
+  test("expires a cookie that is too short for a key, also on paths that read no session", async () => {
     const { app } = await setUp();
     for (const target of ["/nowhere/", "/profile", "/profile/?format=xml"]) {
       const client = createClient(app);
@@ -74,7 +74,7 @@ describe("POST /logout/ (deviation 16)", () => {
     assert.equal(await status(stolen), 403);
   });
 
-  test("does the same for whom has no session, or one that is over", async () => {
+  test("does the same without a session, or with an expired one", async () => {
     const { app } = await setUp();
     const client = createClient(app);
     const response = await client.post("/logout/");
@@ -86,7 +86,7 @@ describe("POST /logout/ (deviation 16)", () => {
     assert.equal((await client.post("/logout/")).status, 204);
   });
 
-  test("leaves the user's other sessions alone", async () => {
+  test("does not change the user's other sessions", async () => {
     const { client, app } = await setUp();
     const other = createClient(app);
     await other.login("alice", "right horse");
@@ -96,7 +96,7 @@ describe("POST /logout/ (deviation 16)", () => {
 });
 
 describe("a session", () => {
-  test("ends 14 days after its login, however much it is used", async () => {
+  test("ends 14 days after its login, also if it is used", async () => {
     const { client, clock } = await setUp();
     for (let day = 0; day < 13; day++) {
       clock.advance(DAY);
@@ -119,7 +119,7 @@ describe("a session", () => {
     assert.equal(await status(idle), 403);
   });
 
-  test("takes both its lives from the settings", async () => {
+  test("has both time limits from the settings", async () => {
     const environment = { POSTERN_SESSION_MAX_AGE_SECONDS: "1000", POSTERN_SESSION_IDLE_SECONDS: "400" };
     const { client, clock } = await setUp(environment);
     for (const seconds of [399, 399, 201]) {
@@ -131,7 +131,7 @@ describe("a session", () => {
     assert.equal(await status(client), 403);
   });
 
-  test("is written to at most once a minute while it is used", async () => {
+  test("is written at most once a minute while it is used", async () => {
     const { client, clock, services } = await setUp();
     const lastSeenAt = async () =>
       (await services.db.selectFrom("sessions").selectAll().executeTakeFirstOrThrow()).last_seen_at;
@@ -144,7 +144,7 @@ describe("a session", () => {
     assert.equal(await lastSeenAt(), start + 60_000);
   });
 
-  test("neither ends nor becomes eternal when the clock is set back an hour", async () => {
+  test("neither ends nor lasts for ever if the clock is set back an hour", async () => {
     const { client, clock } = await setUp();
     clock.advance(-3600);
     assert.equal(await status(client), 200);
@@ -152,7 +152,7 @@ describe("a session", () => {
     assert.equal(await status(client), 403);
   });
 
-  test("ends 14 days after its login, however much it is used, by a clock that was set back an hour too", async () => {
+  test("ends 14 days after its login, also if the clock was set back an hour", async () => {
     const { client, clock } = await setUp();
     clock.advance(-3600);
     for (let day = 0; day < 14; day++) {
@@ -165,13 +165,13 @@ describe("a session", () => {
     assert.equal(await status(client), 403);
   });
 
-  test("ends when it was begun under a clock that ran days ahead, which would make it last", async () => {
+  test("ends if it began under a clock that ran days ahead", async () => {
     const { client, clock } = await setUp();
     clock.advance(-2 * DAY);
     assert.equal(await status(client), 403);
   });
 
-  test("ends for good when its user is deactivated (deviation 5) or deleted", async () => {
+  test("ends for good if its user is deactivated (deviation 5) or deleted", async () => {
     const { client, services, user } = await setUp();
     await deactivate(services, OPERATOR, user);
     assert.equal(await status(client), 403);
@@ -181,7 +181,7 @@ describe("a session", () => {
     assert.deepEqual(await others.db.selectFrom("sessions").selectAll().execute(), []);
   });
 
-  test("ends at a change of the password, but for the one that asked", async () => {
+  test("ends at a change of the password, unless it made the change", async () => {
     const { client, app, services, user } = await setUp();
     const other = createClient(app);
     await other.login("alice", "right horse");
@@ -197,7 +197,7 @@ describe("a session", () => {
     assert.equal(await status(client), 403);
   });
 
-  test("leaves no row behind once it is cleared away, and a live one stays", async () => {
+  test("has no row after it expired and was cleared, and a live one stays", async () => {
     const { client, clock, services, app } = await setUp();
     clock.advance(6 * DAY);
     const young = createClient(app);

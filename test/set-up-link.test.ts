@@ -18,7 +18,7 @@ const countTokens = async (sandbox: Sandbox) =>
   sandbox.withDatabase(async (db) => (await db.selectFrom("one_time_tokens").select("id").execute()).length);
 
 describe("a set-up link that was printed", () => {
-  test("is used up by a user who is made in another way, and stays so if that user is deleted", async () => {
+  test("is void after a user was created in another way, also if that user is deleted", async () => {
     const { app, services, addUser } = await createTestApp();
     // Each server process prints a link of its own.
     const links = [await inviteFirstUser(services), await inviteFirstUser(services)].map((link) => link ?? "");
@@ -34,7 +34,7 @@ describe("a set-up link that was printed", () => {
     assert.deepEqual(await services.db.selectFrom("one_time_tokens").selectAll().execute(), []);
   });
 
-  test("is used up by another link, also one that has expired", async () => {
+  test("is void after another link was printed, also an expired one", async () => {
     const { app, services, clock } = await createTestApp();
     const expired = (await inviteFirstUser(services)) ?? "";
     clock.advance(30 * 60);
@@ -46,14 +46,14 @@ describe("a set-up link that was printed", () => {
     assert.deepEqual(await services.db.selectFrom("one_time_tokens").selectAll().execute(), []);
   });
 
-  test("stays good if a command makes no user", async () => {
+  test("stays valid if a command creates no user", async () => {
     const { app, services, addUser } = await createTestApp();
     const link = (await inviteFirstUser(services)) ?? "";
     await assert.rejects(addUser({ username: "not a name", password: "right horse" }));
     assert.equal((await createClient(app).get(link, BROWSER)).status, 200);
   });
 
-  test("does not come back with a backup of the time before it was used", PROCESSES, async () => {
+  test("is not valid again after a restore from before its use", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve();
     const run = async (args: string[], input = "") => {
@@ -67,14 +67,14 @@ describe("a set-up link that was printed", () => {
     assert.equal(await countTokens(sandbox), 0);
   });
 
-  test("is not printed any more, once there is a user", async () => {
+  test("is not printed after a user exists", async () => {
     const { services, addUser } = await createTestApp();
     await addUser({ username: "alice", password: "right horse" });
     assert.equal(await inviteFirstUser(services), null);
     assert.deepEqual(await services.db.selectFrom("one_time_tokens").selectAll().execute(), []);
   });
 
-  test("is used up by the users that a copy brings", PROCESSES, async () => {
+  test("is void after a copy brought users", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve();
     await server.stop();
@@ -86,7 +86,7 @@ describe("a set-up link that was printed", () => {
     assert.equal(await countTokens(sandbox), 0);
   });
 
-  test("is used up by the users that an import by SQL brings", async () => {
+  test("is void after an import by SQL brought users", async () => {
     const { services } = await createTestApp();
     assert(await inviteFirstUser(services));
     await sql`insert into users
@@ -95,7 +95,7 @@ describe("a set-up link that was printed", () => {
     assert.deepEqual(await services.db.selectFrom("one_time_tokens").selectAll().execute(), []);
   });
 
-  test("works after an upgrade from a version that kept it in a table of its own", async () => {
+  test("works after an upgrade from a version with a separate table for it", async () => {
     const { app, services, clock } = await createTestApp();
     const { db } = services;
     await sql`drop table one_time_tokens`.execute(db);
@@ -110,7 +110,7 @@ describe("a set-up link that was printed", () => {
     assert.deepEqual(await db.selectFrom("one_time_tokens").selectAll().execute(), []);
   });
 
-  test("makes one user if two links are used at once", async () => {
+  test("creates one user if two links are used at once", async () => {
     const { app, services } = await createTestApp();
     const links = [await inviteFirstUser(services), await inviteFirstUser(services)].map((link) => link ?? "");
     const headers = { ...BROWSER, "Content-Type": "application/x-www-form-urlencoded" };
@@ -122,7 +122,7 @@ describe("a set-up link that was printed", () => {
     assert.deepEqual(statuses.sort(), [303, 404]);
   });
 
-  test("is deleted by clearsessions when it has expired", async () => {
+  test("is deleted by clearsessions after it expired", async () => {
     const { services, clock } = await createTestApp();
     await inviteFirstUser(services);
     clock.advance(30 * 60);
@@ -131,7 +131,7 @@ describe("a set-up link that was printed", () => {
   });
 
   for (const command of ["createuser", "createsuperuser"]) {
-    test(`is used up by ${command} while the server runs`, PROCESSES, async () => {
+    test(`is void after ${command} while the server runs`, PROCESSES, async () => {
       await using sandbox = await createSandbox();
       const server = await sandbox.serve();
       assert.equal(await countTokens(sandbox), 1);

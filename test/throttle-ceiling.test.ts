@@ -35,7 +35,7 @@ async function isKnown(app: GuessedApp, client: Client): Promise<boolean> {
 }
 
 describe("guesses at one account", () => {
-  test("fail at most 100 times in a row, strangers and ten devices together", LONG, async () => {
+  test("fail at most 100 times in a row, for strangers and ten devices together", LONG, async () => {
     for (const isThiefFirst of [true, false]) {
       const app = await setUp();
       const strangers = Array.from({ length: 3 }, () => app.stranger());
@@ -47,14 +47,14 @@ describe("guesses at one account", () => {
     }
   });
 
-  test("of ten devices at once reach the hasher as often as of one that waits, and ten strangers' more", async () => {
+  test("of ten devices at once reach the hasher as often as of one device, plus ten of strangers", async () => {
     const app = await setUp();
     const sent = app.thief.flatMap((client) => Array.from({ length: 20 }, () => client.login("alice", "wrong")));
     await Promise.all(sent);
     assert(app.hashed.length <= 40, `${app.hashed.length}`);
   });
 
-  test("of strangers alone never block a device, nor one device's another's", LONG, async () => {
+  test("of strangers never block a device, and those of one device never block another", LONG, async () => {
     const app = await setUp();
     const [own, other] = app.thief;
     assert(own && other);
@@ -74,7 +74,7 @@ describe("a change of the password", () => {
     return client.post("/password/change/", passwords, { "X-CSRFToken": token, "Sec-Fetch-Site": "same-origin" });
   };
 
-  test("forgets every device but the one that asks", LONG, async () => {
+  test("forgets every device except the one that made it", LONG, async () => {
     const app = await setUp();
     const own = app.stranger();
     assert.equal((await own.login("alice", RIGHT)).status, 202);
@@ -90,7 +90,7 @@ describe("a change of the password", () => {
     assert(app.hashed.length <= 70, "the cookies are worth no guess");
   });
 
-  test("makes the browser known that asks, if it was forgotten meanwhile", async () => {
+  test("makes its browser known again, if it was forgotten meanwhile", async () => {
     const app = await setUp();
     const [own] = app.thief;
     assert(own);
@@ -116,7 +116,7 @@ describe("a change of the password", () => {
     }
   });
 
-  test("that comes during a login leaves no device of that login", async () => {
+  test("during a login leaves no device of that login", async () => {
     const app = await setUp();
     const { hasher } = app.services;
     const late = app.stranger();

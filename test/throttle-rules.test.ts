@@ -59,7 +59,7 @@ const ofAll = (counters: ReadonlyMap<string, Counter>) =>
   new Map(KEYS.map((key) => [key, counters.get(key) ?? emptyCounter(key)]));
 
 describe("an attempt under several limits", () => {
-  test("counts under all of them, or only among the requests, or nowhere", LONG, () => {
+  test("counts for all of them, or only for the requests, or for none", LONG, () => {
     fc.assert(
       fc.property(steps, (taken) => {
         let counters = ofAll(new Map());
@@ -89,7 +89,7 @@ describe("an attempt under several limits", () => {
     );
   });
 
-  test("is stored as it was decided, and what is empty is not stored at all", LONG, async () => {
+  test("is stored as it was decided, and an empty counter is not stored", LONG, async () => {
     const { db, close } = await openTestDatabase();
     await fc.assert(
       fc.asyncProperty(steps, async (taken) => {
@@ -137,7 +137,7 @@ describe("an attempt under several limits", () => {
     await close();
   });
 
-  test("waits for no other attempt in a circle, whatever the order in which they name their limits", LONG, async () => {
+  test("causes no deadlock, in any order of the limits", LONG, async () => {
     const { db, close } = await openTestDatabase();
     const attempt = (keys: string[]) =>
       transaction(db, async (db) => {
@@ -165,7 +165,7 @@ function countOnce(stored: Counter | null, rule: FailureRule | RateRule, now: nu
   return decide({ requests: [{ key, rule }], failures: [] }, counters, now).changed[0] ?? null;
 }
 
-test("ten attempts are let in, one more after each wait as it doubles, and none after seventy", LONG, () => {
+test("ten attempts pass, one more after each doubled wait, and none after seventy", LONG, () => {
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 5_000_000 }), { maxLength: 200 }), (pauses) => {
       let stored: Counter | null = null;
@@ -185,7 +185,7 @@ test("ten attempts are let in, one more after each wait as it doubles, and none 
   );
 });
 
-test("a node whose clock is a little behind blocks no attempt, nor takes a full bucket for an empty one", () => {
+test("a node with a slow clock blocks no attempt, and does not take a full bucket for an empty one", () => {
   const ahead = Date.UTC(2026, 0, 1);
   const first = countOnce(null, STRANGERS, ahead);
   assert.notEqual(countOnce(first, STRANGERS, ahead - 2000), null);

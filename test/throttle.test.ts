@@ -35,7 +35,7 @@ describe("guessing at an account", () => {
     assert.deepEqual({ wrong, held, hashed: app.hashed.length }, { wrong: 10, held: 990, hashed: 10 });
   });
 
-  test("is refused in the words of Django REST Framework, with Retry-After and no cookie", async () => {
+  test("is a 429 in the words of Django REST Framework, with Retry-After and no cookie", async () => {
     const app = await createGuessedApp();
     await guess(app, "alice", 10);
     const response = await app.stranger().login("alice", RIGHT);
@@ -61,7 +61,7 @@ describe("guessing at an account", () => {
     }
   });
 
-  test("does not wait longer for being refused meanwhile", LONG, async () => {
+  test("does not wait longer after attempts during the wait", LONG, async () => {
     const app = await createGuessedApp();
     const from = [app.stranger(), app.stranger(), app.stranger(), app.stranger()];
     const statuses: number[] = [];
@@ -73,14 +73,14 @@ describe("guessing at an account", () => {
     assert.deepEqual([app.hashed.length, statuses.filter((status) => status === 400).length], [14, 14]);
   });
 
-  test("begins anew when somebody has got in", async () => {
+  test("starts again from zero after a successful login", async () => {
     const app = await createGuessedApp();
     await guess(app, "alice", 9);
     assert.equal((await app.stranger().login("alice", RIGHT)).status, 202);
     assert.deepEqual(await guess(app, "alice", 11), [...times(10, 400), 429]);
   });
 
-  test("tells nothing of who exists, or may log in, by answers, cookies or what is stored", async () => {
+  test("does not disclose which users exist or may log in, by answers, cookies or stored rows", async () => {
     const shown: unknown[] = [];
     for (const username of ["alice", "nobody", "gone"]) {
       const app = await createGuessedApp();
@@ -103,7 +103,7 @@ describe("guessing at an account", () => {
     assert.deepEqual(shown[0], shown[2]);
   });
 
-  test("is not counted where the password was never looked at", async () => {
+  test("is not counted if the password was not checked", async () => {
     const app = await createGuessedApp();
     const passwords = app.services.hasher;
     const broken = [new Problem("overloaded", { seconds: 1 }), new Error("a bug")];
@@ -122,7 +122,7 @@ describe("guessing at an account", () => {
     assert.equal(told(await app.stranger().login("alice", "wrong")), "429 after 60");
   });
 
-  test("comes to an end at 70 failures in a row, until a known device logs in or the password is changed", async () => {
+  test("is blocked after 70 failures in a row, until a known device logs in or the password is changed", async () => {
     for (const end of ["device", "change"]) {
       const app = await createGuessedApp();
       const own = app.stranger();
@@ -145,7 +145,7 @@ describe("a clock that jumps", () => {
     [10, 30],
     [18, HOUR],
   ] as const) {
-    test(`holds nobody off for longer than an hour, put back or forward (after ${failures} failures)`, async () => {
+    test(`blocks no login for longer than an hour, in either direction (after ${failures} failures)`, async () => {
       for (const jump of [-HOUR, HOUR, -24 * HOUR, 24 * HOUR, -365 * 24 * HOUR]) {
         const app = await createGuessedApp();
         await failInARow(app, failures - 1);
@@ -160,7 +160,7 @@ describe("a clock that jumps", () => {
     });
   }
 
-  test("holds no network off for longer than five minutes", async () => {
+  test("blocks no network for longer than five minutes", async () => {
     for (const jump of [-HOUR, HOUR, -200]) {
       const app = await createGuessedApp();
       for (let time = 0; time < 31; time++) await app.stranger("203.0.113.7").login(`user${time}`, "wrong");
@@ -172,8 +172,8 @@ describe("a clock that jumps", () => {
   });
 });
 
-describe("what throttling stores", () => {
-  test("is forgotten when it holds nobody any more: a day after few failures, a year after many", async () => {
+describe("the stored counters", () => {
+  test("are deleted when they have no effect any more: a day after few failures, a year after many", async () => {
     const app = await createGuessedApp();
     await guess(app, "nobody", 9);
     await guess(app, "alice", 10);
@@ -188,7 +188,7 @@ describe("what throttling stores", () => {
     assert.deepEqual(await keys(app), []);
   });
 
-  test("is deleted by the thousand, and devices with it", async () => {
+  test("are deleted in thousands, together with devices", async () => {
     const app = await createGuessedApp();
     await app.stranger().login("alice", RIGHT);
     const rows = Array.from({ length: 2500 }, (_, number) => ({ key: `account:${number}`, failures: 1 }));
@@ -205,7 +205,7 @@ describe("what throttling stores", () => {
   });
 });
 
-test("with POSTERN_THROTTLE=off nothing is throttled, stored or set", async () => {
+test("with POSTERN_THROTTLE=off, nothing is throttled or stored, and no cookie is set", async () => {
   const app = await createGuessedApp({ POSTERN_THROTTLE: "off" });
   assert.deepEqual(await guess(app, "alice", 40), times(40, 400));
   const client = app.stranger();
@@ -214,7 +214,7 @@ test("with POSTERN_THROTTLE=off nothing is throttled, stored or set", async () =
   assert.deepEqual(await keys(app), []);
 });
 
-test("throttled logins are an outcome of their own in the metrics and a code in the log", async () => {
+test("throttled logins have an outcome in the metrics and a code in the log", async () => {
   const app = await createGuessedApp();
   await guess(app, "alice", 12);
   const metrics = await app.services.metrics.render({ sessionsLive: 0, logLinesDropped: 0 });

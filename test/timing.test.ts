@@ -18,7 +18,7 @@ function show(timings: Timing[]): Timing[] {
   return timings;
 }
 
-test("a refused login takes the same time whoever it names, imported hashes and all", MEASURING, async () => {
+test("a failed login takes the same time for any name, also with imported hashes", MEASURING, async () => {
   const timings = show(await measure(QUICK, ATTEMPTS, SEED));
   assert.deepEqual(toldApart(timings), [], `|z| > ${THRESHOLD}`);
 });
@@ -49,7 +49,7 @@ test("a throttled login takes the same time whether or not there is such a user"
   await close();
 });
 
-describe("the same measurement tells apart, where it is put in by way of fault,", () => {
+describe("the same measurement finds, with a fault put in,", () => {
   test("users who cannot log in, without the decoy", MEASURING, async () => {
     const timings = await measure(QUICK, 50, SEED, (passwords) => ({
       ...passwords,
@@ -60,7 +60,7 @@ describe("the same measurement tells apart, where it is put in by way of fault,"
     assert(!apart.includes("unusable"), "whose password is looked at");
   });
 
-  test("users with imported hashes, where nobody else pays for these", MEASURING, async () => {
+  test("users with imported hashes, if other logins do not compute these hashes", MEASURING, async () => {
     const timings = await measure({ ...QUICK, pbkdf2Rounds: [30_000], isBlind: true }, 50, SEED);
     const apart = toldApart(timings);
     for (const kind of ["imported-pbkdf2-30000", "imported-bcrypt", "imported-scrypt"])
@@ -73,13 +73,13 @@ describe("the rank score", () => {
   const random = createRandom(1);
   const sample = (count: number, shift = 0) => Array.from({ length: count }, () => random() + random() + shift);
 
-  test("is that of the books", () => {
+  test("is the value in the textbook", () => {
     // Every value of one below every one of the other: U is 0, its mean 12.5, its deviation the root of 275 / 12.
     assert.equal(rankScore([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]).toFixed(4), (-12.5 / Math.sqrt(275 / 12)).toFixed(4));
     assert.equal(rankScore([1, 2, 3], [1, 2, 3]), 0);
   });
 
-  test("of one distribution is small, and its square one on the average", () => {
+  test("of one distribution is small, and its mean square is one", () => {
     const scores = Array.from({ length: 400 }, () => rankScore(sample(100), sample(100)));
     assert(scores.every((score) => Math.abs(score) < THRESHOLD));
     const square = scores.reduce((sum, score) => sum + score ** 2, 0) / scores.length;

@@ -49,7 +49,7 @@ describe("a username that a person types on the login page", () => {
     });
   }
 
-  test("leads to the user of exactly this name, if an import stored it without normalising it", async () => {
+  test("finds the user of exactly this name, if an import stored it without normalising it", async () => {
     const test = await createTestApp();
     await test.addUser({ username: "taro", password: PASSWORD });
     const { id } = await test.addUser({ username: "imported", password: "other horse" });
@@ -70,7 +70,7 @@ describe("a username that a person types on the login page", () => {
     assert.equal((await client.login("taro", PASSWORD)).status, 202);
   });
 
-  test("leaves the password as it was typed", async () => {
+  test("does not change the typed password", async () => {
     const test = await createTestApp();
     await test.addUser({ username: "taro", password: "ｒｉｇｈｔ horse" });
     assert.equal((await logInByPage(test, "ｔａｒｏ", "right horse")).status, 400);
@@ -85,7 +85,7 @@ describe("a username that a person types on the login page", () => {
   });
 });
 
-test("failures at one account are counted together, however its name was typed", async () => {
+test("failures at one account are counted together for every spelling of its name", async () => {
   const { app, services, addUser, hashed, stranger } = await createGuessedApp();
   await addUser({ username: "taro", password: PASSWORD });
   const body = (username: string) => new URLSearchParams({ username, password: "wrong" }).toString();

@@ -41,7 +41,7 @@ async function setUp(environment: Record<string, string> = {}) {
 }
 
 describe("after a login, next", () => {
-  test("is followed to a page of ours, query and all", async () => {
+  test("is followed to a page of Postern, with its query", async () => {
     const { client, follow } = await setUp();
     for (const next of [
       "/profile/",
@@ -56,7 +56,7 @@ describe("after a login, next", () => {
     }
   });
 
-  test("is followed to a path that is not ours: it is the application's", async () => {
+  test("is followed to a path of the application", async () => {
     const { follow } = await setUp();
     for (const next of ["/notes/", "/notes/5?x=1#y", "/index.html", "/login2/", "/a%zz/", "/sessions/a/b/"]) {
       assert.equal(await follow(next), next);
@@ -65,7 +65,7 @@ describe("after a login, next", () => {
     assert.equal(await split.follow("/healthz"), "/healthz", "operators have it elsewhere");
   });
 
-  test("is not followed to an address of ours that has no page for a user", async () => {
+  test("is not followed to an address of Postern without a page", async () => {
     const { client, follow } = await setUp();
     for (const next of [
       "/logout/",
@@ -107,7 +107,7 @@ describe("after a login, next", () => {
 });
 
 describe("a browser whose session has ended", () => {
-  test("comes back by the login to the page that has the form it sent", async () => {
+  test("returns through the login to the page of the form that it sent", async () => {
     const { send } = await setUp();
     for (const [path, page] of [
       ["/sessions/abc/", "/sessions/"],

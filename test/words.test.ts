@@ -17,7 +17,7 @@ function textsOf(value: unknown, path = ""): [path: string, text: string][] {
 const SAME = new Set([".password"]);
 
 describe("the words of the pages", () => {
-  test("are there in Italian for everything that English says, and say it in other words", () => {
+  test("exist in Italian for every English text, in other words", () => {
     const inItalian = new Map(textsOf(italian));
     assert.deepEqual(
       [...inItalian.keys()].sort(),

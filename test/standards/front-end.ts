@@ -29,7 +29,7 @@ export const FRONT_END: readonly Requirement[] = [
     "3.3.2",
     "SameSite is set by purpose",
     "login",
-    "answers 202 without a body and sets both cookies, as Django spells them",
+    "answers 202 without a body and sets both cookies in Django's format",
     "Lax, also for the device cookie.",
   ),
   unclaimed(
@@ -41,13 +41,13 @@ export const FRONT_END: readonly Requirement[] = [
     "3.3.4",
     "the session token is HttpOnly and comes by Set-Cookie alone",
     "login",
-    "answers 202 without a body and sets both cookies, as Django spells them",
+    "answers 202 without a body and sets both cookies in Django's format",
   ),
   shown(
     "3.3.5",
     "name and value of a cookie are within 4096 bytes",
     "login",
-    "answers 202 without a body and sets both cookies, as Django spells them",
+    "answers 202 without a body and sets both cookies in Django's format",
   ),
   shown(
     "3.4.1",
@@ -129,7 +129,7 @@ export const FRONT_END: readonly Requirement[] = [
     "3.7.2",
     "redirects lead to other hosts only by a list",
     "browser-login",
-    "stays on this site after a login, whatever next says, and when logged in already",
+    "stays on this site after a login with any next, also if it is logged in already",
     "They lead to none.",
   ),
   unclaimed("3.7.3", "a notice before a redirect to another site", "There is no such redirect."),

@@ -35,8 +35,8 @@ export const LOGGING: readonly Requirement[] = [
     "Of the log. It holds user ids and addresses of clients.",
   ),
   shownBy("16.3.1", "logins are recorded, successful and failed", [
-    ["audit", "tells of a login: when, who, from where, with what, and in which request"],
-    ["audit", "tells of a refused login whose account it was for, and that nobody is known to have done it"],
+    ["audit", "records a login with time, user, address, device and request"],
+    ["audit", "records a failed login for its account, without an actor"],
   ]),
   shown(
     "16.3.2",
@@ -49,7 +49,7 @@ export const LOGGING: readonly Requirement[] = [
     "16.3.3",
     "attempts to evade the controls are logged",
     [
-      ["throttle", "throttled logins are an outcome of their own in the metrics and a code in the log"],
+      ["throttle", "throttled logins have an outcome in the metrics and a code in the log"],
       ["cross-site", "that is denied has its Origin and Host in the log, and no other text of the client"],
       ["cross-site", "for another host than the public one has that Host in the log, if it is well formed"],
     ],

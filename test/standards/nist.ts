@@ -75,7 +75,7 @@ export const NIST: readonly Requirement[] = [
     "3.1.1.2 display",
     "the password can be shown while it is typed",
     "browser-manners",
-    "somebody logs in, looks at the password on the way, and logs out; the focus is always seen",
+    "a person logs in, shows the password, and logs out; the focus is always visible",
   ),
   unclaimed("3.1.1.2 channel", "an authenticated protected channel", "TLS is the proxy's task."),
   shown(
@@ -96,7 +96,12 @@ export const NIST: readonly Requirement[] = [
     "at most 100 failures in a row at an account",
     "Not quite: fewer than 10 failures are forgotten after a day. test/throttle-ceiling.test.ts shows 100 otherwise.",
   ),
-  shown("3.2.2 reset", "a successful login forgets the failures", "throttle", "begins anew when somebody has got in"),
+  shown(
+    "3.2.2 reset",
+    "a successful login forgets the failures",
+    "throttle",
+    "starts again from zero after a successful login",
+  ),
   shown(
     "3.2.2 lockout",
     "strangers do not lock a known browser out",
@@ -108,7 +113,7 @@ export const NIST: readonly Requirement[] = [
     "5.1 origin",
     "the secret is made as the answer to a login",
     "login",
-    "gives a new token at every login and ends the session that was presented (deviation 4)",
+    "makes a new token at every login and ends the presented session (deviation 4)",
   ),
   shownBy(
     "5.1 randomness",
@@ -125,7 +130,7 @@ export const NIST: readonly Requirement[] = [
     "sessions",
     "ends the session at the very next request and expires both cookies",
   ),
-  shown("5.1 time", "the secret times out", "sessions", "ends 14 days after its login, however much it is used"),
+  shown("5.1 time", "the secret times out", "sessions", "ends 14 days after its login, also if it is used"),
   unclaimed("5.1 persistence", "the secret does not outlive the browser", "It does, for 14 days, like Django's."),
   shownBy(
     "5.1 transport",
@@ -159,12 +164,12 @@ export const NIST: readonly Requirement[] = [
     "cross-site",
     "are Secure, and the session cookie has the prefix __Host-",
   ),
-  shown("5.1.1 script", "HttpOnly", "login", "answers 202 without a body and sets both cookies, as Django spells them"),
+  shown("5.1.1 script", "HttpOnly", "login", "answers 202 without a body and sets both cookies in Django's format"),
   shown(
     "5.1.1 expiry",
     "the cookie expires with its session",
     "login",
-    "answers 202 without a body and sets both cookies, as Django spells them",
+    "answers 202 without a body and sets both cookies in Django's format",
   ),
   shown(
     "5.1.1 prefix",
@@ -176,16 +181,16 @@ export const NIST: readonly Requirement[] = [
     "5.1.1 SameSite",
     "Lax or Strict",
     "login",
-    "answers 202 without a body and sets both cookies, as Django spells them",
+    "answers 202 without a body and sets both cookies in Django's format",
   ),
   shown(
     "5.1.1 content",
     "an opaque string",
     "login",
-    "stores the session under the hash of its token, which stands nowhere in the database",
+    "stores the session under the hash of its token, and the token nowhere",
   ),
   unclaimed("5.1.2 tokens", "access tokens", "There are none."),
-  shown("5.2 overall", "an overall limit", "sessions", "ends 14 days after its login, however much it is used"),
+  shown("5.2 overall", "an overall limit", "sessions", "ends 14 days after its login, also if it is used"),
   shown(
     "5.2 inactivity",
     "a limit of inactivity, which use sets back",

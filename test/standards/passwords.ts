@@ -12,13 +12,13 @@ export const PASSWORDS: readonly Requirement[] = [
     "6.2.2",
     "users can change their password",
     "browser-account",
-    "changes the password, which throws every other browser out and keeps this one",
+    "changes the password, which logs every other browser out and keeps this one",
   ),
   shown(
     "6.2.3",
     "a change asks for the current password",
     "browser-account",
-    "changes the password, which throws every other browser out and keeps this one",
+    "changes the password, which logs every other browser out and keeps this one",
   ),
   shownBy("6.2.4", "not among the 3000 most common", [
     ["password-rules", "has 120,000 entries, of which more than 100,000 have at least 8 characters"],
@@ -34,7 +34,7 @@ export const PASSWORDS: readonly Requirement[] = [
     "6.2.6",
     "password fields hide what is typed",
     "browser-manners",
-    "somebody logs in, looks at the password on the way, and logs out; the focus is always seen",
+    "a person logs in, shows the password, and logs out; the focus is always visible",
   ),
   unclaimed(
     "6.2.7",
@@ -96,8 +96,8 @@ export const PASSWORDS: readonly Requirement[] = [
     "6.3.8",
     "failed logins do not tell which users exist, by words or by time",
     [
-      ["login", "answers every refused login in the same words, and each costs exactly one hash"],
-      ["timing", "a refused login takes the same time whoever it names, imported hashes and all"],
+      ["login", "answers every failed login in the same words"],
+      ["timing", "a failed login takes the same time for any name, also with imported hashes"],
     ],
     "Times as far as a rank test tells them apart. There is no registration and no reset.",
   ),
