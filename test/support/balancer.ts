@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 
-/** Deals requests out to nodes in turn, as a load balancer in production does. */
+/** Sends requests to nodes in turn, like a load balancer in production. */
 export interface Balancer extends AsyncDisposable {
   /** Without a final slash. */
   url: string;
@@ -10,8 +10,9 @@ export interface Balancer extends AsyncDisposable {
 }
 
 /**
- * Asks a node whether it is ready before it sends anything. Tries the next node where one refuses the connection, so that nothing was sent; and where one is lost before it
- * answered, but only for what may be asked twice (RFC 9110 §9.2.2), as nginx and haproxy do.
+ * Asks a node for its readiness before it sends anything. If a node rejects the connection, nothing was sent, and the
+ * next node is tried. If a node is lost before its answer, the next one is tried only for an idempotent request (RFC 9110
+ * §9.2.2), as nginx and haproxy do.
  */
 export async function startBalancer(ports: readonly number[]): Promise<Balancer> {
   const failures: string[] = [];
@@ -55,7 +56,7 @@ function isReady(port: number): Promise<boolean> {
   );
 }
 
-/** @returns why there is no answer, empty where there is one */
+/** @returns why there is no answer; empty if there is one */
 export function forward(
   incoming: IncomingMessage,
   body: Uint8Array,

@@ -10,17 +10,17 @@ export const NOT_ON_DENO = "playwright-core is driven by Bun";
 
 const PATIENCE = { timeout: 60_000 };
 
-/** A browser may be slow on a busy machine, but not for so long. */
+/** A browser on a busy machine is slow, but not this slow. */
 const STEP_MS = 15_000;
 
-/** What a test in a browser has: the application on a port, and somebody looking at it. */
+/** The application on a port, and a browser that shows it. */
 export interface Stage extends Omit<TestApp, "close" | "logged"> {
   origin: string;
-  /** The first visitor's. */
+  /** The page of the first visitor. */
   page: Page;
-  /** Another visitor, with a cookie jar of their own. */
+  /** Opens a page for another visitor, with separate cookies. */
   visit: (options?: BrowserContextOptions) => Promise<Page>;
-  /** The console tells of every answer of 400 and more; these are meant, and must come. */
+  /** The console reports every answer of 400 and more. The test expects these, and they must come. */
   expectStatus: (...statuses: number[]) => void;
 }
 
@@ -34,8 +34,8 @@ export function useBrowser(): void {
 }
 
 /**
- * A test in a browser, on an application of its own where alice is the one user. What a page complains of to the console
- * fails it: a violation of the Content-Security-Policy, an error, an answer of 400 and more that was not expected.
+ * A test in a browser, on its own application with the one user alice. A message of a page on the console fails it: a
+ * violation of the Content-Security-Policy, an error, an unexpected answer of 400 and more.
  */
 export function browserTest(
   name: string,
@@ -103,13 +103,13 @@ export async function logIn(page: Page, { username, password } = ALICE): Promise
   await fillAndSend(page, { Username: username, Password: password }, "Log in");
 }
 
-/** Path and query of where a page is. */
+/** The path and query of a page's address. */
 export function pathOf(page: Page): string {
   const { pathname, search } = new URL(page.url());
   return pathname + search;
 }
 
-/** The name of the field that has the focus, empty where none has. */
+/** The name of the field that has the focus; empty if none has it. */
 export function focused(page: Page): Promise<string> {
   return page.evaluate(() => document.activeElement?.getAttribute("name") ?? "");
 }

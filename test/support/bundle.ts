@@ -8,7 +8,7 @@ import { IS_DENO } from "./runtime.ts";
 /** The repository. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What runs a file of TypeScript: the runtime that runs the tests. */
+/** Runs a file of TypeScript: the same runtime as the tests. */
 const RUNTIME: readonly string[] = [process.execPath, ...(IS_DENO ? ["run", "-A"] : [])];
 
 /** The program from its source. */

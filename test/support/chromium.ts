@@ -11,27 +11,27 @@ import { ROOT } from "./process.ts";
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome.exe", "msedge.exe"];
 const ELSEWHERE = ["/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
 
-/** Where the packaged browser is unpacked: under its version, so that another one is unpacked anew. */
+/** The folder of the unpacked browser. It has the version in its name, so another version gets its own. */
 const UNPACKED = join(ROOT, "node_modules/.cache", `chromium-${manifest.devDependencies["@sparticuz/chromium"]}`);
 
-/** Run in a process of its own, since the package unpacks into whatever the temporary folder is. */
+/** Runs in a separate process, because the package unpacks into the temporary folder. */
 const UNPACK = `import chromium from "@sparticuz/chromium"; await chromium.executablePath()`;
 
-/** Any value makes the package unpack the libraries too that a bare Linux lacks. */
+/** With any value, the package also unpacks the libraries that a bare Linux lacks. */
 const WITH_LIBRARIES = { AWS_EXECUTION_ENV: "AWS_Lambda_nodejs22.x" };
 
-/** Starts an installed Chromium, else the one in the packages. @throws Error where neither starts */
+/** Starts an installed Chromium, else the one in the packages. @throws Error if neither starts */
 export async function launchChromium(): Promise<Browser> {
   const { chromium } = await import("playwright-core");
   const folders = (environment["PATH"] ?? "").split(delimiter);
   const installed = [...folders.flatMap((folder) => NAMES.map((name) => join(folder, name))), ...ELSEWHERE];
   for (const executablePath of installed.filter((path) => existsSync(path))) {
-    // A name may stand for an installer, as Ubuntu's chromium-browser does.
+    // A name may be an installer, like Ubuntu's chromium-browser.
     const browser = await chromium.launch({ executablePath }).catch(() => null);
     if (browser !== null) return browser;
   }
   await unpack();
-  // Of the arguments that the package suggests, those that switch the same-origin policy off would make the tests lie.
+  // The package suggests arguments that switch the same-origin policy off. With them, the tests would show nothing.
   // With a zygote, and no process for a GPU, a new page takes two thirds of the time.
   const options = { executablePath: join(UNPACKED, "chromium"), args: ["--no-sandbox", "--in-process-gpu"] };
   const libraries = {
@@ -48,7 +48,7 @@ function defined(variables: Record<string, string | undefined>): Record<string, 
   );
 }
 
-/** Once, in three seconds. A folder appears under its name only when it is whole, whoever else unpacks at the same time. */
+/** Needed once: three seconds. The folder gets its name when it is complete, also if two processes unpack at once. */
 async function unpack(): Promise<void> {
   if (existsSync(UNPACKED)) return;
   await mkdir(join(ROOT, "node_modules/.cache"), { recursive: true });

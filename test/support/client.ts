@@ -5,13 +5,13 @@ export interface ClientRequest {
   headers?: Record<string, string>;
   /** Sent as JSON. */
   json?: unknown;
-  /** Sent as it is. */
+  /** Sent unchanged. */
   body?: string | Uint8Array<ArrayBuffer> | ReadableStream;
 }
 
 /** A program with a cookie jar, talking to the application without a socket. */
 export interface Client {
-  /** The jar: what the server set and has not expired. */
+  /** The cookies that the server has set and not expired. */
   cookies: Map<string, string>;
   send: (method: string, target: string, request?: ClientRequest) => Promise<Response>;
   get: (target: string, headers?: Record<string, string>) => Promise<Response>;
@@ -20,7 +20,7 @@ export interface Client {
 }
 
 /**
- * @param host what the client believes to be talking to
+ * @param host the Host that the client sends
  * @param address the other end of its connection
  */
 export function createClient(app: App, host = "postern.test", address = "192.0.2.1"): Client {
@@ -46,7 +46,7 @@ export function createClient(app: App, host = "postern.test", address = "192.0.2
     send,
     get: (target, headers = {}) => send("GET", target, { headers }),
     post: (target, json = {}, headers = {}) => send("POST", target, { json, headers }),
-    // As a page of our own would.
+    // Like a page of the same origin.
     login: (username, password) =>
       send("POST", "/login/", { json: { username, password }, headers: { "Sec-Fetch-Site": "same-origin" } }),
   };

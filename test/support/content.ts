@@ -5,10 +5,10 @@ import { openDatabase, sqliteFile, transaction } from "../../db/open.ts";
 import { deriveKeys, parseSecretKeys } from "../../lib/crypto/keys.ts";
 import { TEST_KEYS } from "./secret-key.ts";
 
-/** Any moment will do; sessions from it are alive for a while. */
+/** An arbitrary instant. Sessions from it are alive for a while. */
 const NOW = Date.now();
 
-/** Fills a migrated database as logins would. */
+/** Fills a migrated database like logins do. */
 export async function fillDatabase(
   url: string,
   { users, sessions, events = 0 }: { users: number; sessions: number; events?: number },
@@ -63,17 +63,17 @@ export async function fillDatabase(
   await db.destroy();
 }
 
-/** The one that the server would use: the key file beside the database, if there is one. */
+/** The key that the server would use: the key file beside the database, if it exists. */
 function keyOf(url: string): TrailKey {
   const file = sqliteFile(url);
   const text = file === null ? null : readKeyFile(keyFileOf(file));
   return text === null ? TEST_KEYS.audit : deriveKeys(parseSecretKeys(text) ?? []).audit;
 }
 
-/** Every row, in one order. */
+/** Every row, in a fixed order. */
 export async function readDatabase(url: string) {
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
-  // The rows of node:sqlite have no prototype, those of other drivers have: a strict comparison would tell them apart.
+  // The rows of node:sqlite have no prototype, those of other drivers have one: a strict comparison would find them different.
   const plain = <T extends object>(rows: T[]) => rows.map((row) => ({ ...row }));
   const users = plain(await db.selectFrom("users").selectAll().orderBy("id").execute());
   const sessions = plain(await db.selectFrom("sessions").selectAll().orderBy("id").execute());

@@ -6,7 +6,7 @@ import { type Db, openDatabase, transaction } from "../../db/open.ts";
 import { environment } from "../../lib/config/load.ts";
 import { TEST_KEYS } from "./secret-key.ts";
 
-/** Names a Postgres whose tables the tests may empty; without it they run on SQLite in memory. */
+/** A Postgres whose tables the tests may empty. Without it, they run on SQLite in memory. */
 export const TEST_DATABASE_URL = environment["TEST_DATABASE_URL"];
 
 let shared: Promise<Db> | undefined;
@@ -31,7 +31,7 @@ const openMemory = () => openDatabase("sqlite::memory:", { mayCreate: true, pool
 
 let template: Promise<string[]> | undefined;
 
-/** The statements that make a migrated database: its tables, their rows, and then what watches over them. */
+/** The statements that make a migrated database: tables, rows, and then triggers and indexes. */
 async function readTemplate(): Promise<string[]> {
   const db = await openMemory();
   await migrate(db);
@@ -53,7 +53,7 @@ async function readRows(db: Db, table: string): Promise<string[]> {
   return rows.length === 0 ? [] : [`insert into "${table}" values (${rows.map(({ row }) => row).join("), (")})`];
 }
 
-/** Past the triggers, as nothing but a superuser can. */
+/** Without the triggers, as only a superuser can. */
 async function emptyTrail(db: Db): Promise<void> {
   await transaction(db, async (db) => {
     await sql`set local session_replication_role = replica`.execute(db);

@@ -1,14 +1,14 @@
 import type { RawResponse } from "./raw-http.ts";
 import type { RecordedRequest, RecordedResponse } from "./recording.ts";
 
-/** One replayed request, what Django answered and what Postern did. */
+/** One replayed request, with Django's answer and Postern's. */
 export interface Exchange {
   request: RecordedRequest;
   expected: RecordedResponse | null;
   actual: RawResponse | null;
-  /** Whether the request's cookie named a session that was alive before it. */
+  /** Whether the request's cookie named a live session. */
   hadSession: boolean;
-  /** How long ago that session was last used, as far as the hooks tell. */
+  /** The time since that session was last used, from the hooks. */
   idleSeconds: number;
   /** Whether the user behind the session was deactivated or deleted. */
   userGone: boolean;
@@ -17,11 +17,11 @@ export interface Exchange {
 interface Deviation {
   /** The number in the table of differences in lib/http/README.md. */
   number: number;
-  /** Decided by the request, and by what Postern must answer to it: never by which case it is. */
+  /** Depends on the request and on Postern's answer, never on the name of the case. */
   applies: (exchange: Exchange) => boolean;
 }
 
-/** The deliberate differences from Django, as far as recorded requests meet them. The first that applies explains. */
+/** The deliberate differences from Django that recorded requests can show. The first one that applies explains the answer. */
 export const DEVIATIONS: Deviation[] = [
   { number: 18, applies: ({ request, expected, actual }) => isServersBusiness(request, expected, actual) },
   { number: 10, applies: ({ request, actual }) => contentLength(request) > 65536 && actual?.status === 413 },
@@ -75,7 +75,7 @@ export function withProfileEditing(allow: string | undefined): string | undefine
   return allow === "GET, HEAD, OPTIONS" ? "GET, PATCH, HEAD, OPTIONS" : allow;
 }
 
-/** The lines and fields of the message that the server reads before the application sees a request. */
+/** Lines and fields of the message that the server handles before the application. */
 function isServersBusiness(
   request: RecordedRequest,
   expected: RecordedResponse | null,
@@ -88,9 +88,9 @@ function isServersBusiness(
   if (expected === null) return actual === null || actual.status >= 400;
   const isMalformed = request.host === "absent" || request.headers.some(([, value]) => /\p{Cc}/u.test(value));
   if (isMalformed) return actual === null || actual.status === 400;
-  // A method that the runtime's parser does not know ends the connection there.
+  // The runtime's parser ends the connection at an unknown method.
   const isKnown = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|PROPFIND)$/.test(request.method);
-  // Methods are case-sensitive (RFC 9110 §9.1): where it passes one in small letters on, there is no such method here.
+  // Methods are case-sensitive (RFC 9110 §9.1). If the parser passes a lower-case one on, no endpoint has it.
   const isRefused = request.method !== request.method.toUpperCase() && actual?.status === 405;
   return !isKnown && (actual === null || isRefused);
 }

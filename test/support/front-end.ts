@@ -5,18 +5,18 @@ import { join } from "node:path";
 import { forward } from "./balancer.ts";
 import { ROOT } from "./process.ts";
 
-/** A site of somebody's own: its front end and its other services, with Postern behind the same origin. */
+/** A site with its front end and its other services, and Postern behind the same origin. */
 export interface Site extends AsyncDisposable {
   /** Without a final slash. */
   url: string;
-  /** What its own service at `/api/` was asked. */
+  /** The requests to its own service at `/api/`. */
   asked: IncomingMessage[];
 }
 
 const POSTERNS = /^\/(login|logout|profile|password|sessions|setup|static|client\.js)(\/|$)/;
 const VUE = readFileSync(join(ROOT, "node_modules/vue/dist/vue.esm-browser.prod.js"));
 
-/** The examples of the documents, as they stand there. */
+/** The examples of the documents, unchanged. */
 export const PLAIN_PAGE = readExample("README.md");
 export const VUE_PAGE = readExample("lib/site/README.md");
 
@@ -26,7 +26,7 @@ function readExample(document: string): string {
   return page;
 }
 
-/** @param page what stands at `/` */
+/** @param page the content of `/` */
 export async function startSite(page: string, posternPort: number): Promise<Site> {
   const asked: IncomingMessage[] = [];
   const server = createServer(async (request, answer) => {

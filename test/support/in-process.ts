@@ -11,7 +11,7 @@ import { openServices } from "../../lib/services.ts";
 import { QUICK_ARGON2 } from "./quick-argon2.ts";
 import { PROGRAM } from "./runtime.ts";
 
-/** How a program ended. */
+/** The end of a program. */
 export interface Result {
   /** Null if a signal ended it. */
   code: number | null;
@@ -26,7 +26,7 @@ export interface Invocation {
   folder: string;
   args: readonly string[];
   environment: Record<string, string>;
-  /** Whether a password hash costs what it costs in production. */
+  /** Whether a password hash costs as much as in production. */
   hasRealHashes?: boolean;
 }
 
@@ -46,7 +46,7 @@ export function runInProcess(invocation: Invocation, input: string | Uint8Array 
   }));
 }
 
-/** As `runInProcess`, with the streams that the caller has. @returns the exit code */
+/** Like `runInProcess`, with the streams of the caller. @returns the exit code */
 export function runWithStreams(invocation: Invocation, streams: Streams): Promise<number> {
   const result = previous.then(() => runNow(invocation, streams));
   previous = result.catch(() => {});
@@ -110,7 +110,7 @@ function enterFolder(folder: string): () => void {
   return () => process.chdir(before);
 }
 
-/** The driver of Postgres reads PGPASSWORD and its like from the process. */
+/** The Postgres driver reads PGPASSWORD and similar variables from the process. */
 function setDriverVariables(variables: Record<string, string>): () => void {
   const names = Object.keys(variables).filter((name) => name.startsWith("PG"));
   for (const name of names) process.env[name] = variables[name];

@@ -1,10 +1,10 @@
 import { readdirSync, renameSync, symlinkSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
-// The user of a folder who attacks root: whatever name appears in the folder is taken away, and a link to a file of root
-// stands in its place. With `flip`, so does the database, and comes back at once.
+// Attacks root as the owner of a folder. It removes every new name in the folder and puts a link to a file of root in its
+// place. With `flip`, it does so with the database, and puts the database back at once.
 //
-// link-planter.ts FOLDER VICTIM take|flip NAME...: the names that are left alone, or that are exchanged.
+// link-planter.ts FOLDER VICTIM take|flip NAME...: the names to leave alone, or to exchange.
 
 const [folder = "", victim = "", how = "", ...names] = process.argv.slice(2);
 

@@ -5,8 +5,8 @@ import { hashToken } from "../../lib/crypto/token.ts";
 const DAY_MS = 86_400_000;
 
 /**
- * Adds live sessions of a user, as an older version left them, without their logins. Each was used a second before the
- * one that was added before it, ten of them in the same millisecond.
+ * Adds live sessions of a user without logins, as an older version may have left them. Each was used a second before the
+ * one added before it, ten of them in the same millisecond.
  */
 export async function addSessions(db: Db, userId: number, count: number, now: number): Promise<void> {
   const rows = Array.from({ length: count }, (_, index) => ({
@@ -26,7 +26,7 @@ export async function addSessions(db: Db, userId: number, count: number, now: nu
   }
 }
 
-/** Notes the most rows that any statement returned or changed. */
+/** Records the maximum of rows that one statement returned or changed. */
 export function watchRows(): KyselyPlugin & { most: number } {
   const watch = {
     most: 0,

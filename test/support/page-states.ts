@@ -4,7 +4,7 @@ import { inviteFirstUser } from "../../lib/users/invite-first-user.ts";
 import { ALICE, fillAndSend, logIn, pathOf, type Stage, send } from "./browser.ts";
 import { createClient } from "./client.ts";
 
-/** Every page, in every state that looks different: how to bring a browser there. */
+/** Every page in every state that looks different, with the steps of a browser to it. */
 export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
   login: ({ page }) => page.goto("/login/?next=%2Fsessions%2F"),
   "login-after-logout": ({ page }) => page.goto("/login/?done=logout"),
@@ -122,19 +122,19 @@ const USER_AGENTS = [
   "",
 ];
 
-/** By a program, which needs no browser. */
+/** Logs in as a program, without a browser. */
 export async function logInElsewhere({ app }: Pick<Stage, "app">, userAgent: string, user = ALICE): Promise<void> {
   const { post } = createClient(app);
   assert.equal((await post("/login/", user, { "User-Agent": userAgent })).status, 202);
 }
 
-/** From the page of sessions. */
+/** From the sessions page. */
 export async function logOutOthers(page: Page): Promise<void> {
   await page.getByText("Log out all other devices…").click();
   await send(page, "Yes, log out all others");
 }
 
-/** What a browser would refuse to send is for the server to refuse. */
+/** Switches the browser's own validation off, so that the server validates. */
 export function withoutNativeChecks(page: Page): Promise<void> {
   return page.evaluate(() => {
     for (const form of document.forms) form.noValidate = true;

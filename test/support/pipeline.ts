@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 
 /**
- * Asks for the profile many times on one connection, all requests sent at once (RFC 9112 §9.3.2).
+ * Requests the profile many times on one connection, with all requests sent at once (RFC 9112 §9.3.2).
  *
  * @returns the statuses of the answers, in order
  */

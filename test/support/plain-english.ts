@@ -20,9 +20,5 @@ export const NOT_YET_PLAIN: ReadonlySet<string> = new Set([
   "lib/cli/terminal.ts",
   "lib/cli/users.ts",
   "lib/cli/workers.ts",
-  "lib/pipeline/csrf.ts",
-  "lib/pipeline/responses.ts",
-  "lib/throttle/device-cookie.ts",
-  "lib/throttle/rules.ts",
   "lib/users/username.ts",
 ]);

@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 const EVERY_MS = 20;
 const TIMES = 1500;
 
-/** Asks again and again until the answer is yes, for half a minute and more. @throws Error naming what never came */
+/** Polls until the condition is true, for half a minute and more. @throws Error that names the condition */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   for (let times = 0; times < TIMES; times++) {
     if (await isSo()) return;

@@ -7,10 +7,10 @@ import { until } from "./poll.ts";
 
 export interface TestPostgres {
   port: number;
-  /** Of a database in it, made where it is missing. */
+  /** The URL of a database in it. Creates the database if it is missing. */
   urlOf: (database: string) => string;
   createDatabase: (name: string, template?: string) => Promise<string>;
-  /** Stops the server as a crash would not: its data stay, and `start` brings it back on the same port. */
+  /** Stops the server in order. Its data stay, and `start` starts it again on the same port. */
   pause: () => Promise<void>;
   start: () => Promise<void>;
   /** Stops it for good and removes its data. */
@@ -20,18 +20,18 @@ export interface TestPostgres {
 }
 
 /**
- * A Postgres of its own, from the binaries in the npm package, on a free port. Works as root too.
+ * A new Postgres from the binaries in the npm package, on a free port. Works as root too.
  *
- * @param parent the folder that its own is made in, which other users may look into
+ * @param parent the folder for the folder of the server; other users may read it
  */
 export function startPostgres(parent: string = tmpdir()): Promise<TestPostgres> {
   return startServer(parent, null);
 }
 
-/** @param primary the folder of a stopped server to follow, and its port; null for a server of its own */
+/** @param primary the folder and port of a stopped server to follow; null for an independent server */
 async function startServer(parent: string, primary: { data: string; port: number } | null): Promise<TestPostgres> {
   const folder = await mkdtemp(join(parent, "postern-postgres-"));
-  await chmod(folder, 0o755); // As root, the server runs as another user.
+  await chmod(folder, 0o755); // If this process is root, the server runs as another user.
   const port = await freePort();
   const create = () =>
     new EmbeddedPostgres({
@@ -75,7 +75,7 @@ async function startServer(parent: string, primary: { data: string; port: number
     },
     stop: async () => {
       const stopped = server.stop();
-      // At once, without writing out what is removed anyway: a loaded machine can take seconds over that.
+      // At once, without a checkpoint: the data are removed, and a loaded machine needs seconds for one.
       const [pid = ""] = (await readFile(join(folder, "data", "postmaster.pid"), "utf8")).split("\n");
       process.kill(Number(pid), "SIGQUIT");
       await stopped;

@@ -12,29 +12,29 @@ import { TEST_SECRET_KEY } from "./secret-key.ts";
 export { FROM_SOURCE, quickProgram, ROOT } from "./bundle.ts";
 
 export interface RunOptions {
-  /** All of standard input; without it there is none. */
+  /** All of standard input. Without it, standard input is empty. */
   input?: string | Uint8Array;
-  /** Beside PATH and HOME. */
+  /** Variables besides PATH and HOME. */
   environment?: Record<string, string>;
-  /** Whether a password hash costs what it costs in production; only for commands that run in this process. */
+  /** Whether a password hash costs as much as in production. Only for commands that run in this process. */
   hasRealHashes?: boolean;
-  /** Instead of the sandbox's own; it runs in a process of its own. */
+  /** Instead of the sandbox's own. It runs in a separate process. */
   program?: readonly string[];
-  /** The user to run as, in a process of its own. Only root may name another. */
+  /** The user of a separate process. Only root may name another user. */
   uid?: number;
 }
 
-/** A folder of its own to run the program in; it and what still runs there go away with the sandbox. */
+/** A new folder to run the program in. The folder, and every program in it, end with the sandbox. */
 export interface Sandbox extends AsyncDisposable {
   folder: string;
-  /** Runs a command: in this process, unless the options or the sandbox say which program, or which user. */
+  /** Runs a command: in this process, unless the options or the sandbox name a program or a user. */
   run: (args: string[], options?: RunOptions) => Promise<Result>;
-  /** Runs a command in a process of its own. */
+  /** Runs a command in a separate process. */
   spawn: (args: string[], options?: RunOptions) => Promise<Result>;
   /**
-   * Starts `serve` on a free port. Unless in haste, it has not only said that it listens, but answered a request.
+   * Starts `serve` on a free port. Waits until it has answered a request, or with `haste` only until it listens.
    *
-   * @throws Error where it ends instead of listening
+   * @throws Error if it ends instead of listening
    */
   serve: (options?: RunOptions, args?: string[], haste?: { isHasty: boolean }) => Promise<Server>;
   /** Serves the folder's `postern.db` from this process. It stops with the sandbox. */
@@ -51,7 +51,7 @@ export interface Server {
   pid: number;
   /** The events logged so far. */
   events: () => Record<string, unknown>[];
-  /** Resolves with the first event of that name, whether it has been logged or is to come. */
+  /** Resolves with the first event of that name, past or future. */
   event: (name: string) => Promise<Record<string, unknown>>;
   stop: (signal?: "SIGTERM" | "SIGINT" | "SIGKILL") => Promise<Result>;
 }
@@ -59,15 +59,15 @@ export interface Server {
 /** A program that was started. */
 export interface Running {
   child: ChildProcessWithoutNullStreams;
-  /** What it has written so far. */
+  /** Its output so far. */
   output: { stdout: string; stderr: string };
-  /** Resolves when it has ended and all it wrote has been read. */
+  /** Resolves when it has ended and all its output was read. */
   ended: Promise<Result>;
 }
 
-/** @param program what stands before the command's own arguments; without it, the program with cheap hashes */
+/** @param program the arguments before the command's own; without it, the program with cheap hashes */
 export async function createSandbox(program?: readonly string[]): Promise<Sandbox> {
-  // Where the temporary folder is a symbolic link, the program sees through it.
+  // If the temporary folder is a symbolic link, the program resolves it.
   const folder = await mkdtemp(join(await realpath(tmpdir()), "postern-"));
   const running = new Set<Running>();
   const stops: (() => Promise<void>)[] = [];
@@ -132,7 +132,7 @@ export function start(
       output[name] += text;
     });
   }
-  // A program that does not want its input may be gone before it is written.
+  // A program that does not read its input may end before it is written.
   child.stdin.on("error", () => {});
   const ended = once(child, "close").then(
     ([code]): Result => ({ code: typeof code === "number" ? code : null, ...output }),
@@ -140,7 +140,7 @@ export function start(
   return { child, output, ended };
 }
 
-/** What a command gets besides its own: on Postgres, the secret key must be set. */
+/** Settings for every command: on Postgres, the secret key must be set. */
 export function cleanEnvironment(own: Record<string, string> = {}): Record<string, string> {
   const { PATH = "", HOME = "" } = environment;
   const key: Record<string, string> = isPostgresUrl(own["DATABASE_URL"] ?? "")
@@ -149,7 +149,7 @@ export function cleanEnvironment(own: Record<string, string> = {}): Record<strin
   return { PATH, HOME, ...key, ...own };
 }
 
-/** As `child.kill` does; where that is called, Deno says that the signal ended the program, however it ended. */
+/** Like `child.kill`. After a call of that, Deno reports the signal as the end of the program in any case. */
 export function sendSignal({ pid, exitCode }: ChildProcessWithoutNullStreams, signal: NodeJS.Signals): void {
   if (pid !== undefined && exitCode === null) process.kill(pid, signal);
 }
@@ -179,12 +179,12 @@ async function listening(running: Running): Promise<Server> {
   };
 }
 
-/** @throws SyntaxError where a line of standard output is not one event */
+/** @throws SyntaxError if a line of standard output is not one event */
 function parseEvent(line: string): Record<string, unknown> {
   return JSON.parse(line);
 }
 
-/** @returns the status, and the session cookie as a Cookie header wants it */
+/** @returns the status, and the session cookie for a Cookie header */
 export async function login(
   server: Pick<Server, "url">,
   username: string,
@@ -199,7 +199,7 @@ export async function login(
   return { status: response.status, cookie: lines.find((line) => line.startsWith("sessionid=")) ?? "" };
 }
 
-/** As a page of our own would. */
+/** Like a page of the same origin. */
 export function logout(server: Pick<Server, "url">, cookie: string): Promise<Response> {
   const headers = { Cookie: cookie, "Sec-Fetch-Site": "same-origin" };
   return fetch(`${server.url}/logout/`, { method: "POST", headers });

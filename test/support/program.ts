@@ -6,7 +6,7 @@ import { loadRuntime } from "../../lib/runtime/load.ts";
 import { QUICK_ARGON2 } from "./quick-argon2.ts";
 import { PROGRAM } from "./runtime.ts";
 
-// The program that server.ts is, with password hashes that cost next to nothing. No setting of server.ts has that effect.
+// The program of server.ts with very cheap password hashes. No setting of server.ts has that effect.
 
 async function main(): Promise<void> {
   const runtime = await loadRuntime();

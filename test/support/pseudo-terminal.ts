@@ -5,7 +5,7 @@ import type { Result } from "./in-process.ts";
 import { FROM_SOURCE, start } from "./process.ts";
 import type { Person, Step } from "./terminal.ts";
 
-/** Passes bytes between our pipes and a terminal; in patience, types only once the terminal has stopped echoing. */
+/** Passes bytes between our pipes and a terminal. If it is patient, it types after the terminal has stopped the echo. */
 const PYTHON_TERMINAL = `
 import os, pty, select, sys, termios, time
 pid, terminal = pty.fork()
@@ -35,7 +35,7 @@ while True:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) % 256)
 `;
 
-/** As `runAtTerminal`, in a process of its own and at a terminal of the system. */
+/** Like `runAtTerminal`, in a separate process at a terminal of the system. */
 export async function runAtPseudoTerminal(
   folder: string,
   args: string[],
@@ -55,7 +55,7 @@ export async function runAtPseudoTerminal(
   return ended;
 }
 
-/** @throws Error where this machine has nothing to make a terminal with */
+/** @throws Error if this machine has no program for a terminal */
 function terminalCommand(command: string[], isHasty: boolean): string[] {
   if (works("python3", ["-c", "import pty, termios"])) {
     return ["python3", "-c", PYTHON_TERMINAL, isHasty ? "hasty" : "patient", ...command];

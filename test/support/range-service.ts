@@ -2,15 +2,15 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
-/** Have I Been Pwned's range API, in small: it knows some passwords, and pads. */
+/** A small copy of Have I Been Pwned's range API: it knows some passwords, and pads. */
 export interface RangeService extends AsyncDisposable {
   /** Without a final slash. */
   url: string;
-  /** What it was asked, in order. */
+  /** Its requests, in order. */
   requests: { path: string; padding: string | undefined }[];
 }
 
-/** @param answer instead of its own */
+/** @param answer replaces its own answer */
 export async function startRangeService(
   breached: string[],
   answer?: (response: ServerResponse) => void,
@@ -42,7 +42,7 @@ export async function startRangeService(
   };
 }
 
-/** One whose hash stands in the padding, which is said to have been seen 0 times. */
+/** A password whose hash is in the padding, with a count of 0. */
 export const PADDED_PASSWORD = "speak padding and enter";
 
 export function sha1(text: string): string {

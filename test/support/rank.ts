@@ -1,6 +1,6 @@
 /**
- * How far two samples are from what they would be, were they of one distribution: the Mann–Whitney U of their ranks, less
- * its mean, in standard deviations, ties accounted for (Mann and Whitney 1947; Lehmann, Nonparametrics, §1.5).
+ * The distance of two samples from the same distribution: the Mann–Whitney U of their ranks minus its mean, in standard
+ * deviations, corrected for ties (Mann and Whitney 1947; Lehmann, Nonparametrics, §1.5).
  */
 export function rankScore(some: readonly number[], others: readonly number[]): number {
   const all = [...some.map((value) => ({ value, isSome: true })), ...others.map((value) => ({ value, isSome: false }))];

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { bytesOf, latin1 } from "../../lib/http/form.ts";
 
-/** An answer as it came over the wire. */
+/** An answer as it arrived. */
 export interface RawResponse {
   status: number;
   reason: string;
@@ -10,7 +10,7 @@ export interface RawResponse {
   body: string;
 }
 
-/** Sends bytes as they are and reads one answer; null where the server closes without one. */
+/** Sends bytes unchanged and reads one answer; null if the server closes without one. */
 export function exchange(port: number, request: Uint8Array, isHead: boolean): Promise<RawResponse | null> {
   return new Promise((resolve, reject) => {
     let received = "";
@@ -29,7 +29,7 @@ export function exchange(port: number, request: Uint8Array, isHead: boolean): Pr
   });
 }
 
-/** Null while there is more to come. */
+/** Null while the answer is incomplete. */
 function parseResponse(text: string, isHead: boolean): RawResponse | null {
   const end = text.indexOf("\r\n\r\n");
   if (end < 0) return null;

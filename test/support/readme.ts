@@ -61,7 +61,7 @@ export const TABLES: Record<string, () => string> = {
 /** Every document, by its path from the root. */
 export const DOCUMENTS: readonly string[] = globSync(["*.md", "{db,lib,test}/**/*.md"], { cwd: ROOT }).sort();
 
-/** A document with every table between `<!-- name -->` and `<!-- /name -->` made anew. */
+/** A document with every table between `<!-- name -->` and `<!-- /name -->` made again. */
 export function fillTables(document: string): string {
   return Object.entries(TABLES).reduce(
     (text, [name, make]) =>

@@ -68,7 +68,7 @@ function user(username: string, password: string, firstName = "", lastName = "",
   return { username, password, firstName, lastName, email };
 }
 
-/** Bodies too long to be recorded stand in the recording as their length and SHA-1; this is what they were. */
+/** The bodies that the recording holds as length and SHA-1 only. */
 const LONG_BODIES: Record<string, () => string> = {
   f123c3a82707170d53a9703377a7165c620d39b7: () => `{"username":"guguweb","password":"${"p".repeat(4097)}"}`,
   "2a9a5bbefbb33f3a76823ab1f2570741e4d44455": () => `{"username":"guguweb","password":"${"p".repeat(100_000)}"}`,

@@ -1,17 +1,17 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** Stands between a client and a server, and can act the network that broke. */
+/** A relay between a client and a server. It can behave like a broken network. */
 export interface Relay extends AsyncDisposable {
-  /** The URL of a server behind it, as who is to come by the relay writes it. */
+  /** The URL of a server behind it, for clients that use the relay. */
   through: (url: string) => string;
-  /** From now on nothing passes on the connections there are, and nobody is told: a cable that was pulled. */
+  /** Stops all bytes on the present connections without closing them, like a pulled cable. */
   silence: () => void;
-  /** Whether connections made from now on pass. The silenced ones stay as they are. */
+  /** Whether new connections work. The silenced ones stay silent. */
   mend: () => void;
-  /** Connections made from now on lead to another server, as when a host name gets another address. The others stay. */
+  /** New connections lead to another server, as if a host name got another address. The others stay. */
   redirect: (port: number) => void;
-  /** The next answer on any connection there is comes with these bytes behind it, in one piece, and then the end. */
+  /** Adds these bytes to the next answer on each present connection, in one piece, and then closes it. */
   endWith: (bytes: Uint8Array) => void;
 }
 

@@ -17,7 +17,7 @@ import {
 } from "./recording.ts";
 import { anyPassword, createTestApp, type TestApp } from "./test-app.ts";
 
-/** What a replayed case came to: the deviations that explain its differences (none: the same), and what is wrong. */
+/** The result of a replayed case: the deviations that explain its differences (none: the same), and its errors. */
 export interface Verdict {
   deviations: Set<number>;
   wrong: string[];
@@ -46,7 +46,7 @@ export async function createFixtureApp(): Promise<TestApp> {
   return test;
 }
 
-/** Plays a recorded case against a running server and judges every answer. */
+/** Replays a recorded case against a running server and compares every answer. */
 export async function replay(recorded: RecordedCase, test: TestApp, port: number): Promise<Verdict> {
   const verdict: Verdict = { deviations: new Set(), wrong: [] };
   const play: Play = { port, test, verdict, names: new Map(), idleSeconds: 0, userGone: false, hashes: [] };
@@ -76,14 +76,14 @@ async function applyHook(play: Play, [command, username, ...rest]: string[]): Pr
   else if (command === "set-hash") await setPassword(services.db, user.id, value);
   else if (command === "show-hash")
     play.hashes.push((await findCredentials(services.db, user.username))?.password ?? "");
-  // The recording's counts include rows that other cases left behind: Django keeps the expired ones.
+  // The recorded counts include rows of other cases: Django keeps expired ones.
   else assert.equal(command, "count-sessions");
 }
 
 function checkFact({ hashes: [before, afterWrong, afterRight], verdict }: Play, fact: Record<string, unknown>): void {
   if (fact["hash kept by a failed login"] !== (before === afterWrong))
     verdict.wrong.push("a failed login changed the hash");
-  // The recorded Django could not read scrypt; from 4.0 on it can, and so can we.
+  // The recorded Django could not read scrypt. Django 4.0 and Postern can.
   const isReplaced = fact["hash replaced by the right login"] === true || fact["algorithm afterwards"] === "scrypt";
   if (isReplaced !== (afterRight !== afterWrong)) verdict.wrong.push("the hash was replaced, or not, unlike Django's");
   if (isReplaced && !afterRight?.startsWith("argon2$argon2id$")) verdict.wrong.push("the new hash is not argon2id");
@@ -109,13 +109,13 @@ function judge({ verdict, hashes }: Play, exchange: Exchange, differences: strin
   if (differences.length === 0) return;
   const deviation = DEVIATIONS.find(({ applies }) => applies(exchange));
   if (deviation) verdict.deviations.add(deviation.number);
-  // Read by Django from 4.0 on (WIRE section 11), not yet by the one that was recorded.
+  // Django reads this from 4.0 on. The recorded Django is older.
   else if (exchange.actual?.status !== 202 || !hashes.at(-1)?.startsWith("scrypt$")) {
     verdict.wrong.push(`${exchange.request.method} ${exchange.request.target}: ${differences.join("; ")}`);
   }
 }
 
-/** What the answer brought under which name; a new key where Django keeps the old one takes over its name. */
+/** Names the values of the answer. If Django keeps the old key and Postern makes a new one, the new one gets its name. */
 function learnNames({ names, verdict }: Play, expected: RecordedResponse | null, actual: RawResponse | null): void {
   for (const [name, cookie] of Object.entries(expected?.cookies ?? {})) {
     const value = setCookies(actual)
@@ -130,7 +130,7 @@ function learnNames({ names, verdict }: Play, expected: RecordedResponse | null,
   }
 }
 
-/** Every way in which the answer is not the recorded one. More fields in Vary, and other fields, are deviation 14. */
+/** The differences of the answer from the recorded one. More fields in Vary, and other fields, are deviation 14. */
 function compare(expected: RecordedResponse | null, actual: RawResponse | null): string[] {
   if (expected === null || actual === null)
     return [`Django ${expected?.status ?? "closes"}, Postern ${actual?.status ?? "closes"}`];
@@ -175,7 +175,7 @@ function recordedSpelling({ spelling, deleted }: RecordedCookie): string {
   return deleted ? spelling.replace("<date>", new Date(0).toUTCString()) : spelling;
 }
 
-/** A Set-Cookie line without what is new in each: only values of the right shape are masked. */
+/** A Set-Cookie line without its random values. Only values of the right shape are masked. */
 function spellingOf(line: string): string {
   return line
     .replace(/^(\w+)=[a-z2-7]{32};/, "$1=<value>;")
@@ -192,13 +192,13 @@ function serialize({ method, target, version, headers, host, body }: RecordedReq
   return Uint8Array.from([...bytesOf(head.join("\r\n")), ...bytes]);
 }
 
-/** Puts the values of this run in the places that the recording names. */
+/** Replaces the recorded names by the values of this run. */
 function fillIn(request: RecordedRequest, names: ReadonlyMap<string, string>): RecordedRequest {
   const fill = (text: string) =>
     text.replace(
       /\{(a token of )?((?:sid|tok|secret)\d)(?:, ([^}]+))?\}/g,
       (_, token?: string, name = "", change = "") => {
-        // A secret that nobody has issued was made up by the sender.
+        // The server has not issued this secret: the sender invented it.
         const value = names.get(name) ?? "Z".repeat(32);
         return changed(token === undefined ? value : maskSecret(value, "k"), change);
       },

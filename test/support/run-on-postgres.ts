@@ -5,12 +5,12 @@ import { openDatabase } from "../../db/open.ts";
 import { environment } from "../../lib/config/load.ts";
 import { startPostgres } from "./postgres.ts";
 
-// `bun run test:postgres [FILE…]`: every test that has a database, on a real Postgres, each file on one of its own that is
-// made from a template. TEST_DATABASE_URL names a Postgres to use instead of starting one; all files then share it.
+// `bun run test:postgres [FILE…]`: every test with a database, on a real Postgres. Each file gets a database of its own from a
+// template. TEST_DATABASE_URL names a Postgres to use instead of starting one; all files then share it.
 
 const TEMPLATE = "postern_template";
 
-/** The others have no database, or run programs on databases that they make themselves: `bun test` has run them. */
+/** The other tests have no database, or run programs on their own databases: `bun test` has run them. */
 const usesTestDatabase = (file: string) => /support\/(test-app|replay|database)\.ts"/.test(readFileSync(file, "utf8"));
 
 const all = globSync("test/*.test.ts").sort();

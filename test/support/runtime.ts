@@ -4,13 +4,13 @@ export const IS_DENO = process.versions["deno"] !== undefined;
 /** How the program calls itself. */
 export const PROGRAM = IS_DENO ? "deno run -A server.ts" : "bun run server.ts";
 
-/** For a test of what only Bun does: on Deno it is reported as skipped, and a line says why. */
+/** For a test of a feature of Bun. On Deno it is reported as skipped, with the reason. */
 export function onlyOnBun(reason: string): { skip: boolean } {
   if (IS_DENO) process.stdout.write(`Not run on Deno: ${reason}\n`);
   return { skip: IS_DENO };
 }
 
-/** For a test that needs Deno beside Bun, which is in the packages: on Bun it is reported as skipped, with a line. */
+/** For a test that needs Deno. On Bun it is reported as skipped, with the reason. */
 export function onlyOnDeno(reason: string): { skip: boolean } {
   if (!IS_DENO) process.stdout.write(`Not run on Bun: ${reason}\n`);
   return { skip: !IS_DENO };

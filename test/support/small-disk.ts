@@ -6,19 +6,19 @@ import { FROM_SOURCE, type Server } from "./process.ts";
 
 const run = promisify(execFile);
 
-/** A place where a database soon has no more room. */
+/** A folder in which a database soon fills the disk. */
 export interface SmallDisk extends AsyncDisposable {
-  /** How it is made, for the report of the test. */
+  /** Its kind, for the report of the test. */
   kind: string;
-  /** The program, as it is to be started. */
+  /** The program to start. */
   program: readonly string[];
-  /** Relative to the sandbox: make it after the users are there, and the room that is left is for sessions. */
+  /** Relative to the sandbox. Create the users first: the rest of the space is for sessions. */
   databaseUrl: string;
   fill: (server: Server) => Promise<void>;
   makeRoom: (server: Server) => Promise<void>;
 }
 
-/** A file system of one mebibyte where root may mount one; else a limit on the size of every file that it writes. */
+/** A file system of 1 MiB if root may mount one, else a limit on the size of every file that it writes. */
 export async function createSmallDisk(parent: string): Promise<SmallDisk> {
   const folder = join(parent, "disk");
   await mkdir(folder);
@@ -34,7 +34,7 @@ export async function createSmallDisk(parent: string): Promise<SmallDisk> {
     databaseUrl: "sqlite:disk/postern.db",
     fill: async () => {
       for (let bytes = 1 << 20; bytes >= 512; bytes /= 2) {
-        await writeFile(ballast, new Uint8Array(bytes), { flag: "a" }).catch(() => {}); // What fits is written.
+        await writeFile(ballast, new Uint8Array(bytes), { flag: "a" }).catch(() => {}); // The part that fits is written.
       }
     },
     makeRoom: () => rm(ballast),
@@ -44,7 +44,7 @@ export async function createSmallDisk(parent: string): Promise<SmallDisk> {
   };
 }
 
-/** The signal that a file too large sends is ignored, so that the write fails instead. */
+/** The signal for a file that is too large is ignored, so the write fails instead. */
 function limitedFiles(): SmallDisk {
   const limit = (size: string) => async (server: Server) => {
     await run("prlimit", ["--pid", String(server.pid), `--fsize=${size}:unlimited`]);

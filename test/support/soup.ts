@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 
 const codeUnit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code));
 
-/** Any text at all, lone surrogates included, and text cooked from the pieces that a format is made of. */
+/** Any text, including lone surrogates, and text made of the pieces of a format. */
 export function soup(...pieces: string[]): fc.Arbitrary<string> {
   const spoonful = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(...pieces) },
@@ -13,7 +13,7 @@ export function soup(...pieces: string[]): fc.Arbitrary<string> {
   return fc.oneof({ weight: 1, arbitrary: fc.string({ unit: codeUnit }) }, { weight: 4, arbitrary: cooked });
 }
 
-/** The same as bytes: UTF-8 where it is, with any other bytes in between. */
+/** The same as bytes: UTF-8, with other bytes in between. */
 export function byteSoup(...pieces: string[]): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
   const part = fc.oneof(
     { weight: 4, arbitrary: soup(...pieces).map((text) => [...new TextEncoder().encode(text)]) },
@@ -22,7 +22,7 @@ export function byteSoup(...pieces: string[]): fc.Arbitrary<Uint8Array<ArrayBuff
   return fc.array(part, { maxLength: 3 }).map((parts) => Uint8Array.from(parts.flat()));
 }
 
-/** Text that a value may be: whole characters, none of them one of these. */
+/** The text of a value: whole characters without these. */
 export function textWithout(...forbidden: string[]): fc.Arbitrary<string> {
   const unit = fc.oneof(fc.string({ unit: "grapheme", minLength: 1, maxLength: 1 }), fc.string({ maxLength: 1 }));
   return fc
@@ -30,12 +30,12 @@ export function textWithout(...forbidden: string[]): fc.Arbitrary<string> {
     .map((units) => units.filter((unit) => !forbidden.some((piece) => unit.includes(piece))).join(""));
 }
 
-/** A token of RFC 9110 §5.6.2 in lower case, without the `*` and `'` that mean something in a parameter's name. */
+/** A token of RFC 9110 §5.6.2 in lower case, without `*` and `'`, which have a meaning in a parameter's name. */
 export const token: fc.Arbitrary<string> = fc.string({
   unit: fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz0123456789!#$%&+-.^_`|~"),
   minLength: 1,
   maxLength: 12,
 });
 
-/** More than any parser of ours is given: 64 KiB. */
+/** 64 KiB, the most that a parser gets. */
 export const KIB_64 = 65_536;

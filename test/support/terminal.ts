@@ -6,18 +6,18 @@ import { cleanEnvironment } from "./process.ts";
 export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
 
-/** What a person does at a terminal: waits for a question, then types. */
+/** A step of a person at a terminal: wait for a question, then type. */
 export type Step = [question: string, typed: string];
 
 export interface Person {
-  /** Whether they type in the moment they see the question, and not when the program has set the terminal up for it. */
+  /** Whether the person types at once, and not after the program has prepared the terminal. */
   isHasty?: boolean;
 }
 
 /**
  * Runs a command in this process at a terminal, and answers its questions.
  *
- * @returns how it ended; standard output is all that the terminal showed
+ * @returns its end; standard output is everything that the terminal showed
  */
 export async function runAtTerminal(
   folder: string,
@@ -43,8 +43,8 @@ export async function runAtTerminal(
 }
 
 /**
- * Does what a terminal of the system does: it shows output with a carriage return before each line feed, and it shows what
- * is typed unless the program has set it to raw mode.
+ * Behaves like a terminal of the system. It shows output with a carriage return before each line feed. It shows typed text
+ * unless the program has set raw mode.
  */
 function createFakeTerminal() {
   let shown = "";

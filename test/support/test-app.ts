@@ -18,7 +18,7 @@ export interface TestApp {
   app: App;
   services: Services;
   clock: Clock;
-  /** Lets go of the database. */
+  /** Closes the database. */
   close: () => Promise<void>;
   /** Every line logged so far. */
   logged: string[];
@@ -28,13 +28,13 @@ export interface TestApp {
 /** With any password, weak ones included. */
 export type NewUser = Partial<Omit<UserInput, "password">> & { username: string; password: string };
 
-/** The time of the test, turned by hand. */
+/** The clock of the test. The test turns it. */
 export interface Clock {
   now: number;
   advance: (seconds: number) => void;
 }
 
-/** The whole application on an empty database of its own, or on the one that it is given. */
+/** The whole application on a new, empty database, or on the given one. */
 export async function createTestApp(
   environment: Record<string, string> = {},
   database?: { db: Db; close: () => Promise<void> },
@@ -70,7 +70,7 @@ export async function addUser(services: Services, input: NewUser): Promise<User>
   return user;
 }
 
-/** A password as a handler gets it that has judged it, weak or not. */
+/** A password that counts as validated, weak or not. */
 export function anyPassword(password: string): AcceptedPassword {
   const accepted = acceptAnyPassword(password);
   if (typeof accepted !== "string") throw new Error(accepted.map(wireText).join(" "));

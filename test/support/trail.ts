@@ -26,14 +26,14 @@ export function appendTo({ services: { db }, clock }: TestApp, ...subjects: stri
   return transaction(db, (db) => appendEvents(db, TEST_KEYS.audit, events));
 }
 
-/** Everything that is wrong with the trail. */
+/** All errors in the trail. */
 export async function findAllBroken(db: Db, key = TEST_KEYS.audit): Promise<(BrokenChain | BrokenLane)[]> {
   const broken: (BrokenChain | BrokenLane)[] = [];
   await verifyEvents(db, key, { onProgress: () => {}, onBroken: (one) => broken.push(one) });
   return broken;
 }
 
-/** What is wrong with the chains of subjects. */
+/** The errors in the chains of subjects. */
 export async function findBroken(db: Db): Promise<BrokenChain[]> {
   return (await findAllBroken(db)).filter((one) => "subject" in one);
 }
@@ -42,7 +42,7 @@ export async function assertWhole(db: Db): Promise<void> {
   assert.deepEqual(await findAllBroken(db), []);
 }
 
-/** As whoever owns the tables can. */
+/** As the owner of the tables can. */
 export async function dropTriggers(db: Db): Promise<void> {
   const triggers = isPostgres(db)
     ? ["events", "event_chains", "event_lanes"].flatMap((table) => [
