@@ -148,7 +148,7 @@ describe("POST /password/change/", () => {
   });
 });
 
-describe("two changes of a password at once", () => {
+describe("two password changes at the same time", () => {
   test("do not both succeed: the first one ends the session of the second", async () => {
     const { app, client } = await setUp();
     const other = createClient(app);

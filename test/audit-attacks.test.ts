@@ -6,7 +6,7 @@ import type { Db } from "../db/open.ts";
 import { userSubject } from "../lib/audit/actor.ts";
 import { createTrail, dropTriggers, findBroken } from "./support/trail.ts";
 
-// Last: what is done here leaves the database without its triggers.
+// Runs last: it leaves the database without its triggers.
 describe("if an attacker evades the triggers, verification names", () => {
   type Attack = (db: Db, subject: string) => Promise<unknown>;
 

@@ -44,7 +44,7 @@ describe("the database denies", () => {
     });
   }
 
-  test("to empty the table, or to replace rows of it", async () => {
+  test("truncation and replacement of rows", async () => {
     const { db } = await createTrail();
     const attack = isPostgres(db)
       ? sql`truncate events`

@@ -37,7 +37,7 @@ async function setHeadBack(db: Db, subject: string): Promise<void> {
     .execute();
 }
 
-/** With hashes that are right, as whoever knows the source can make them. */
+/** With correct hashes, which anyone can compute. */
 async function moveTo(db: Db, from: string, to: string): Promise<void> {
   const last = db.selectFrom("events").selectAll().where("subject", "=", from).orderBy("number", "desc").limit(1);
   const { request_id: requestId, ...row } = await last.executeTakeFirstOrThrow();
@@ -72,7 +72,7 @@ const emptyTables = async (db: Db, ...tables: ("events" | "event_chains" | "even
   for (const table of tables) await db.deleteFrom(table).execute();
 };
 
-/** As the migration leaves it. */
+/** Restores the state after the migration. */
 async function unseal(db: Db): Promise<void> {
   await emptyTables(db, "event_lanes");
   await db
@@ -87,7 +87,7 @@ const ATTACKS: Record<string, Attack> = {
     await sql`update event_chains set cut_number = last_number, cut_hash = last_hash, cut_at = 1`.execute(db);
     await sql`delete from events`.execute(db);
   },
-  "all were cut, in the lanes too": async (db) => {
+  "all events were cut, in the lanes too": async (db) => {
     await sql`update event_chains set cut_number = last_number, cut_hash = last_hash, cut_at = 1`.execute(db);
     await sql`update event_lanes set cut_number = last_number, cut_digest = last_digest, cut_at = 1`.execute(db);
     await sql`delete from events`.execute(db);
@@ -98,8 +98,8 @@ const ATTACKS: Record<string, Attack> = {
   },
   "the head of a user was set back": setHeadBack,
   "the last event was moved to another user": (db, subject) => moveTo(db, subject, "user:0"),
-  "an event was put behind the last, with its hash": insertWithHash,
-  "two events have exchanged their ids": async (db, subject) => {
+  "an event was appended with its hash": insertWithHash,
+  "the ids of two events were exchanged": async (db, subject) => {
     const rows = await db.selectFrom("events").select("id").where("subject", "=", subject).limit(2).execute();
     const [one = 0, other = 0] = rows.map(({ id }) => id);
     for (const [from, to] of [
@@ -134,7 +134,7 @@ const ATTACKS: Record<string, Attack> = {
   },
 };
 
-describe("verification names what was done with no key, before and after the trail goes on, where", () => {
+describe("verification finds a change without the key, before and after further events:", () => {
   for (const [what, attack] of Object.entries(ATTACKS)) {
     test(what, async () => {
       const test = await createTrail();
@@ -152,7 +152,7 @@ describe("verification names what was done with no key, before and after the tra
     });
   }
 
-  test("heads and events are again what they were before, but not those of everybody", async () => {
+  test("a restored older state of some users", async () => {
     const test = await createTrail();
     const { db, subject } = test;
     const readHeads = async () => ({
@@ -174,8 +174,8 @@ describe("verification names what was done with no key, before and after the tra
   });
 });
 
-describe("on Postgres, transactions at once", () => {
-  test("take a lane each, and none of these can go back alone", async () => {
+describe("on Postgres, concurrent transactions", () => {
+  test("take different lanes, and no lane can be set back alone", async () => {
     const test = await createTrail();
     const { db } = test;
     if (!isPostgres(db)) return;
@@ -199,7 +199,7 @@ describe("on Postgres, transactions at once", () => {
 });
 
 describe("a cut", () => {
-  test("of events that the settings would keep is a finding until they are old enough", async () => {
+  test("of events that the setting keeps is a finding until they are old enough", async () => {
     const test = await createTrail();
     const { services, clock } = test;
     const within = (auditDays: number) => ({ ...services, config: { ...services.config, auditDays } });
@@ -218,7 +218,7 @@ describe("a cut", () => {
 });
 
 describe("a trail", () => {
-  test("verifies after the key was rotated, and not if the old one is left out", async () => {
+  test("verifies after a key rotation, but not without the old key", async () => {
     const test = await createTrail();
     const { db, subject } = test;
     const fresh = generateSecretKey();
@@ -232,7 +232,7 @@ describe("a trail", () => {
     assert(broken.some((one) => "subject" in one && one.subject === subject));
   });
 
-  test("of before the MACs is sealed as it is, once, and tells of that", async () => {
+  test("from before the MACs is sealed once, and an event records it", async () => {
     const test = await createTrail();
     const { db, subject, clock } = test;
     await dropTriggers(db);

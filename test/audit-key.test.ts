@@ -12,7 +12,7 @@ const KEY = /^[A-Za-z0-9_-]{43}\n$/;
 const createUser = (sandbox: Sandbox, name: string, environment: Record<string, string> = {}) =>
   sandbox.run(["createuser", name, "--password-stdin"], { ...PASSWORD, environment });
 
-/** What check says about the key. */
+/** @returns the findings of `check` about the key */
 async function keyFindings(sandbox: Sandbox, environment: Record<string, string> = {}): Promise<string[]> {
   const { stdout } = await sandbox.run(["check", "--json"], { environment });
   const findings: { level: string; code: string }[] = JSON.parse(stdout);
@@ -22,7 +22,7 @@ async function keyFindings(sandbox: Sandbox, environment: Record<string, string>
 const keysOf = (...texts: string[]) => deriveKeys(parseSecretKeys(texts.join(",")) ?? []).audit;
 
 describe("a secret key", () => {
-  test("is 32 bytes in base64url, one or more with commas between them, and nothing else", () => {
+  test("is 32 bytes in base64url; several are separated by commas", () => {
     const [one, other] = [generateSecretKey(), generateSecretKey()];
     assert.notEqual(one, other);
     assert.equal(parseSecretKeys(one)?.[0]?.length, 32);
@@ -40,7 +40,7 @@ describe("a secret key", () => {
     for (const text of malformed) assert.equal(parseSecretKeys(text), null, text);
   });
 
-  test("verifies what it signed, and after a rotation so does every key behind the new one", () => {
+  test("verifies its own MACs, also after the new key in a rotation", () => {
     const [old, fresh] = [generateSecretKey(), generateSecretKey()];
     const mac = keysOf(old).sign(["a", 1]);
     assert(keysOf(old).verify(["a", 1], mac));
@@ -50,7 +50,7 @@ describe("a secret key", () => {
     assert(keysOf(fresh).verify(["a", 1], keysOf(fresh, old).sign(["a", 1])));
   });
 
-  test("does not verify other values, however they run into each other", () => {
+  test("does not verify other values, even if their concatenation is equal", () => {
     const key = keysOf(generateSecretKey());
     const mac = key.sign(["a", "bc", 1]);
     for (const fields of [
@@ -69,7 +69,7 @@ describe("a secret key", () => {
 });
 
 describe("the key file", () => {
-  test("is created beside the database, readable by its owner alone, and used from then on", PROCESSES, async () => {
+  test("is created beside the database, readable by its owner only, and used later", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     assert.equal((await createUser(sandbox, "alice")).code, 0);
     const path = join(sandbox.folder, "postern.key");
@@ -80,7 +80,7 @@ describe("the key file", () => {
     assert.equal(await readFile(path, "utf8"), text);
   });
 
-  test("is one, however many processes start at once in a fresh folder", PROCESSES, async () => {
+  test("is created once by several processes that start at the same time", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const names = ["alice", "bob", "carol", "dave"];
     const create = (name: string) => sandbox.spawn(["createuser", name, "--password-stdin"], PASSWORD);
@@ -89,7 +89,7 @@ describe("the key file", () => {
     assert.equal((await sandbox.run(["audit", "--verify"])).code, 0);
   });
 
-  test("is not needed where the setting holds the key", PROCESSES, async () => {
+  test("is not created if the setting holds the key", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const { stdout } = await sandbox.run(["generate-key"]);
     assert.match(stdout, KEY);
@@ -124,7 +124,7 @@ describe("the key file", () => {
       : {}),
   };
   for (const [what, [spoil, sentence]] of Object.entries(FAULTS)) {
-    test(`stops every command with a sentence if it ${what}`, PROCESSES, async () => {
+    test(`makes every command fail with a sentence if it ${what}`, PROCESSES, async () => {
       await using sandbox = await createSandbox();
       await createUser(sandbox, "alice");
       const path = join(sandbox.folder, "postern.key");
@@ -142,8 +142,8 @@ describe("the key file", () => {
   }
 });
 
-describe("a key that is lost", () => {
-  test("is told by check and by verification, and the trail goes on", PROCESSES, async () => {
+describe("a lost key", () => {
+  test("is reported by check and by verification, and the trail goes on", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createUser(sandbox, "alice");
     const path = join(sandbox.folder, "postern.key");
@@ -157,7 +157,7 @@ describe("a key that is lost", () => {
     assert.match(stdout, /signed with a key that POSTERN_SECRET_KEY does not have/);
   });
 
-  test("stops every command if the setting has another, until the trail goes on with that", PROCESSES, async () => {
+  test("makes every command fail if the setting has another key, until `audit --new-key`", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createUser(sandbox, "alice");
     const environment = { POSTERN_SECRET_KEY: generateSecretKey() };
@@ -172,8 +172,8 @@ describe("a key that is lost", () => {
   });
 });
 
-describe("the setting", () => {
-  test("must be given for Postgres, and the sentence says how", PROCESSES, async () => {
+describe("POSTERN_SECRET_KEY", () => {
+  test("is required for Postgres, and the sentence says how to get it", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const environment = { DATABASE_URL: "postgres://me:hush@127.0.0.1:1/x", POSTERN_SECRET_KEY: "" };
     const { code, stderr } = await sandbox.run(["users"], { environment });
@@ -181,7 +181,7 @@ describe("the setting", () => {
     assert.match(stderr, /^POSTERN_SECRET_KEY is not set, and Postgres needs it\. The command generate-key prints one/);
   });
 
-  test("is never repeated, right or wrong", PROCESSES, async () => {
+  test("is never printed, valid or not", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const key = generateSecretKey();
     for (const text of [`${key}x`, `${key},`, key]) {

@@ -25,7 +25,7 @@ async function setUp() {
   return { ...test, user, client: createClient(test.app) };
 }
 
-/** The events of a user, the oldest first. */
+/** @returns the events of a user, oldest first */
 async function trailOf({ services }: TestApp, { id }: { id: number }): Promise<RecordedEvent[]> {
   return (await listEventsOf(services.db, `user:${id}`, { before: null, limit: 1000 })).reverse();
 }
@@ -183,7 +183,7 @@ describe("the audit trail", () => {
 });
 
 describe("an event and its change", () => {
-  /** Has a table missing while something is tried. */
+  /** Runs `work` while a table is missing. */
   async function without(test: TestApp, table: "events" | "sessions", work: () => Promise<unknown>): Promise<void> {
     const { schema } = test.services.db;
     await schema.alterTable(table).renameTo("elsewhere").execute();
@@ -262,7 +262,7 @@ describe("every row of the route table that changes something", () => {
   });
 
   for (const [row, deed] of Object.entries(DEEDS)) {
-    test(`leaves an event: ${row}`, async () => {
+    test(`records an event: ${row}`, async () => {
       const test = await setUp();
       await test.client.login("alice", PASSWORD);
       const response = await deed(test.client, test);

@@ -34,7 +34,7 @@ describe("the benchmark's figures", () => {
     assert.equal(formatSpread({ median: 2, min: 1, max: 3 }), "2.00 (1.00 to 3.00)");
   });
 
-  test("a cell cannot break its table", () => {
+  test("a cell is escaped", () => {
     assert.equal(markdownTable(["a", "b"], [["x|y", "1"]]), "| a | b |\n| --- | ---: |\n| x\\|y | 1 |");
   });
 

@@ -14,10 +14,10 @@ import { onlyOnBun } from "./support/runtime.ts";
 
 const BUILD = { timeout: 120_000 };
 
-describe("the one-file program", onlyOnBun("the one-file program is made by Bun and holds Bun"), () => {
+describe("the binary", onlyOnBun("the binary is compiled by Bun and contains Bun"), () => {
   let folder = "";
   let sandbox: Sandbox;
-  // Nothing to be found there: no bun, no node_modules.
+  // A folder without bun and node_modules.
   const environment = { PATH: "" };
 
   before(async () => {
@@ -49,13 +49,13 @@ describe("the one-file program", onlyOnBun("the one-file program is made by Bun 
     assert.equal((await sandbox.run(["--version"], cured)).code, 0);
   });
 
-  test("tells its version, and calls itself postern", BUILD, async () => {
+  test("prints its version, and its name is postern", BUILD, async () => {
     const { code, stdout } = await sandbox.run(["--version"], { environment });
     assert.deepEqual({ code, stdout }, { code: 0, stdout: `postern ${manifest.version}\n` });
     assert.match((await sandbox.run(["help"], { environment })).stdout, /^Usage: postern \[COMMAND\] \[OPTIONS\]\n/);
   });
 
-  test("runs nothing of the folder that it is started in", BUILD, async () => {
+  test("runs no file of the current folder", BUILD, async () => {
     await writeFile(join(sandbox.folder, "bunfig.toml"), 'preload = ["./planted.ts"]');
     await writeFile(join(sandbox.folder, "planted.ts"), 'process.stdout.write("planted")');
     const { stdout } = await sandbox.run(["--version"], { environment });
@@ -63,7 +63,7 @@ describe("the one-file program", onlyOnBun("the one-file program is made by Bun 
     for (const name of ["bunfig.toml", "planted.ts"]) await rm(join(sandbox.folder, name));
   });
 
-  test("makes a superuser, serves, and logs in with argon2 and an imported bcrypt hash", BUILD, async () => {
+  test("creates a superuser, serves, and logs in with argon2 and an imported bcrypt hash", BUILD, async () => {
     const input = "right horse";
     const made = await sandbox.run(["createsuperuser", "alice", "--password-stdin"], { environment, input });
     assert.deepEqual(made, { code: 0, stdout: "Superuser alice created.\n", stderr: "" });
@@ -95,7 +95,7 @@ describe("the one-file program", onlyOnBun("the one-file program is made by Bun 
     const two = await sandbox.serve({ environment: shared });
     assert.equal((await login(two, "alice", input)).status, 202);
     assert.equal((await two.stop()).code, 0);
-    // Nothing is unpacked beside it.
+    // No file is unpacked beside it.
     assert((await readdir(sandbox.folder)).every((name) => /^postern\.(db|key)/.test(name)));
   });
 });

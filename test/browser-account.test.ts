@@ -19,7 +19,7 @@ const NEW_PASSWORD = "cyan giraffe umbrella";
 
 const devices = (page: Page) => page.locator("ul.sessions > li");
 
-/** With script the page stays, so that no `load` tells of the answer. */
+/** With script the page stays, so there is no `load` event to wait for. */
 async function changePassword(page: Page, values: Record<string, string>): Promise<void> {
   for (const [label, value] of Object.entries(values)) await page.getByLabel(label, { exact: true }).fill(value);
   await page.getByRole("button", { name: "Change password" }).click();
@@ -65,7 +65,7 @@ for (const javaScriptEnabled of [true, false]) {
     );
 
     browserTest(
-      "ends one session from the list, then all others, then this one",
+      "ends one session from the list, then all others, then the current one",
       async (stage) => {
         const { page, visit } = stage;
         const other = await visit({

@@ -12,19 +12,19 @@ const EXAMPLES = { "a plain page": PLAIN_PAGE, "a page with Vue": VUE_PAGE };
 
 const portOf = ({ origin }: Stage) => Number(new URL(origin).port);
 
-/** Without going anywhere, as a front end does. */
+/** Without a navigation, like a front end. */
 async function fillAndClick(page: Page, password: string): Promise<void> {
   await page.getByLabel("Username").fill("alice");
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Log in" }).click();
 }
 
-/** Runs code in the page, where `client` is the module. As text: to the compiler a `.js` of public/ is one. */
+/** Runs code in the page, where `client` is the module. The code is text, because the compiler reads a `.js` of public/ as text. */
 function run(page: Page, code: string): Promise<unknown> {
   return page.evaluate(`import("/client.js").then(async (client) => { ${code} })`);
 }
 
-/** Has the page keep a list of what `/client.js` tells it. */
+/** Makes the page record the events of `/client.js`. */
 function listen(page: Page): Promise<unknown> {
   return run(
     page,
@@ -41,7 +41,7 @@ for (const [name, example] of Object.entries(EXAMPLES)) {
 
     browserTest("logs in and out, shows the error of a failed login, and updates its other tabs", async (stage) => {
       const { page, expectStatus } = stage;
-      expectStatus(400, 403); // Nobody's profile is a 403, which the console tells.
+      expectStatus(400, 403); // The profile without a session is a 403, which the console reports.
       await using site = await startSite(example, portOf(stage));
       const other = await page.context().newPage();
       for (const tab of [page, other]) {

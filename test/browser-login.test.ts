@@ -18,7 +18,7 @@ import { onlyOnBun } from "./support/runtime.ts";
 
 const REFUSED = "That username or password is not right.";
 
-/** Wherever a form or an answer could lead that is not ours. */
+/** Values of `next` that lead to another site. */
 const ELSEWHERE = [
   "//evil.example",
   "/\\evil.example",
@@ -42,7 +42,7 @@ for (const javaScriptEnabled of [true, false]) {
     useBrowser();
 
     browserTest(
-      "logs in, sees the profile, and logs out",
+      "logs in, opens the profile, and logs out",
       async ({ page }) => {
         await page.goto("/");
         assert.equal(pathOf(page), "/login/");

@@ -11,7 +11,7 @@ import { onlyOnBun } from "./support/runtime.ts";
 
 const AXE = readFileSync(join(ROOT, "node_modules/axe-core/axe.min.js"), "utf8");
 
-/** Everything that it has by default, its best practices included, and WCAG 2.2's size of targets. */
+/** All default rules of axe, its best practices, and the target size of WCAG 2.2. */
 const AXE_OPTIONS: RunOptions = { rules: { "target-size": { enabled: true } } };
 
 const PHONE = { width: 320, height: 640 };
@@ -22,7 +22,7 @@ declare global {
   }
 }
 
-/** By the debugger, which no Content-Security-Policy binds. */
+/** Uses the debugger, because the Content-Security-Policy does not restrict it. */
 async function assertAccessible(page: Page, what: string): Promise<void> {
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
   const { violations, passes } = await page.evaluate((options) => window.axe.run(options), AXE_OPTIONS);
@@ -57,7 +57,7 @@ describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
       async (stage) => {
         const { page } = stage;
         await show(stage);
-        // A notice is put in a moment later, so that screen readers say it.
+        // The script inserts a notice later, so that screen readers announce it.
         await page.waitForTimeout(150);
         assert((await brightness(page)) > 0.9, "light");
         await assertAccessible(page, `${name}, light`);
@@ -71,7 +71,7 @@ describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
   }
 });
 
-describe("the longest there is", onlyOnBun(NOT_ON_DENO), () => {
+describe("the longest content", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
   const LONGEST = { username: "w".repeat(150), password: "right horse" };
 

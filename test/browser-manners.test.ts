@@ -15,7 +15,7 @@ import {
 } from "./support/browser.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 
-/** The accessible name of what has the focus, and whether anybody can see that it has. */
+/** The accessible name of the focused element, and whether its focus is visible. */
 function focus(page: Page): Promise<{ name: string; isVisible: boolean }> {
   return page.evaluate(() => {
     const element = document.activeElement ?? document.body;
@@ -31,7 +31,7 @@ async function tabTo(page: Page, name: string): Promise<void> {
   assert.deepEqual(await focus(page), { name, isVisible: true });
 }
 
-/** How often a tab went somewhere, this long after. */
+/** @returns the number of navigations of a tab in this time */
 async function countNavigations(page: Page, during: () => Promise<unknown>): Promise<number> {
   let count = 0;
   page.on("framenavigated", () => void count++);
@@ -167,7 +167,7 @@ describe("the features of a browser", onlyOnBun(NOT_ON_DENO), () => {
     await page.goto("/login/");
     await page.getByLabel("Username").fill("alice");
     await page.getByLabel("Password", { exact: true }).fill(ALICE.password);
-    // An answer of 204 leaves the browser where it is, as a broken connection that somebody stops waiting for.
+    // A 204 does not navigate, like a connection that the user cancels.
     await page.route("/login/", (route) => route.fulfill({ status: 204 }), { times: 1 });
     const button = page.getByRole("button", { name: "Log in", exact: true });
     await button.click();

@@ -11,7 +11,7 @@ const codes = (url: string) => {
     .map(({ level, code }) => `${level} ${code}`);
 };
 
-test("check calls a Postgres on another machine unsafe, unless its certificate is verified", () => {
+test("check reports a Postgres server on another machine as unsafe, unless its certificate is verified", () => {
   const remote = "postgres://postern:secret@db.example.com/postern";
   for (const query of ["", "?sslmode=disable", "?sslmode=no-verify", "?uselibpqcompat=true&sslmode=require"]) {
     assert.deepEqual(codes(remote + query), ["unsafe database_without_tls"], query);

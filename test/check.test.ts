@@ -11,7 +11,7 @@ const PROCESSES = { timeout: 60_000 };
 const PROXIES = { POSTERN_TRUSTED_PROXIES: "127.0.0.1" };
 const SAFE = { PUBLIC_URL: "https://login.example.com", ...PROXIES };
 
-/** `check` counts hashes of another cost than that of production. */
+/** `check` counts hashes with other costs than those of production. */
 const SUPERUSER = { input: "right horse", hasRealHashes: true };
 
 interface Found {
@@ -21,7 +21,7 @@ interface Found {
   mend: string | null;
 }
 
-/** What `check --json` finds, each as its level, its code and what mends it. */
+/** @returns the findings of `check --json`: level, code and remedy */
 async function check(
   sandbox: Sandbox,
   environment: Record<string, string> = SAFE,
@@ -31,7 +31,7 @@ async function check(
   return { exit: code, found: findings.map(({ level, code, mend }) => `${level} ${code} ${mend}`) };
 }
 
-/** A folder in which there is nothing to mend, on https. */
+/** A sandbox without findings, over https. */
 async function createSound(): Promise<Sandbox> {
   const sandbox = await createSandbox();
   const made = await sandbox.run(["createsuperuser", "alice", "--password-stdin"], SUPERUSER);
@@ -40,14 +40,14 @@ async function createSound(): Promise<Sandbox> {
 }
 
 describe("check", () => {
-  test("finds nothing to mend where all is well, and exits 0", PROCESSES, async () => {
+  test("finds nothing to change in a safe installation, and exits with 0", PROCESSES, async () => {
     await using sandbox = await createSound();
     const result = await sandbox.run(["check"], { environment: SAFE });
     assert.deepEqual(result, { code: 0, stdout: "Nothing to mend.\n", stderr: "" });
     assert.deepEqual(await check(sandbox), { exit: 0, found: [] });
   });
 
-  test("says a line for each finding with what mends it, and exits 1", PROCESSES, async () => {
+  test("prints each finding with its remedy, and exits with 1", PROCESSES, async () => {
     await using sandbox = await createSound();
     await chmod(join(sandbox.folder, "postern.db"), 0o644);
     assert.deepEqual(await sandbox.run(["check"]), {
@@ -59,7 +59,7 @@ describe("check", () => {
     });
   });
 
-  test("looks at the files that a link leads to", PROCESSES, async () => {
+  test("follows links to the files", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await symlink("behind.db", join(sandbox.folder, "postern.db"));
     const server = await sandbox.serve();
@@ -71,7 +71,7 @@ describe("check", () => {
   });
 
   const skip = process.getuid?.() === 0 ? false : "only root can run the command as another user";
-  test("finds a folder that its user cannot write, and names it", { ...PROCESSES, skip }, async () => {
+  test("finds and names a folder that its user cannot write", { ...PROCESSES, skip }, async () => {
     await using sandbox = await createSound();
     await chmod(sandbox.folder, 0o755);
     await chmod(join(sandbox.folder, "postern.db"), 0o666);
@@ -80,14 +80,14 @@ describe("check", () => {
     assert(stdout.startsWith(`error   The folder ${sandbox.folder} cannot be written by this user: `), stdout);
   });
 
-  test("lists every mistake in the settings, with its setting", PROCESSES, async () => {
+  test("lists every error in the settings, with its setting", PROCESSES, async () => {
     await using sandbox = await createSound();
     const { exit, found } = await check(sandbox, { PORT: "80x", POSTERN_SESION: "1" });
     assert.equal(exit, 1);
     assert.deepEqual(found.sort(), ["error setting PORT", "error setting POSTERN_SESION"]);
   });
 
-  test("makes no database and migrates none", PROCESSES, async () => {
+  test("creates no database and migrates none", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     assert.deepEqual(await check(sandbox), { exit: 1, found: ["error database DATABASE_URL"] });
     assert.deepEqual(await readdir(sandbox.folder), []);
@@ -97,7 +97,7 @@ describe("check", () => {
     assert.deepEqual(await readFile(join(sandbox.folder, "postern.db")), before);
   });
 
-  test("finds a database that is newer, another's, in memory, damaged or does not answer", PROCESSES, async () => {
+  test("finds a database that is newer, foreign, in memory, damaged, or does not answer", PROCESSES, async () => {
     await using sandbox = await createSound();
     const on = (DATABASE_URL: string) => check(sandbox, { ...SAFE, DATABASE_URL });
     const unreachable = await on("postgres://me:hush@127.0.0.1:1/x");
@@ -122,7 +122,7 @@ describe("check", () => {
     await using sandbox = await createSound();
     const path = join(sandbox.folder, "postern.db");
     const bytes = await readFile(path);
-    // A table's page, whose cells are pointed at where none are.
+    // A table's page with pointers to missing cells.
     const at = bytes.indexOf("argon2$argon2id$");
     bytes.fill(0xff, at - (at % 4096) + 8, at - (at % 4096) + 10);
     await writeFile(path, bytes);
@@ -132,7 +132,7 @@ describe("check", () => {
     assert.match(found[0] ?? "", /^error (damaged restore|database DATABASE_URL)$/);
   });
 
-  test("finds no active superuser, and sessions that nobody cleared", PROCESSES, async () => {
+  test("finds that there is no active superuser, and that ended sessions were not deleted", PROCESSES, async () => {
     await using sandbox = await createSound();
     await sandbox.withDatabase(async (db) => {
       const { id } = await db.selectFrom("users").select("id").executeTakeFirstOrThrow();
@@ -149,7 +149,7 @@ describe("check", () => {
     assert.deepEqual(await check(sandbox), { exit: 0, found: mistakes.slice(0, 1) });
   });
 
-  test("may be asked while a server runs", PROCESSES, async () => {
+  test("works while a server runs", PROCESSES, async () => {
     await using sandbox = await createSound();
     const server = await sandbox.serve();
     assert.deepEqual(await check(sandbox), { exit: 0, found: [] });
@@ -179,7 +179,7 @@ describe("settings that check finds unsafe:", () => {
     ["another site's", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "https://example.org" }, ["foreign_origin"]],
     ["another scheme's", { PUBLIC_URL: https, POSTERN_TRUSTED_ORIGINS: "http://app.example.com" }, ["foreign_origin"]],
     [
-      "another customer's of one registry",
+      "an origin of another customer of the same registry",
       { PUBLIC_URL: "https://a.co.uk", POSTERN_TRUSTED_ORIGINS: "https://b.co.uk,https://app.a.co.uk" },
       ["foreign_origin"],
     ],

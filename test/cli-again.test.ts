@@ -4,15 +4,15 @@ import { createSandbox, type Sandbox } from "./support/process.ts";
 
 const PROCESSES = { timeout: 60_000 };
 
-/** The kinds of the events about alice. */
+/** @returns the kinds of the events about alice */
 async function eventsOf(sandbox: Sandbox): Promise<string[]> {
   const { stdout } = await sandbox.run(["audit", "--user", "alice", "--json"]);
   const lines = stdout.split("\n").filter((line) => line !== "");
   return lines.map((line): { event: string } => JSON.parse(line)).map(({ event }) => event);
 }
 
-describe("a command that changes nothing says so, exits 0 and writes no event:", () => {
-  test("deactivate and activate, each twice, and the end of no session", PROCESSES, async () => {
+describe("a command that changes nothing says so, exits with 0 and writes no event:", () => {
+  test("deactivate and activate, each twice, and logoutuser without a session", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
     for (const [args, stdout] of [

@@ -20,7 +20,7 @@ async function print(sandbox: Sandbox, ...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** What stands in a column of a table, from where its heading begins; the headings are not part of it. */
+/** @returns the values in a column of a table, without its heading */
 function column(table: string, heading: string): string[] {
   const [headings = "", ...rows] = table.trimEnd().split("\n");
   const start = headings.indexOf(heading);
@@ -28,7 +28,7 @@ function column(table: string, heading: string): string[] {
 }
 
 describe("users and sessions", () => {
-  test("print every one of thousands, each once and in order, as one table and as one array", PROCESSES, async () => {
+  test("print each of thousands once and in order, as one table and as one array", PROCESSES, async () => {
     await using sandbox = await withContent({ users: 1234, sessions: 0 });
     const names = Array.from({ length: 1234 }, (_, index) => `user${index + 1}`).sort();
     const json = await print(sandbox, "users", "--json");
@@ -41,15 +41,19 @@ describe("users and sessions", () => {
     assert.deepEqual(column(await print(sandbox, "users"), "USERNAME"), names);
   });
 
-  test("print every session of a user who has more than a page of them, all from one moment", PROCESSES, async () => {
-    await using sandbox = await withContent({ users: 1, sessions: 1234 });
-    const sorted = Array.from({ length: 1234 }, (_, index) => `Firefox/${index + 1}`).sort();
-    const json = await print(sandbox, "sessions", "user1", "--json");
-    const parsed: { user_agent: string }[] = JSON.parse(json);
-    assert.deepEqual(parsed.map(({ user_agent }) => user_agent).sort(), sorted);
-    assert.equal(json, `${JSON.stringify(parsed, null, 2)}\n`);
-    assert.deepEqual(column(await print(sandbox, "sessions", "user1"), "USER AGENT").sort(), sorted);
-  });
+  test(
+    "print every session of a user who has more than a page of them from the same millisecond",
+    PROCESSES,
+    async () => {
+      await using sandbox = await withContent({ users: 1, sessions: 1234 });
+      const sorted = Array.from({ length: 1234 }, (_, index) => `Firefox/${index + 1}`).sort();
+      const json = await print(sandbox, "sessions", "user1", "--json");
+      const parsed: { user_agent: string }[] = JSON.parse(json);
+      assert.deepEqual(parsed.map(({ user_agent }) => user_agent).sort(), sorted);
+      assert.equal(json, `${JSON.stringify(parsed, null, 2)}\n`);
+      assert.deepEqual(column(await print(sandbox, "sessions", "user1"), "USER AGENT").sort(), sorted);
+    },
+  );
 
   test("print headings, or an empty array, if there is nothing to list", PROCESSES, async () => {
     await using sandbox = await withContent({ users: 1, sessions: 0 });
@@ -57,7 +61,7 @@ describe("users and sessions", () => {
     assert.equal(await print(sandbox, "sessions", "user1", "--json"), "[]\n");
   });
 
-  test("end quietly if the reader closes the pipe", PROCESSES, async () => {
+  test("end without an error if the reader closes the pipe", PROCESSES, async () => {
     await using sandbox = await withContent({ users: 2000, sessions: 4000 });
     for (const args of [["users"], ["users", "--json"], ["sessions", "user1"], ["sessions", "user1", "--json"]]) {
       const command = [...quickProgram(), ...args].map((word) => `'${word}'`).join(" ");
@@ -69,7 +73,7 @@ describe("users and sessions", () => {
 });
 
 describe("clearsessions", () => {
-  test("ends what exceeds a limit that was lowered", PROCESSES, async () => {
+  test("ends the sessions that exceed a lowered limit", PROCESSES, async () => {
     await using sandbox = await withContent({ users: 2, sessions: 250 });
     const environment = { POSTERN_SESSIONS_PER_USER: "5" };
     const { stdout } = await sandbox.run(["clearsessions"], { environment });
@@ -79,7 +83,7 @@ describe("clearsessions", () => {
     assert.match(await print(sandbox, "audit"), / sessions_ended +user1 +system +.*, over the limit of 5\n/);
   });
 
-  test("is done by serve, which logs how many it ended", PROCESSES, async () => {
+  test("is done by serve too, which logs the number", PROCESSES, async () => {
     await using sandbox = await withContent({ users: 1, sessions: 150 });
     const server = await sandbox.serve();
     assert.equal((await server.event("sessions_over_limit_ended"))["count"], 50);

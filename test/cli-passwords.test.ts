@@ -11,7 +11,7 @@ const HINT = "Add --allow-weak to take it all the same.";
 const TOO_SHORT = "This password is too short. It must contain at least 8 characters.";
 const TOO_COMMON = "This password is too common.";
 
-/** Types a password and again. */
+/** Types a password twice. */
 const type = (password: string): Step[] => [
   ["Password: ", `${password}\r`],
   ["Password (again): ", `${password}\r`],
@@ -26,7 +26,7 @@ async function assertLogsIn(sandbox: Sandbox, username: string, passwords: Recor
 }
 
 describe("a weak password at a terminal", () => {
-  test("is told what is wrong with it, and taken from who insists on it", PROCESSES, async () => {
+  test("gets its validation errors, and is accepted after a confirmation", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const { code, stdout } = await runAtTerminal(
       sandbox.folder,
@@ -44,7 +44,7 @@ describe("a weak password at a terminal", () => {
     await assertLogsIn(sandbox, "monkey1", { monkey: 202 });
   });
 
-  test("is asked for anew where nobody insists", PROCESSES, async () => {
+  test("is asked for again without a confirmation", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const question = "Bypass password validation and create user anyway? [y/N]: ";
     const steps: Step[] = ["\r", "n\r", "yes\r"].flatMap((answer): Step[] => [
@@ -61,7 +61,7 @@ describe("a weak password at a terminal", () => {
   });
 
   test(
-    "is judged by the user's own names where it is changed, and taken from who insists on it",
+    "is compared with the user's names in changepassword, and accepted after a confirmation",
     PROCESSES,
     async () => {
       await using sandbox = await createSandbox();
@@ -85,7 +85,7 @@ describe("a weak password at a terminal", () => {
     },
   );
 
-  test("is taken with a warning and without a question where --allow-weak is said", PROCESSES, async () => {
+  test("is accepted with a warning and without a question with --allow-weak", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const command = ["createuser", "alice", "--email", "", "--allow-weak"];
     const { code, stdout } = await runAtTerminal(sandbox.folder, command, type("mysecret"));
@@ -97,14 +97,14 @@ describe("a weak password at a terminal", () => {
 describe("a weak password from standard input", () => {
   const create = ["createuser", "alice", "--password-stdin"];
 
-  test("is refused with everything that is wrong with it, and no user is made", PROCESSES, async () => {
+  test("is denied with all its validation errors, and no user is created", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const stderr = `${TOO_SHORT}\n${TOO_COMMON}\n${HINT}\n`;
     assert.deepEqual(await sandbox.run(create, { input: "monkey\n" }), { code: 1, stdout: "", stderr });
     assert.equal((await sandbox.run(["users", "--json"])).stdout, "[]\n");
   });
 
-  test("is taken with a warning where --allow-weak is said", PROCESSES, async () => {
+  test("is accepted with a warning with --allow-weak", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const stderr = `Warning: ${TOO_SHORT}\nWarning: ${TOO_COMMON}\n`;
     const made = await sandbox.run([...create, "--allow-weak"], { input: "monkey\n" });
@@ -112,7 +112,7 @@ describe("a weak password from standard input", () => {
     await assertLogsIn(sandbox, "alice", { monkey: 202 });
   });
 
-  test("does not replace another, unless --allow-weak is said", PROCESSES, async () => {
+  test("does not replace another without --allow-weak", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(create, { input: STRONG });
     const change = ["changepassword", "alice", "--password-stdin"];
@@ -124,7 +124,7 @@ describe("a weak password from standard input", () => {
     await assertLogsIn(sandbox, "alice", { [STRONG]: 400, alice2026: 202 });
   });
 
-  test("that can be no password at all is refused with --allow-weak too", PROCESSES, async () => {
+  test("that is blank, too long or has a NUL is denied even with --allow-weak", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     for (const [input, sentence] of [
       ["", "Blank passwords aren't allowed."],
@@ -136,7 +136,7 @@ describe("a weak password from standard input", () => {
     }
   });
 
-  test("is judged by the rules of the settings, and by the service for breached ones", PROCESSES, async () => {
+  test("is checked by the rules of the settings and by the service for breached passwords", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await using service = await startRangeService([STRONG]);
     const breached = { POSTERN_BREACHED_PASSWORDS: service.url };

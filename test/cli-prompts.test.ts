@@ -14,28 +14,32 @@ async function usernames(sandbox: Sandbox): Promise<string[]> {
   return users.map(({ username }) => username);
 }
 
-describe("asked at a terminal", () => {
-  test("createsuperuser asks for name, address and the password twice, and shows no password", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const { code, stdout } = await runAtPseudoTerminal(
-      sandbox.folder,
-      ["createsuperuser"],
-      [
-        ["Username: ", "alice\r"],
-        ["Email address: ", "alice@example.com\r"],
-        ["Password: ", "right horse\r"],
-        ["Password (again): ", "right horse\r"],
-      ],
-    );
-    assert.equal(code, 0);
-    assert.match(stdout, /Superuser alice created\.\r\n$/);
-    assert(!stdout.includes("right") && !stdout.includes("horse"));
-    const server = await sandbox.serveInProcess();
-    assert.equal((await login(server, "alice", "right horse")).status, 202);
-    await server.stop();
-  });
+describe("at a terminal", () => {
+  test(
+    "createsuperuser asks for the name, the address, and twice for the password, without showing it",
+    PROCESSES,
+    async () => {
+      await using sandbox = await createSandbox();
+      const { code, stdout } = await runAtPseudoTerminal(
+        sandbox.folder,
+        ["createsuperuser"],
+        [
+          ["Username: ", "alice\r"],
+          ["Email address: ", "alice@example.com\r"],
+          ["Password: ", "right horse\r"],
+          ["Password (again): ", "right horse\r"],
+        ],
+      );
+      assert.equal(code, 0);
+      assert.match(stdout, /Superuser alice created\.\r\n$/);
+      assert(!stdout.includes("right") && !stdout.includes("horse"));
+      const server = await sandbox.serveInProcess();
+      assert.equal((await login(server, "alice", "right horse")).status, 202);
+      await server.stop();
+    },
+  );
 
-  test("passwords that differ or are blank are asked for again, and none is shown", PROCESSES, async () => {
+  test("different or blank passwords are asked for again and not shown", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const { code, stdout } = await runAtTerminal(
       sandbox.folder,
@@ -57,7 +61,7 @@ describe("asked at a terminal", () => {
     assert.deepEqual(await usernames(sandbox), ["bob"]);
   });
 
-  test("a name that is taken or malformed is refused before any password is typed", PROCESSES, async () => {
+  test("a taken or malformed name is denied before the password is asked for", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
     for (const [name, sentence] of [
@@ -75,7 +79,7 @@ describe("asked at a terminal", () => {
     }
   });
 
-  test("Ctrl-C and Ctrl-D at any question exit 1 with a sentence and change nothing", PROCESSES, async () => {
+  test("Ctrl-C and Ctrl-D at any question exit with 1 and a sentence, and change nothing", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const questions: Step[] = [
       ["Username: ", "alice\r"],
@@ -86,7 +90,7 @@ describe("asked at a terminal", () => {
     for (const key of [CTRL_C, CTRL_D]) {
       for (const [index, [question]] of questions.entries()) {
         const steps: Step[] = [...questions.slice(0, index), [question, key]];
-        // A terminal of the system for the last question: each key may be a signal there.
+        // The last question uses a terminal of the system, which turns some keys into signals.
         const runAt = index === questions.length - 1 ? runAtPseudoTerminal : runAtTerminal;
         const { code, stdout } = await runAt(sandbox.folder, ["createsuperuser"], steps);
         assert.equal(code, 1, question);
@@ -96,7 +100,7 @@ describe("asked at a terminal", () => {
     assert.deepEqual(await usernames(sandbox), []);
   });
 
-  test("Ctrl-C in the middle of a password shows none of it", PROCESSES, async () => {
+  test("Ctrl-C in the middle of a password shows no part of it", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
     const { code, stdout } = await runAtPseudoTerminal(
@@ -112,7 +116,7 @@ describe("asked at a terminal", () => {
     await server.stop();
   });
 
-  test("changepassword takes a password with letters of every script", PROCESSES, async () => {
+  test("changepassword accepts letters of every script", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
     const password = "pässwörd 馬 🐴";
@@ -130,7 +134,7 @@ describe("asked at a terminal", () => {
     await server.stop();
   });
 
-  test("deleteuser deletes only where the username is typed again", PROCESSES, async () => {
+  test("deleteuser deletes only if the username is typed again", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
     const question = "Type the username (alice) to go on: ";
@@ -143,7 +147,7 @@ describe("asked at a terminal", () => {
     assert.deepEqual(await usernames(sandbox), []);
   });
 
-  test("a password typed in the moment its question appears is not shown either", {
+  test("a password that is typed at the moment of its question is not shown", {
     ...PROCESSES,
   }, async () => {
     await using sandbox = await createSandbox();

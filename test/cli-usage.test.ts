@@ -21,7 +21,7 @@ describe("help", () => {
     for (const flag of ["--help", "-h"]) assert.equal((await sandbox.run([flag])).stdout, stdout);
   });
 
-  test("a command's own help names its options, however it is asked for, and runs nothing", PROCESSES, async () => {
+  test("of a command lists its options, in every form of the request, and runs nothing", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const commands = COMMANDS.map(async ({ name, options, about }) => {
       const { code, stdout, stderr } = await sandbox.run(["help", name]);
@@ -48,7 +48,7 @@ describe("help", () => {
     );
   });
 
-  test("--version tells the version, also where the settings are wrong", PROCESSES, async () => {
+  test("--version prints the version, even with wrong settings", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     for (const flag of ["--version", "-V"]) {
       const { code, stdout } = await sandbox.spawn([flag], { environment: { PORT: "nonsense" } });
@@ -57,7 +57,7 @@ describe("help", () => {
   });
 });
 
-describe("a mistake of typing exits 2 with one sentence", () => {
+describe("wrong arguments exit with 2 and one sentence", () => {
   for (const [what, args, sentence] of [
     ["an unknown command", ["nosuch"], `There is no command "nosuch": ${PROGRAM} help lists them.`],
     ["a name that every object has", ["constructor"], `There is no command "constructor": ${PROGRAM} help lists them.`],
@@ -89,7 +89,7 @@ describe("a mistake of typing exits 2 with one sentence", () => {
     });
   }
 
-  test("in a process of its own too", PROCESSES, async () => {
+  test("also in a separate process", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const stderr = `Unknown option '--nosuch'. See: ${PROGRAM} help users\n`;
     assert.deepEqual(await sandbox.spawn(["users", "--nosuch"]), { code: 2, stdout: "", stderr });
@@ -104,7 +104,7 @@ describe("a mistake of typing exits 2 with one sentence", () => {
   });
 });
 
-describe("a mistake of use exits 1 with one sentence and makes no user", () => {
+describe("a failed command exits with 1 and one sentence, and creates no user", () => {
   const create = ["createuser", "bob", "--password-stdin"];
   for (const [what, args, input, sentence] of [
     ["a name that is taken", ["createsuperuser", "alice", "--password-stdin"], "x", "That username is already taken."],
@@ -142,13 +142,13 @@ describe("a mistake of use exits 1 with one sentence and makes no user", () => {
     });
   }
 
-  test("a password that is not UTF-8, in a process of its own too", PROCESSES, async () => {
+  test("a password that is not UTF-8, also in a separate process", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const result = await sandbox.spawn(create, { input: Uint8Array.of(0x78, 0xff) });
     assert.deepEqual(result, { code: 1, stdout: "", stderr: "Standard input is not UTF-8.\n" });
   });
 
-  test("a database that is not there: none is made by mistake", PROCESSES, async () => {
+  test("a missing database, which is not created", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     for (const args of [["users"], ["sessions", "alice"], ["clearsessions"]]) {
       const { code, stdout, stderr } = await sandbox.run(args);
@@ -158,7 +158,7 @@ describe("a mistake of use exits 1 with one sentence and makes no user", () => {
     assert.deepEqual(await readdir(sandbox.folder), []);
   });
 
-  test("a user whom nobody has made, for every command that takes one", PROCESSES, async () => {
+  test("an unknown user, for every command with a user", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["migrate"]);
     const commands = COMMANDS.filter(({ operand }) => operand === "USER").map(({ name }) => name);

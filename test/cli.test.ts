@@ -16,7 +16,7 @@ async function createAlice(sandbox: Sandbox): Promise<void> {
   assert.deepEqual({ code, stdout }, { code: 0, stdout: "User alice created.\n" });
 }
 
-/** A database with alice, and a server on it in a process of its own. */
+/** A database with alice, and a server on it in a separate process. */
 async function withAlice(sandbox: Sandbox): Promise<Server> {
   await createAlice(sandbox);
   return sandbox.serve();
@@ -26,7 +26,7 @@ async function assertPrints(sandbox: Sandbox, args: string[], stdout: string, in
   assert.deepEqual(await sandbox.run(args, { input }), { code: 0, stdout, stderr: "" });
 }
 
-/** Refused with this exit code, and one sentence on standard error. */
+/** Asserts this exit code and one sentence on standard error. */
 async function assertRefuses(
   sandbox: Sandbox,
   code: number,
@@ -38,7 +38,7 @@ async function assertRefuses(
 }
 
 describe("users", () => {
-  test("those who are made are listed, in a table and as JSON", PROCESSES, async () => {
+  test("are listed after they are created, as a table and as JSON", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const bob = ["--email", "Bob@EXAMPLE.com", "--first-name", "Bob", "--last-name", "Builder", "--staff"];
     // In processes of their own.
@@ -73,26 +73,22 @@ describe("users", () => {
     );
   });
 
-  test(
-    "one who is made can log in, and whoever wrote the password with a line break after it too",
-    PROCESSES,
-    async () => {
-      await using sandbox = await createSandbox();
-      await createAlice(sandbox);
-      const server = await sandbox.serveInProcess();
-      for (const [name, input] of [
-        ["bob", "right horse\n"],
-        ["carl", "right horse\r\n"],
-      ] as const) {
-        await assertPrints(sandbox, ["createuser", name, "--password-stdin"], `User ${name} created.\n`, input);
-        assert.equal((await login(server, name, PASSWORD)).status, 202);
-      }
-      const { cookie } = await login(server, "alice", PASSWORD);
-      assert.equal((await profile(server, cookie)).status, 200);
-    },
-  );
+  test("can log in after they are created, also if a line break followed the password", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    await createAlice(sandbox);
+    const server = await sandbox.serveInProcess();
+    for (const [name, input] of [
+      ["bob", "right horse\n"],
+      ["carl", "right horse\r\n"],
+    ] as const) {
+      await assertPrints(sandbox, ["createuser", name, "--password-stdin"], `User ${name} created.\n`, input);
+      assert.equal((await login(server, name, PASSWORD)).status, 202);
+    }
+    const { cookie } = await login(server, "alice", PASSWORD);
+    assert.equal((await profile(server, cookie)).status, 200);
+  });
 
-  test("a password may be 4096 bytes long, and not one more", PROCESSES, async () => {
+  test("may have a password of 4096 bytes, but not of 4097", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serveInProcess();
     const longest = "ä".repeat(2048);
@@ -102,7 +98,7 @@ describe("users", () => {
     await assertRefuses(sandbox, 1, ["createuser", "bob", "--password-stdin"], sentence, `${longest}x`);
   });
 
-  test("one whose name is typed in wide letters is made, and found, under the usual ones", PROCESSES, async () => {
+  test("whose name is typed in full-width letters get the normalised name", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const wide = "\uff41\uff4c\uff49\uff43\uff45";
     const made = await sandbox.run(["createuser", wide, "--password-stdin"], { input: "right horse" });
@@ -112,7 +108,7 @@ describe("users", () => {
     assert.equal(again.stderr, "That username is already taken.\n");
   });
 
-  test("no password reaches the output, the log or the files", PROCESSES, async () => {
+  test("have no password in the output, the log or the files", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await withAlice(sandbox);
     await login(server, "alice", PASSWORD);
@@ -126,7 +122,7 @@ describe("users", () => {
     assert(written.some((text) => text.includes("argon2$argon2id$")));
   });
 
-  test("no command takes a password as an argument, nor repeats one that was", PROCESSES, async () => {
+  test("get no password from an argument, and none is printed", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const optionNames = COMMANDS.flatMap(({ options }) => Object.entries(options))
       .filter(([, { type }]) => type === "string")
@@ -150,7 +146,7 @@ describe("beside a running server", () => {
     [["deleteuser", "alice", "--yes"], "", 400],
     [["logoutuser", "alice"], "", 202],
   ] as const) {
-    test(`${args[0]} ends the user's sessions before the very next request, and no one else's`, PROCESSES, async () => {
+    test(`${args[0]} ends all sessions of the user, and no others, before the next request`, PROCESSES, async () => {
       await using sandbox = await createSandbox();
       const server = await withAlice(sandbox);
       await sandbox.run(["createuser", "bob", "--password-stdin"], { input: PASSWORD });
@@ -163,7 +159,7 @@ describe("beside a running server", () => {
     });
   }
 
-  test("changepassword lets the new password in", PROCESSES, async () => {
+  test("changepassword makes the new password valid", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await withAlice(sandbox);
     const sentence = "Password of alice changed, every session ended.\n";
@@ -171,7 +167,7 @@ describe("beside a running server", () => {
     assert.equal((await login(server, "alice", "left horse")).status, 202);
   });
 
-  test("activate lets in again, but wakes no session that was ended", PROCESSES, async () => {
+  test("activate permits logins again, but restores no ended session", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await withAlice(sandbox);
     const { cookie } = await login(server, "alice", PASSWORD);
@@ -181,10 +177,10 @@ describe("beside a running server", () => {
     assert.equal((await login(server, "alice", PASSWORD)).status, 202);
   });
 
-  test("sessions lists a user's sessions, and no User-Agent steers the terminal", PROCESSES, async () => {
+  test("sessions lists a user's sessions, and no User-Agent controls the terminal", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await withAlice(sandbox);
-    // Latin-1 0x9B is CSI in one byte; ESC itself may not stand in a header, so it comes through the database.
+    // 0x9B of Latin-1 is CSI in one byte. A header cannot contain ESC, so the test writes it to the database.
     const body = JSON.stringify({ username: "alice", password: PASSWORD });
     const head = `POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
     const request = Buffer.from(`${head}\r\nUser-Agent: Evil\x9b2J\r\n\r\n${body}`, "latin1");
@@ -210,7 +206,7 @@ describe("beside a running server", () => {
     );
   });
 
-  test("clearsessions deletes the sessions that are over, and only those", PROCESSES, async () => {
+  test("clearsessions deletes exactly the ended sessions", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await withAlice(sandbox);
     const logins = await Promise.all([1, 2, 3].map(() => login(server, "alice", PASSWORD)));
@@ -235,7 +231,7 @@ describe("beside a running server", () => {
 });
 
 describe("the database", () => {
-  test("migrate applies what is missing, and the second time nothing", PROCESSES, async () => {
+  test("migrate applies the missing migrations, and none the second time", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const { code, stdout } = await sandbox.run(["migrate"]);
     assert.equal(code, 0);
@@ -243,7 +239,7 @@ describe("the database", () => {
     await assertPrints(sandbox, ["migrate"], "No migrations to apply.\n");
   });
 
-  test("the first serve on an empty one names the command that makes the first user", PROCESSES, async () => {
+  test("serve on an empty database names the command that creates the first user", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve();
     const { remark } = await server.event("no_users");
@@ -255,7 +251,7 @@ describe("the database", () => {
     assert(!next.events().some(({ event }) => event === "no_users"));
   });
 
-  test("settings are read from .env in the folder, and the environment goes before it", PROCESSES, async () => {
+  test("settings are read from .env in the folder, but the environment has priority", PROCESSES, async () => {
     await using sandbox = await createSandbox(FROM_SOURCE);
     await writeFile(join(sandbox.folder, ".env"), "DATABASE_URL=sqlite:from-dot-env.db\nPUBLIC_URL=nonsense\n");
     const sentence = 'PUBLIC_URL is "nonsense": expected an origin such as https://example.com, without a path.';
@@ -265,7 +261,7 @@ describe("the database", () => {
     assert.deepEqual((await readdir(sandbox.folder)).sort(), [".env", "from-dot-env.db", "postern.key"]);
   });
 
-  test("serve is what happens without a command, and runserver is serve", PROCESSES, async () => {
+  test("serve is the default command, and runserver is its other name", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     for (const args of [[], ["runserver"]]) {
       const server = await sandbox.serve({}, args);

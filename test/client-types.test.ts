@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { environment } from "../lib/config/load.ts";
 import { ROOT } from "./support/process.ts";
 
-/** Everything that the types promise, used; and what they forbid, which the compiler must object to. */
+/** Uses every type, and has an error for each use that the types must forbid. */
 const FRONT_END = `
 import { events, fetch, LoginError, login, logout, profile, type Profile } from "/client.js";
 
@@ -26,11 +26,11 @@ events.addEventListener("logout", ({ type }) => document.body.append(type), { on
 const answer: Response = await fetch(new URL("/api/", location.href), { method: "DELETE" });
 await (answer.ok ? logout() : Promise.resolve());
 
-// @ts-expect-error A name that nobody dispatches.
+// @ts-expect-error The event does not exist.
 events.addEventListener("log-out", () => {});
-// @ts-expect-error No password.
+// @ts-expect-error The password is missing.
 await login(name);
-// @ts-expect-error Nobody may be logged in.
+// @ts-expect-error The user may be null.
 (await profile()).username;
 `;
 

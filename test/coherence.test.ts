@@ -15,7 +15,7 @@ describe("two servers on one file", () => {
   });
 
   test(
-    "answer no request of a session that the other one has ended, while pipelined requests keep them busy",
+    "authenticate no request of a session that the other one has ended, while pipelined requests keep them busy",
     PROCESSES,
     async () => {
       assert.equal(await playPipelining(6), 1200);

@@ -9,7 +9,7 @@ const PROCESSES = { timeout: 60_000 };
 
 const PASSWORD = "right horse";
 
-/** The least that serving takes, for a database `postern.db` in the current folder. */
+/** The minimal permissions of `serve`, for a database `postern.db` in the current folder. */
 const permissions = (port: number) => [
   "--no-prompt",
   "--allow-env",

@@ -15,7 +15,7 @@ interface Shown {
   is_current: boolean;
 }
 
-/** Alice with a browser that has just logged in, and one that did a day before. */
+/** Alice with a browser that has just logged in, and one that logged in a day before. */
 async function setUp() {
   const app = await createGuessedApp();
   const browse = (userAgent: string) => {

@@ -7,8 +7,8 @@ import exchanges from "./fixtures/drf/exchanges.json" with { type: "json" };
 import type { Recording } from "./support/recording.ts";
 import { createFixtureApp, replay } from "./support/replay.ts";
 
-describe("every exchange recorded from Django is answered the same, or differs by a listed deviation", () => {
-  // JSON imports type their arrays as unions of everything in them; the shape is the one that the README there gives.
+describe("every exchange recorded from Django has the same answer or a listed deviation", () => {
+  // The type of a JSON import is a union of all its elements. The README of the fixtures describes the shape.
   const { results } = exchanges as unknown as Recording;
   const tally = new Map<string, number>();
   let app: App;

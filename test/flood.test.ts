@@ -9,7 +9,7 @@ import { onlyOnBun } from "./support/runtime.ts";
 const NO_IDLE_LIMIT = "Deno.serve closes no idle connection, whatever is set: a proxy in front must.";
 const PROCESSES = { timeout: 120_000, ...onlyOnBun(NO_IDLE_LIMIT) };
 
-/** Bun counts in steps of 4 s, and gives a request's head 10 s whatever is set: up to so long, and a busy machine's time. */
+/** Bun's timer has steps of 4 s, and its limit for the head of a request is 10 s. The rest is for a busy machine. */
 const CUT_WITHIN_MS = 25_000;
 
 const ENVIRONMENT = { POSTERN_BODY_TIMEOUT_SECONDS: "2", POSTERN_IDLE_TIMEOUT_SECONDS: "4" };
@@ -19,20 +19,20 @@ const HEAD = "GET /profile/ HTTP/1.1\r\nHost: a\r\nX-Padding: ";
 const POST = "POST /login/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
 
 interface Ending {
-  /** The first line of everything that was answered, null where nothing was. */
+  /** The first line of each answer; null without an answer. */
   answer: string | null;
   ms: number;
 }
 
-/** What a client does to whom it is connected to; again and again where `everyMs` says so. */
+/** The behaviour of a client; repeated if `everyMs` is set. */
 interface Behaviour {
   write: (socket: Socket, times: number) => void;
   everyMs?: number;
-  /** Whether it never takes what it is sent. */
+  /** Whether the client never reads. */
   isDeaf?: boolean;
 }
 
-/** @returns how the server ended it */
+/** @returns how the server ended the connection */
 function behave(server: Server, { write, everyMs, isDeaf = false }: Behaviour): Promise<Ending> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
@@ -68,7 +68,7 @@ function residentMib({ pid }: Server): number {
   return Number(kib) / 1024;
 }
 
-/** Asks for the profile until `ended`. @returns the longest wait in ms */
+/** Requests the profile until `ended`. @returns the longest wait in ms */
 async function askMeanwhile(server: Server, ended: Promise<unknown>): Promise<number> {
   let isOver = false;
   let longest = 0;
@@ -142,7 +142,7 @@ describe("a client is disconnected if it", () => {
   }
 });
 
-/** How many files a process here may open, sockets among them; some are needed for the rest. */
+/** The limit of open files of a process, sockets included, minus a reserve. */
 function possibleConnections(): number {
   const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]);
   return Math.min(10_000, limit - 500);

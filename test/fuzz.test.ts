@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatReport, fuzz, growth } from "./faults/fuzz.ts";
 
-/** A piece of the 200,000 requests that `bun run test/faults/fuzz.ts` sends. */
+/** A part of the 200,000 requests of `bun run test/faults/fuzz.ts`. */
 const REQUESTS = 5000;
 
 /** Another one each time; it is printed, and `bun run test/faults/fuzz.ts 5000 SEED` sends the same requests again. */
 const SEED = Date.now() % 2 ** 32;
 
-/** What a garbage collector may not have come to yet. A leak of a kilobyte a request shows in the 200,000. */
+/** Garbage that may not be collected yet. A leak of 1 KB per request is found by the 200,000. */
 const MAX_GROWTH_MIB = 64;
 
 test("requests with any damage get no 5xx, and leave no request open and no memory in use", {

@@ -176,7 +176,7 @@ describe("POST /login/", () => {
     const real = services.hasher;
     services.hasher = { ...real, check: (...sent) => enter(() => hashed.then(() => real.check(...sent))) };
     const logins = [1, 2].map(() => createClient(app).login("alice", "right horse"));
-    const refused = await Promise.race(logins); // On Postgres, either may be the first to hash.
+    const refused = await Promise.race(logins); // On Postgres, either login may be the first.
     assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);
     assert.deepEqual(await refused.json(), { detail: "The server is busy. Expected available in 1 seconds." });
     assert.equal((await createClient(app).get("/profile/")).status, 403, "everything else is answered meanwhile");

@@ -26,8 +26,8 @@ async function setUp(environment: Record<string, string> = {}) {
   return { ...test, user, client, send };
 }
 
-describe("one address, two readers:", () => {
-  test("what is for browsers alone is not there for programs", async () => {
+describe("one address for browsers and programs:", () => {
+  test("an endpoint for browsers is a 404 for programs", async () => {
     const { client } = await setUp();
     await client.login("alice", PASSWORD);
     for (const { method, path } of ROUTES.filter(({ surface }) => surface === PAGE)) {
@@ -37,7 +37,7 @@ describe("one address, two readers:", () => {
     }
   });
 
-  test("what is for both answers a browser with a page, and a program as if there were none", async () => {
+  test("an endpoint for both answers a browser with a page and a program with JSON", async () => {
     const { client } = await setUp();
     await client.login("alice", PASSWORD);
     for (const path of ["/profile/", "/sessions/", "/activity/"]) {
@@ -56,7 +56,7 @@ describe("one address, two readers:", () => {
     assert.deepEqual([browser.status, browser.headers.get("location")], [303, "/login/?done=logout"]);
   });
 
-  test("a fetch by a script is a program, whatever page it comes from; ?format=json has the last word", async () => {
+  test("a fetch by a script counts as a program, and ?format=json has priority", async () => {
     const { client } = await setUp();
     const scripted = await client.get("/profile/", { "Sec-Fetch-Mode": "cors", Accept: "*/*" });
     assert.deepEqual([scripted.status, scripted.headers.get("content-type")], [403, "application/json"]);
@@ -64,7 +64,7 @@ describe("one address, two readers:", () => {
     assert.deepEqual([asked.status, asked.headers.get("content-type")], [403, "application/json"]);
   });
 
-  test("who is not logged in is sent to the login, and back afterwards", async () => {
+  test("a browser without a session is redirected to the login, and back afterwards", async () => {
     const { client, send } = await setUp();
     const away = await client.get("/sessions/?a=1&b=%2F", BROWSER);
     assert.deepEqual(
@@ -77,7 +77,7 @@ describe("one address, two readers:", () => {
     assert.deepEqual([again.status, again.headers.get("location")], [303, "/activity/"]);
   });
 
-  test("a refused form is shown again with its status, the message and the name, and never the password", async () => {
+  test("a denied form is shown again with its status, the message and the username, but never the password", async () => {
     const { send } = await setUp();
     const refused = await send("/login/", {
       username: '"><script>',
@@ -92,10 +92,10 @@ describe("one address, two readers:", () => {
   });
 });
 
-describe("a page that is no use by itself", () => {
+describe("an error page", () => {
   const read = async (response: Response) => ({ status: response.status, text: await response.text() });
 
-  test("leads on: 403 to the login, 404 to the home page, 503 to the same page again", async () => {
+  test("has a link: 403 to the login, 404 to the home page, 503 to the same page", async () => {
     const { client, services } = await setUp();
     const foreign = { ...FORM, "Sec-Fetch-Site": "cross-site", Origin: "https://evil.example" };
     const denied = await read(await client.send("POST", "/login/", { headers: foreign, body: "" }));
@@ -113,7 +113,7 @@ describe("a page that is no use by itself", () => {
     assert.match(outage.text, /Temporarily unavailable[\s\S]*href="\/sessions\/\?a=1&amp;b=2">Try again/);
   });
 
-  test("keeps the navigation of a user who is logged in, also on a path that names nothing", async () => {
+  test("keeps the navigation of a logged-in user, also on an unknown path", async () => {
     const { client } = await setUp();
     assert(!(await read(await client.get("/nowhere/", BROWSER))).text.includes("<nav>"));
     await client.login("alice", PASSWORD);
@@ -123,7 +123,7 @@ describe("a page that is no use by itself", () => {
     }
   });
 
-  test("is the login again if the database is away, with the username and the page that it leads to", async () => {
+  test("is the login form if the database is unavailable, with the username and the next page", async () => {
     const { send, services } = await setUp();
     breakDatabase(services);
     const answer = await send("/login/", { username: "alice", password: PASSWORD, next: "/sessions/" });
@@ -143,7 +143,7 @@ function breakDatabase(services: Services): void {
 }
 
 describe("a page", () => {
-  test("says how to set up if there is no user, and the rule of a password before it is broken", async () => {
+  test("says how to set up if there is no user, and shows the password rule in advance", async () => {
     const { app, services } = await createTestApp({ POSTERN_PASSWORD_RULES: "nist", POSTERN_SITE_NAME: "Acme" });
     const client = createClient(app);
     const login = await (await client.get("/login/", BROWSER)).text();
@@ -152,7 +152,7 @@ describe("a page", () => {
     assert.match(setUp, /<h1>Set up Acme<\/h1>[\s\S]*marked as staff and superuser[\s\S]*At least 15 characters\./);
   });
 
-  test("of the login says which page it leads to", async () => {
+  test("of the login names the next page", async () => {
     const { client } = await setUp();
     for (const [next, sentence] of [
       ["/sessions/?a=1", "Log in to continue to “Sessions”."],
@@ -164,7 +164,7 @@ describe("a page", () => {
     }
   });
 
-  test("of the profile shows the login before this one, not this one", async () => {
+  test("of the profile shows the previous login, not the current one", async () => {
     const { client, clock, app } = await setUp();
     const first = createClient(app);
     const profile = async () => (await client.get("/profile/", BROWSER)).text();
@@ -180,7 +180,7 @@ describe("a page", () => {
     assert.match(await profile(), /Previous login<\/dt><dd><time[^>]*>2 days ago<\/time>, Firefox on Linux/);
   });
 
-  test("of the sessions repeats no name of a device from its address but a known one", async () => {
+  test("of the sessions shows a device's name from the URL only if it is known", async () => {
     const { client } = await setUp();
     await client.login("alice", PASSWORD);
     const notice = async (query: string) => {
@@ -195,7 +195,7 @@ describe("a page", () => {
 });
 
 describe("a path to go on to", () => {
-  test("stays on this origin, whatever it is and whatever a browser makes of it", () => {
+  test("stays on this origin for any text", () => {
     const soup = fc.array(
       fc.constantFrom("/", "\\", ".", "..", "%2f", "@", ":", "\t", "\n", "evil.example", "?", "#", "https"),
     );
@@ -230,7 +230,7 @@ describe("a path to go on to", () => {
 });
 
 describe("markup", () => {
-  test("lets nothing out of a text or an attribute", () => {
+  test("escapes every text and attribute", () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         const { text: markup } = html`<p title="${text}">${[text, html`<b>${text}</b>`]}</p>`;
@@ -246,8 +246,8 @@ describe("markup", () => {
   });
 });
 
-describe("what a browser says it takes", () => {
-  test("chooses the language it rates highest, by its first part", () => {
+describe("a browser's preferences", () => {
+  test("choose the language with the highest quality, by its primary tag", () => {
     for (const [header, language] of [
       [null, "en"],
       ["it-CH, en;q=0.8", "it"],
@@ -261,7 +261,7 @@ describe("what a browser says it takes", () => {
     }
   });
 
-  test("chooses the encoding, and none that it forbids", () => {
+  test("choose the encoding, and none with the quality 0", () => {
     for (const [header, encoding] of [
       [null, null],
       ["gzip, deflate, br, zstd", "br"],
@@ -273,7 +273,7 @@ describe("what a browser says it takes", () => {
     }
   });
 
-  test("is served every file in the same text, in whatever encoding, and is told when it has it already", async () => {
+  test("do not change the text of an asset, which is a 304 if the browser has it", async () => {
     const { client } = await setUp();
     const page = await (await client.get("/login/", BROWSER)).text();
     const paths = [...page.matchAll(/(?:href|src)="(\/static\/[^"]+)"/g)].map(([, path = ""]) => path);

@@ -15,10 +15,10 @@ import { anyPassword, createTestApp } from "./support/test-app.ts";
 const PASSWORD = "right horse";
 const OWN = { "Sec-Fetch-Site": "same-origin" };
 
-/** On a busy machine, with a database in another process. */
+/** For a busy machine, with a database in another process. */
 const LONG = { timeout: 60_000 };
 
-/** The most rows that a statement may read or delete here. */
+/** The limit of rows for each statement. */
 const MOST_ROWS = 110;
 
 async function setUp(environment: Record<string, string> = {}) {
@@ -39,7 +39,7 @@ const countOf = async (db: Db, userId: number) => {
   return Number((await rows.where("user_id", "=", userId).executeTakeFirstOrThrow()).count);
 };
 
-/** What the audit trail has of ended sessions, in order. */
+/** @returns the events of ended sessions, in order */
 const endings = async (db: Db) => {
   const rows = db.selectFrom("events").select(["actor", "detail"]).where("kind", "=", "sessions_ended");
   return (await rows.orderBy("id").execute()).map((row) => ({ ...row })); // On Deno a row has no prototype.
@@ -63,7 +63,7 @@ describe("a login that exceeds POSTERN_SESSIONS_PER_USER", () => {
     assert.deepEqual(await endings(services.db), [{ actor, detail: "1, over the limit of 3" }]);
   });
 
-  test("leaves the sessions of other users alone", async () => {
+  test("does not end sessions of other users", async () => {
     const { addUser, logIn } = await setUp({ POSTERN_SESSIONS_PER_USER: "1" });
     await addUser({ username: "bob", password: PASSWORD });
     const bob = await logIn("bob");
@@ -89,7 +89,7 @@ describe("a login that exceeds POSTERN_SESSIONS_PER_USER", () => {
     assert.deepEqual(await endings(services.db), []);
   });
 
-  test("counts the presented session as ended already", async () => {
+  test("does not count the presented session, which it ends", async () => {
     const { logIn } = await setUp({ POSTERN_SESSIONS_PER_USER: "2" });
     const [other, own] = [await logIn(), await logIn()];
     await own.login("alice", PASSWORD);
@@ -104,7 +104,7 @@ describe("a login that exceeds POSTERN_SESSIONS_PER_USER", () => {
     assert.equal(statuses.filter((code) => code === 200).length, 5);
   });
 
-  test("is 100 live sessions without the setting", LONG, async () => {
+  test("has a limit of 100 live sessions by default", LONG, async () => {
     const { services, user, logIn, clock } = await setUp();
     await addSessions(services.db, user.id, 150, clock.now);
     await logIn();
@@ -112,7 +112,7 @@ describe("a login that exceeds POSTERN_SESSIONS_PER_USER", () => {
   });
 });
 
-describe("sessions of an older version, without a limit", () => {
+describe("excess sessions of an older version", () => {
   const MANY = 1234;
 
   async function withMany() {
@@ -132,7 +132,7 @@ describe("sessions of an older version, without a limit", () => {
     assert(rows.most > 0 && rows.most <= MOST_ROWS, String(rows.most));
   });
 
-  test("are ended by the hourly clearing, which is in the audit trail", LONG, async () => {
+  test("are ended by the hourly cleaning, which the audit trail records", LONG, async () => {
     const { rows, services, user, addUser } = await withMany();
     await addUser({ username: "bob", password: PASSWORD });
     assert.equal(await clearSessions(services), 0);
@@ -148,7 +148,7 @@ describe("sessions of an older version, without a limit", () => {
   test("are found by the hourly clearing for users with any ids", LONG, async () => {
     const { services, clock, user } = await setUp();
     const { id: _, ...row } = await services.db.selectFrom("users").selectAll().executeTakeFirstOrThrow();
-    const ids = [-(2 ** 31), user.id, user.id + 501, 2 ** 31 - 2, 2 ** 31 - 1]; // Postgres has none beyond these.
+    const ids = [-(2 ** 31), user.id, user.id + 501, 2 ** 31 - 2, 2 ** 31 - 1]; // The bounds of Postgres.
     for (const id of ids) {
       if (id !== user.id)
         await services.db
@@ -202,7 +202,7 @@ describe("sessions of an older version, without a limit", () => {
       0,
     ],
     [
-      "POST /password/change/, but for the new one",
+      "POST /password/change/, except the new one",
       async ({ client }) => {
         const json = { current_password: PASSWORD, new_password: "k7#qz!pv-9" };
         assert.equal((await client.send("POST", "/password/change/", { json, headers: OWN })).status, 204);

@@ -16,7 +16,7 @@ interface Listed {
   is_current: boolean;
 }
 
-/** A user with so many sessions beside the client's own. */
+/** A user with this number of sessions beside the client's own. */
 async function setUp(count: number, environment: Record<string, string> = {}) {
   const test = await createTestApp(environment);
   const user = await test.addUser({ username: "alice", password: PASSWORD });
@@ -76,7 +76,7 @@ describe("GET /sessions/", () => {
 
   test("begins with the requesting session, although others were used later, and repeats it on no other page", async () => {
     const { client, clock, services, user } = await setUp(0);
-    clock.advance(59); // So that it is not touched.
+    clock.advance(59); // Less than the step of `last_seen_at`.
     await addSessions(services.db, user.id, 150, clock.now);
     const pages = await readAll(client);
     assert.deepEqual(
@@ -180,7 +180,7 @@ describe("a session's name", () => {
   test("finds no expired session", async () => {
     const { client, clock, user, services } = await setUp(3);
     const { sessions } = await read(client, "/sessions/");
-    clock.advance(86_400); // Theirs have expired.
+    clock.advance(86_400); // The other sessions have expired.
     const response = await client.send("DELETE", `/sessions/${sessions[1]?.id}/`, { headers: OWN });
     assert.equal(response.status, 404);
     const rows = services.db.selectFrom("sessions").select("id").where("user_id", "=", user.id);

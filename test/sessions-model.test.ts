@@ -15,7 +15,7 @@ interface ModelSession {
   seen: number;
 }
 
-/** One account, two browsers, and the lines that say which of them is let in. */
+/** One account and two browsers, and the rules that say which session is alive. */
 class Model {
   password = 0;
   isActive = true;
@@ -26,7 +26,7 @@ class Model {
     return this.isLive(this.sessions[browser] ?? null, now);
   }
 
-  /** Whether a session has not ended: one that a browser held once may have. */
+  /** Whether a session is alive. A browser may hold an ended one. */
   isLive(session: ModelSession | null, now: number): boolean {
     if (session === null || !this.sessions.includes(session)) return false;
     return now < session.start + 14 * DAY_MS && now < session.seen + 7 * DAY_MS;
@@ -42,12 +42,12 @@ interface World {
   test: TestApp;
   user: User;
   browsers: Client[];
-  /** Requests whose head was sent, and whose body was not. */
+  /** Requests without their body so far. */
   held: Held[];
 }
 
 interface Held {
-  /** The session that the request presents, as it was when the head was sent. */
+  /** The session in the request's cookie. */
   session: ModelSession | null;
   firstName: string;
   sendBody: () => void;
@@ -93,7 +93,7 @@ const letIn: Step = async ({ model, test, user }) => {
   model.isActive = true;
 };
 
-/** Sends the head of a request that changes the profile. Its session is found, or not, before the body arrives. */
+/** Sends the head of a profile change. The server looks the session up before the body arrives. */
 const sendHead =
   (browser: number): Step =>
   async ({ model, test, browsers, held }) => {
@@ -120,7 +120,7 @@ const sendHead =
     held.push({ session, firstName, sendBody: sent.resolve, response });
   };
 
-/** Sends the body of the request that has waited longest: the change is made if its session is alive at this moment. */
+/** Sends the body of the oldest request. The change succeeds if the session is alive now. */
 const sendBody: Step = async ({ model, test, held }) => {
   const late = held.shift();
   if (late === undefined) return;
@@ -130,7 +130,7 @@ const sendBody: Step = async ({ model, test, held }) => {
   if (isLive) model.firstName = late.firstName;
 };
 
-/** Both browsers ask for the profile, which counts as use of their sessions. */
+/** Both browsers request the profile, which updates the last use of their sessions. */
 async function look({ model, test, browsers }: World): Promise<void> {
   for (const [browser, client] of browsers.entries()) {
     const isAlive = model.isAlive(browser, test.clock.now);

@@ -64,7 +64,7 @@ describe("GET /profile/", () => {
 });
 
 describe("POST /logout/ (deviation 16)", () => {
-  test("ends the session at the very next request and expires both cookies", async () => {
+  test("ends the session before the next request and deletes both cookies", async () => {
     const { client, app } = await setUp();
     const stolen = createClient(app);
     stolen.cookies.set("sessionid", client.cookies.get("sessionid") ?? "");

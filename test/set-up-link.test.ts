@@ -17,10 +17,10 @@ const BROWSER = { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin",
 const countTokens = async (sandbox: Sandbox) =>
   sandbox.withDatabase(async (db) => (await db.selectFrom("one_time_tokens").select("id").execute()).length);
 
-describe("a set-up link that was printed", () => {
+describe("a set-up link", () => {
   test("is void after a user was created in another way, also if that user is deleted", async () => {
     const { app, services, addUser } = await createTestApp();
-    // Each server process prints a link of its own.
+    // Each server process prints its own link.
     const links = [await inviteFirstUser(services), await inviteFirstUser(services)].map((link) => link ?? "");
     const user = await addUser({ username: "alice", password: "right horse" });
     await deleteUser(services.db, user.id);

@@ -7,7 +7,7 @@ import { STANDARDS } from "./standards/standards.ts";
 
 const ALL = STANDARDS.flatMap(({ requirements }) => requirements);
 
-/** How many requirements OWASP ASVS 5.0.0 has in these sections (its own CSV). */
+/** The number of requirements in these sections of OWASP ASVS 5.0.0 (its CSV). */
 const COUNTS: Record<string, number> = {
   "3.1": 1,
   "3.2": 3,
@@ -41,7 +41,7 @@ describe("a requirement of OWASP ASVS or NIST SP 800-63B", () => {
     for (const { id, tests, remark } of ALL) assert(tests.length > 0 || /^[A-Z].*\.$/.test(remark), id);
   });
 
-  test("stands once, and none of ASVS's is left out", () => {
+  test("is listed once, and every one of these sections of ASVS is", () => {
     const ids = STANDARDS.filter(({ name }) => name.startsWith("ASVS")).flatMap(({ requirements }) =>
       requirements.map(({ id }) => id),
     );
@@ -59,7 +59,7 @@ function exists({ file, name }: Evidence): boolean {
   return existsSync(path) && patternOf(name).test(readFileSync(path, "utf8"));
 }
 
-/** A name in its quotes, `*` standing for what a template fills in. */
+/** A name in its quotes; `*` matches the values of a template. */
 function patternOf(name: string): RegExp {
   const parts = name.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(`(["\`])${parts.join("\\$\\{[^}]+\\}")}\\1`);

@@ -10,7 +10,7 @@ import { anyPassword } from "./support/test-app.ts";
 const LONG = { timeout: 120_000 };
 const HOUR = 3600;
 
-/** Alice's application, and ten browsers that somebody who knew the password has logged in with. */
+/** An application with alice and ten known devices. */
 async function setUp() {
   const app = await createGuessedApp();
   const thief = Array.from({ length: 10 }, () => app.stranger());
@@ -19,7 +19,7 @@ async function setUp() {
   return { ...app, thief };
 }
 
-/** Guesses with each client by turns, an hour apart, until none of them reaches the hasher any more. */
+/** Guesses with each client in turn, an hour apart, until no guess reaches the hasher. */
 async function exhaust(app: GuessedApp, clients: Client[]): Promise<void> {
   for (let before = -1; before < app.hashed.length; ) {
     before = app.hashed.length;
@@ -28,7 +28,7 @@ async function exhaust(app: GuessedApp, clients: Client[]): Promise<void> {
   }
 }
 
-/** Whether the browser is known: strangers are held off by then. */
+/** Whether the browser is a known device: unknown clients are blocked by then. */
 async function isKnown(app: GuessedApp, client: Client): Promise<boolean> {
   await guess(app, "alice", 11);
   return (await client.login("alice", RIGHT)).status === 202;
@@ -67,7 +67,7 @@ describe("guesses at one account", () => {
   });
 });
 
-describe("a change of the password", () => {
+describe("a password change", () => {
   const change = (client: Client) => {
     const token = client.cookies.get("csrftoken") ?? "";
     const passwords = { current_password: RIGHT, new_password: "another horse, and a battery" };
@@ -99,7 +99,7 @@ describe("a change of the password", () => {
     assert.equal(await isKnown(app, own), true);
   });
 
-  test("forgets all devices if it came from the command line, and so does a deactivation", async () => {
+  test("from the command line forgets all devices, and so does a deactivation", async () => {
     for (const work of [
       (app: GuessedApp) => changePassword(app.services, OPERATOR, app.alice, anyPassword("another horse")),
       async (app: GuessedApp) => {
@@ -133,7 +133,7 @@ describe("a change of the password", () => {
     assert.deepEqual(await app.services.db.selectFrom("devices").select("id").execute(), []);
   });
 
-  test("that is denied, or not confirmed by the old password, forgets no device", async () => {
+  test("that is denied, or has a wrong current password, forgets no device", async () => {
     const app = await setUp();
     const [own] = app.thief;
     assert(own);

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { parseConfig } from "../lib/config/load.ts";
 import { createGuessedApp, guess, RIGHT, times, told } from "./support/guesses.ts";
 
-/** Alice with a browser that she has logged in with, and strangers who have used up her account's guesses. */
+/** Alice with a known device, and an account that is blocked for unknown clients. */
 async function setUp() {
   const app = await createGuessedApp();
   const own = app.stranger();
@@ -15,8 +15,8 @@ async function setUp() {
   return { ...app, own, attack };
 }
 
-describe("a browser that has logged in to an account before", () => {
-  test("gets in while strangers are held off, after a logout as well, and lets its owner in at once", async () => {
+describe("a browser that has logged in to an account", () => {
+  test("can log in while unknown clients are blocked, also after a logout, without a wait", async () => {
     const { own, stranger, attack } = await setUp();
     assert.equal(told(await stranger().login("alice", RIGHT)), "429 after 30");
     assert.equal((await own.login("alice", RIGHT)).status, 202);
@@ -26,7 +26,7 @@ describe("a browser that has logged in to an account before", () => {
     assert.equal((await stranger().login("alice", RIGHT)).status, 202, "a success ends the strangers' count");
   });
 
-  test("has a cookie that scripts cannot read and other sites cannot send, for a year, new at each login", async () => {
+  test("has an HttpOnly SameSite cookie for a year, with a new value at each login", async () => {
     const { stranger } = await createGuessedApp();
     const client = stranger();
     const first = (await client.login("alice", RIGHT)).headers.getSetCookie()[2] ?? "";
@@ -42,7 +42,7 @@ describe("a browser that has logged in to an account before", () => {
     assert.equal(program.headers.getSetCookie().length, 2, "a program that is no browser gets Django's cookies alone");
   });
 
-  test("is held off by its own failures alone, in the same way", async () => {
+  test("is blocked only by its own failures, by the same rule", async () => {
     const { own, clock } = await setUp();
     for (let time = 0; time < 10; time++) {
       const response = await own.login("alice", "wrong");
@@ -57,7 +57,7 @@ describe("a browser that has logged in to an account before", () => {
     for (let time = 0; time < 10; time++) assert.equal((await own.login("alice", "wrong")).status, 400);
   });
 
-  test("does not use up the account's guesses by its own", async () => {
+  test("does not count its failures for unknown clients", async () => {
     const app = await createGuessedApp();
     const own = app.stranger();
     await own.login("alice", RIGHT);
@@ -65,7 +65,7 @@ describe("a browser that has logged in to an account before", () => {
     assert.deepEqual(await guess(app, "alice", 10), times(10, 400));
   });
 
-  test("is a stranger to every other account, and so is a cookie that is made up, used up or too old", async () => {
+  test("is unknown to other accounts, and so is a forged, used or expired cookie", async () => {
     const app = await setUp();
     const { own, stranger, addUser, clock } = app;
     await addUser({ username: "bob", password: RIGHT });
@@ -87,7 +87,7 @@ describe("a browser that has logged in to an account before", () => {
     await refuses("alice", own.cookies.get("devicecookie") ?? "", "too old");
   });
 
-  test("is stored as a hash, opens nothing by itself, and goes with its user", async () => {
+  test("is stored as a hash, is no credential, and is deleted with its user", async () => {
     const { own, stranger, services, alice } = await setUp();
     const cookie = own.cookies.get("devicecookie") ?? "";
     const devices = () => services.db.selectFrom("devices").selectAll().execute();
@@ -99,7 +99,7 @@ describe("a browser that has logged in to an account before", () => {
     assert.deepEqual(await devices(), []);
   });
 
-  test("is a stranger when ten others have logged in since its last login", async () => {
+  test("is unknown after ten other browsers have logged in since its last login", async () => {
     const { own, stranger, attack, services, clock } = await setUp();
     assert.equal((await own.login("alice", RIGHT)).status, 202);
     for (let time = 0; time < 10; time++) {
@@ -111,7 +111,7 @@ describe("a browser that has logged in to an account before", () => {
     assert.equal((await own.login("alice", RIGHT)).status, 429);
   });
 
-  test("stays known while it is used, though nine others log in twice as often", async () => {
+  test("stays known while it is used, even if nine others log in twice as often", async () => {
     const { own, stranger, attack, clock } = await setUp();
     assert.equal((await own.login("alice", RIGHT)).status, 202);
     const others = Array.from({ length: 9 }, () => stranger());
@@ -123,7 +123,7 @@ describe("a browser that has logged in to an account before", () => {
     assert.equal((await own.login("alice", RIGHT)).status, 202);
   });
 
-  test("has a cookie whose name no session cookie may take", () => {
+  test("has a cookie name that the session cookie cannot have", () => {
     const take = (name: string) => () => parseConfig({ POSTERN_SESSION_COOKIE_NAME: name });
     for (const name of ["csrftoken", "devicecookie"]) assert.throws(take(name), /another cookie has this name/);
   });

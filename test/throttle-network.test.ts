@@ -12,14 +12,14 @@ const NETWORK = "203.0.113.7";
 async function setUp(environment: Record<string, string> = {}) {
   const app = await createGuessedApp(environment);
   let names = 0;
-  /** Guesses at a name that nobody has tried yet. */
+  /** Guesses at a new username. */
   const tryName = (address = NETWORK) => app.stranger(address).login(`name${names++}`, "wrong");
   const exhaust = async (address = NETWORK) => {
     for (let time = 0; time < 30; time++) assert.equal((await tryName(address)).status, 400);
   };
   const send = (address: string, headers: Record<string, string>) =>
     app.stranger(address).post("/login/", { username: `name${names++}`, password: "wrong" }, headers);
-  /** Stores a bucket as attempts leave it that take so long to drain. */
+  /** Stores a bucket that needs this time to drain. */
   const fillBucket = async (key: string, drainsInMs: number) => {
     const drainsAt = app.clock.now + drainsInMs;
     const bucket = { key, failures: 0, held_until: drainsAt, expires_at: drainsAt };
@@ -32,8 +32,8 @@ async function setUp(environment: Record<string, string> = {}) {
   return { ...app, tryName, exhaust, send, fillBucket };
 }
 
-describe("a network that guesses, under whatever names,", () => {
-  test("is held off after 30 failures, and no other is", async () => {
+describe("a network that guesses, with any usernames,", () => {
+  test("is blocked after 30 failures, and no other network is", async () => {
     const { tryName, exhaust, stranger } = await setUp();
     await exhaust();
     assert.equal(told(await tryName()), "429 after 10");
@@ -41,14 +41,14 @@ describe("a network that guesses, under whatever names,", () => {
     assert.equal(told(await stranger().login("alice", RIGHT)), "202");
   });
 
-  test("may guess 30 times and no more, also at once", async () => {
+  test("may guess 30 times, also at the same time", async () => {
     const { tryName, hashed } = await setUp();
     const answers = await Promise.all(times(200, NETWORK).map(tryName));
     assert.equal(answers.filter(({ status }) => status === 429).length, 170);
     assert.equal(hashed.length, 30);
   });
 
-  test("may guess as often in the second five minutes, and in any after them", async () => {
+  test("may guess as often in every following 5 minutes", async () => {
     const { tryName, exhaust, clock } = await setUp();
     for (let window = 0; window < 5; window++) {
       await exhaust();
@@ -57,7 +57,7 @@ describe("a network that guesses, under whatever names,", () => {
     }
   });
 
-  test("gets in again while its attempts keep coming, five a second for minutes", LONG, async () => {
+  test("can log in again although its attempts continue, 5 a second for minutes", LONG, async () => {
     const { tryName, clock, hashed } = await setUp();
     const seconds = TEST_DATABASE_URL === undefined ? HOUR / 6 : HOUR / 30;
     for (let attempt = 0; attempt < seconds * 5; attempt++) {
@@ -67,7 +67,7 @@ describe("a network that guesses, under whatever names,", () => {
     assert.equal(hashed.length, 30 + seconds / 10 - 1, "30 at once, and then one every ten seconds");
   });
 
-  test("cannot have its failures forgotten by logging in to an account of its own", async () => {
+  test("cannot reset its failures by a login to an own account", async () => {
     const { tryName, stranger } = await setUp();
     for (let time = 0; time < 30; time++) {
       assert.equal((await tryName()).status, 400);
@@ -77,7 +77,7 @@ describe("a network that guesses, under whatever names,", () => {
     assert.equal((await tryName()).status, 429);
   });
 
-  test("loses nothing by logging in rightly, up to 600 attempts a minute", async () => {
+  test("is not blocked by successful logins, up to 600 attempts a minute", async () => {
     const { stranger, clock } = await setUp();
     for (let time = 0; time < 600; time++) assert.equal((await stranger(NETWORK).login("alice", RIGHT)).status, 202);
     assert.equal(told(await stranger(NETWORK).login("alice", RIGHT)), "429 after 1");
@@ -85,7 +85,7 @@ describe("a network that guesses, under whatever names,", () => {
     assert.equal(told(await stranger(NETWORK).login("alice", RIGHT)), "202");
   });
 
-  test("is not charged for what an account refuses", async () => {
+  test("does not count attempts that the account's limit denied", async () => {
     const { tryName, stranger } = await setUp();
     for (let time = 0; time < 10; time++) await stranger(NETWORK).login("alice", "wrong");
     for (let time = 0; time < 50; time++) {
@@ -94,7 +94,7 @@ describe("a network that guesses, under whatever names,", () => {
     for (let time = 0; time < 20; time++) assert.equal((await tryName()).status, 400);
   });
 
-  test("leaves a bounded number of rows, though it tries thousands of names", LONG, async () => {
+  test("leaves a bounded number of rows for thousands of usernames", LONG, async () => {
     const { tryName, stranger, services, clock } = await setUp();
     const names = TEST_DATABASE_URL === undefined ? 10_000 : 1000;
     for (let name = 0; name < names; name++) {
@@ -108,7 +108,7 @@ describe("a network that guesses, under whatever names,", () => {
   });
 });
 
-/** The address that is so many /64s further in 2001:db8:1::/48. */
+/** @returns an address in the given /64 of 2001:db8:1::/48 */
 const inSite = (number: number) => `2001:db8:1:${(number & 65535).toString(16)}::1`;
 
 describe("a wider network has a limit of its own:", () => {
@@ -129,7 +129,7 @@ describe("a wider network has a limit of its own:", () => {
     });
   }
 
-  test("thousands of /64s of a /48 that guess at once reach the hasher 300 times", LONG, async () => {
+  test("thousands of /64s of a /48 that guess at the same time reach the hasher 300 times", LONG, async () => {
     const { tryName, hashed } = await setUp();
     const count = TEST_DATABASE_URL === undefined ? 2000 : 500;
     const answers = await Promise.all(Array.from({ length: count }, (_, number) => tryName(inSite(number * 33))));
@@ -137,7 +137,7 @@ describe("a wider network has a limit of its own:", () => {
     assert.equal(hashed.length, 300);
   });
 
-  test("what the wider one denies uses up nothing of the narrower ones", async () => {
+  test("attempts that the wider limit denies do not count for the narrower ones", async () => {
     const { tryName, clock } = await setUp();
     for (let guess = 0; guess < 300; guess++) await tryName(inSite(guess * 256));
     for (let guess = 0; guess < 100; guess++) assert.equal((await tryName(inSite(7))).status, 429);
@@ -149,7 +149,7 @@ describe("a wider network has a limit of its own:", () => {
   test("the requests of a /48 are counted together, denied or not", LONG, async () => {
     const { tryName, clock, stranger, services, fillBucket } = await setUp();
     const key = "requests:2001:db8:1::/48";
-    await fillBucket(key, 59_000); // By 5,900 requests: each takes 10 ms of 60 s.
+    await fillBucket(key, 59_000); // 5,900 requests: each adds 10 ms of 60 s.
     for (let guess = 0; guess < 100; guess++) await tryName(inSite(guess * 7));
     assert.equal(told(await stranger(inSite(1)).login("alice", RIGHT)), "429 after 1");
     const row = await services.db
@@ -160,7 +160,7 @@ describe("a wider network has a limit of its own:", () => {
     assert.equal(row.held_until, clock.now + 60_000, "a full bucket");
   });
 
-  test("denied attempts that come at once are each counted among the requests, narrow and wide", async () => {
+  test("denied attempts at the same time all count as requests, in the narrow and the wide network", async () => {
     const { stranger, clock, services } = await setUp();
     for (let time = 0; time < 10; time++) await stranger().login("alice", "wrong");
     const from = Array.from({ length: 200 }, (_, number) => inSite(number % 50));
@@ -175,11 +175,11 @@ describe("a wider network has a limit of its own:", () => {
     }
     assert(
       rows.every(({ key }) => !key.startsWith("failures:2001")),
-      "what is empty is not stored",
+      "empty counters are not stored",
     );
   });
 
-  test("a device that its account knows logs in from within a network that strangers have filled", LONG, async () => {
+  test("a known device logs in from a network that other clients have filled", LONG, async () => {
     const { tryName, stranger, fillBucket } = await setUp();
     for (const [own, network] of [
       [inSite(0x1234), "2001:db8:1::/48"],
@@ -206,7 +206,7 @@ describe("the network of a client", () => {
     assert.equal((await tryName("203.0.113.8")).status, 400);
   });
 
-  test("is read from any spelling, and so are the wider ones around it", () => {
+  test("is parsed from any spelling, and so are its wider networks", () => {
     const none = parseNetworks("");
     assert(none !== null);
     for (const [address, ...networks] of [
@@ -227,7 +227,7 @@ describe("the network of a client", () => {
     }
   });
 
-  test("is not what somebody who is no trusted proxy says in X-Forwarded-For", async () => {
+  test("is not taken from the X-Forwarded-For of an untrusted peer", async () => {
     const { exhaust, send } = await setUp({ POSTERN_TRUSTED_PROXIES: "10.0.0.1" });
     for (const peer of [NETWORK, "127.0.0.1"]) {
       await exhaust(peer);
@@ -240,7 +240,7 @@ describe("the network of a client", () => {
     assert.equal((await send("10.0.0.1", { "X-Forwarded-For": "198.51.100.1" })).status, 400);
   });
 
-  test("is nobody's where there is no address, or a trusted proxy does not tell for whom it speaks", async () => {
+  test("is unknown without an address, and if a trusted proxy sends no X-Forwarded-For", async () => {
     const { tryName, stranger } = await setUp({ POSTERN_TRUSTED_PROXIES: "10.0.0.1" });
     for (const address of ["", "10.0.0.1"]) {
       for (let time = 0; time < 40; time++) assert.equal((await tryName(address)).status, 400);

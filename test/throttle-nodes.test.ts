@@ -8,7 +8,7 @@ const PROCESSES = { timeout: 180_000 };
 const GUESSES = 1000;
 const ALLOWED = 10;
 
-/** This machine speaks for a network for each request, so that what holds it off is the account alone. */
+/** The test is a trusted proxy and uses a new network for each request, so that only the account's limit applies. */
 const SETTINGS = { POSTERN_TRUSTED_PROXIES: "127.0.0.1" };
 
 const ALICE = { username: "alice", password: "right horse" };
@@ -27,13 +27,13 @@ async function guess({ url }: Pick<Server, "url">, number: number, guessed = { .
   return response.status;
 }
 
-/** How many hashes a server has computed, as it tells itself. */
+/** @returns the number of hashes in a server's metrics */
 async function countHashes({ url }: Server): Promise<number> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   return Number(/^postern_password_queue_seconds_count (\d+)$/m.exec(metrics)?.[1]);
 }
 
-/** Sends every guess at once, to each server in turn. @returns how many were answered with which status */
+/** Sends all guesses at the same time, to each server in turn. @returns the number of answers by status */
 async function race(servers: Pick<Server, "url">[]): Promise<Record<number, number>> {
   const sent = Array.from({ length: GUESSES }, (_, number) =>
     guess(servers[number % servers.length] ?? { url: "" }, number),
@@ -47,13 +47,13 @@ function report(where: string, hashed: number): void {
   process.stdout.write(`${where}: ${GUESSES} sent at once, ${hashed} hashed, ${ALLOWED} allowed\n`);
 }
 
-describe("1,000 wrong logins at once on one account reach the hasher ten times", () => {
+describe("1,000 wrong logins at the same time on one account reach the hasher 10 times", () => {
   test("at three nodes on one Postgres", PROCESSES, async () => {
     const postgres = await startPostgres();
     try {
       await using sandbox = await createSandbox();
       const DATABASE_URL = await postgres.createDatabase("race");
-      // Connections enough that on a slow machine, too, nobody waits so long for one as to be answered 503.
+      // Enough connections, so that even on a slow machine no request waits until its 503.
       const environment = { ...SETTINGS, DATABASE_URL, POSTERN_DATABASE_POOL_SIZE: "30" };
       await createAlice(sandbox, environment);
       const servers = await Promise.all([1, 2, 3].map(() => sandbox.serve({ environment })));
@@ -67,7 +67,7 @@ describe("1,000 wrong logins at once on one account reach the hasher ten times",
     }
   });
 
-  test("at two workers on one SQLite file, which still holds when the server is started again", PROCESSES, async () => {
+  test("at two workers on one SQLite file, also after a restart", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await createAlice(sandbox);
     const environment = { ...SETTINGS, POSTERN_WORKERS: "2", PORT: String(await freePort()) };

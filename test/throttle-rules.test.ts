@@ -19,7 +19,7 @@ const NETWORK_FAILURES = networkFailures({ width: "/64" });
 const LONG = { timeout: 240_000 };
 const NUM_RUNS = TEST_DATABASE_URL === undefined ? 400 : 60;
 
-/** Small enough that random steps meet every case. */
+/** Small limits, so that random steps reach every case. */
 const SMALL: FailureRule = {
   kind: "failures",
   steps: [
@@ -35,7 +35,7 @@ const LARGE_RATE: RateRule = { kind: "rate", limit: 10, periodMs: 20_000 };
 
 const KEYS = ["a", "b", "c", "d", "e", "f"];
 
-/** An attempt under any of the limits, each of which is always of the same rule. */
+/** An attempt with some of the limits. Each limit always has the same rule. */
 const someLimits: fc.Arbitrary<Limits> = fc
   .record({ requests: fc.subarray(KEYS.slice(0, 3)), failures: fc.subarray(KEYS.slice(3)) })
   .map(({ requests, failures }) => ({
@@ -49,7 +49,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
     { weight: 6, arbitrary: someLimits.map((limits): Step => ({ kind: "try", limits })) },
     { weight: 1, arbitrary: fc.constant<Step>({ kind: "take back" }) },
-    // Both ways: a clock is put back as well.
+    // Negative steps too: a clock can be set back.
     { weight: 3, arbitrary: fc.integer({ min: -15_000, max: 15_000 }).map((ms): Step => ({ kind: "wait", ms })) },
   ),
   { maxLength: 40 },
@@ -158,7 +158,7 @@ describe("an attempt under several limits", () => {
   });
 });
 
-/** What one limit says: the counter as it is then, null if it denies the attempt. */
+/** @returns the counter after the attempt; null if the limit denies it */
 function countOnce(stored: Counter | null, rule: FailureRule | RateRule, now: number): Counter | null {
   const counters = new Map(stored === null ? [] : [[stored.key, stored]]);
   const key = stored?.key ?? "account:test";

@@ -12,7 +12,7 @@ import { anyPassword } from "./support/test-app.ts";
 const HOUR = 3600;
 const LONG = { timeout: 60_000 };
 
-/** Guesses until strangers have failed `failures` times in a row, and waits the last wait out. */
+/** Guesses until unknown clients have failed `failures` times in a row, then waits for the end of the last block. */
 async function failInARow(app: GuessedApp, failures: number): Promise<void> {
   while (app.hashed.length < failures) {
     assert.equal((await app.stranger().login("alice", "wrong")).status, 400);
@@ -26,7 +26,7 @@ async function keys({ services: { db } }: GuessedApp): Promise<string[]> {
 }
 
 describe("guessing at an account", () => {
-  test("reaches the hasher ten times, though 1,000 guesses come at once from as many networks", LONG, async () => {
+  test("reaches the hasher 10 times for 1,000 guesses at the same time from as many networks", LONG, async () => {
     const app = await createGuessedApp();
     const answers = await Promise.all(times(1000, "wrong").map((password) => app.stranger().login("alice", password)));
     const wrong = answers.filter(({ status }) => status === 400).length;
@@ -69,7 +69,7 @@ describe("guessing at an account", () => {
       for (const client of [...from, ...from.slice(0, 1)]) statuses.push((await client.login("alice", "wrong")).status);
       app.clock.advance(1);
     }
-    // Ten at first, and one each after 30, 60, 120, 240 seconds more.
+    // 10 at first, then 1 each after 30, 60, 120 and 240 seconds.
     assert.deepEqual([app.hashed.length, statuses.filter((status) => status === 400).length], [14, 14]);
   });
 

@@ -8,7 +8,7 @@ import { createTestApp } from "./support/test-app.ts";
 
 const MEASURING = { timeout: 240_000 };
 
-/** Another one each time; it is printed. It decides the order of the attempts, not how long each takes. */
+/** Random, and printed. It determines the order of the attempts, not their times. */
 const SEED = Date.now() % 2 ** 32;
 
 const ATTEMPTS = 400;
@@ -23,11 +23,11 @@ test("a failed login takes the same time for any name, also with imported hashes
   assert.deepEqual(toldApart(timings), [], `|z| > ${THRESHOLD}`);
 });
 
-test("a throttled login takes the same time whether or not there is such a user", MEASURING, async () => {
+test("a throttled login takes the same time for known and unknown users", MEASURING, async () => {
   const { app, addUser, close } = await createTestApp();
   await addUser({ username: "alice", password: "right horse" });
   let sent = 0;
-  // Each from a network of its own, which none of them fills.
+  // Each attempt comes from a new network, so that no network limit applies.
   const attempt = async (username: string) => {
     const from = `10.${++sent >> 16}.${(sent >> 8) & 255}.${sent & 255}`;
     const before = performance.now();
@@ -50,7 +50,7 @@ test("a throttled login takes the same time whether or not there is such a user"
 });
 
 describe("the same measurement finds, with a fault put in,", () => {
-  test("users who cannot log in, without the decoy", MEASURING, async () => {
+  test("a missing decoy for users who cannot log in", MEASURING, async () => {
     const timings = await measure(QUICK, 50, SEED, (passwords) => ({
       ...passwords,
       check: async (password, encoded) => (encoded === null ? { right: false } : passwords.check(password, encoded)),
@@ -61,7 +61,7 @@ describe("the same measurement finds, with a fault put in,", () => {
   });
 
   test("users with imported hashes, if other logins do not compute these hashes", MEASURING, async () => {
-    const timings = await measure({ ...QUICK, pbkdf2Rounds: [30_000], isBlind: true }, 50, SEED);
+    const timings = await measure({ ...QUICK, pbkdf2Iterations: [30_000], isBlind: true }, 50, SEED);
     const apart = toldApart(timings);
     for (const kind of ["imported-pbkdf2-30000", "imported-bcrypt", "imported-scrypt"])
       assert(apart.includes(kind), kind);
@@ -74,7 +74,7 @@ describe("the rank score", () => {
   const sample = (count: number, shift = 0) => Array.from({ length: count }, () => random() + random() + shift);
 
   test("is the value in the textbook", () => {
-    // Every value of one below every one of the other: U is 0, its mean 12.5, its deviation the root of 275 / 12.
+    // Every value of one sample is below every value of the other: U is 0, its mean 12.5, its deviation √(275 / 12).
     assert.equal(rankScore([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]).toFixed(4), (-12.5 / Math.sqrt(275 / 12)).toFixed(4));
     assert.equal(rankScore([1, 2, 3], [1, 2, 3]), 0);
   });
@@ -86,7 +86,7 @@ describe("the rank score", () => {
     assert(square > 0.75 && square < 1.25, String(square));
   });
 
-  test("of two that differ by a third of their deviation is beyond the threshold at 1,000", () => {
+  test("of two distributions that differ by a third of their deviation exceeds the threshold with 1,000 values", () => {
     assert(Math.abs(rankScore(sample(1000), sample(1000, 0.15))) > THRESHOLD);
   });
 });

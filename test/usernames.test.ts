@@ -19,7 +19,7 @@ const FORM = {
 
 const PASSWORD = "right horse";
 
-/** Each as a keyboard or an operating system writes it, and as Django and Postern store it. */
+/** The text from a keyboard or operating system, and the text that Django and Postern store. */
 const SPELLINGS: [typed: string, stored: string][] = [
   ["ｔａｒｏ", "taro"],
   ["ｔaｒo", "taro"],
@@ -77,7 +77,7 @@ describe("a username that a person types on the login page", () => {
     assert.equal((await logInByPage(test, "ｔａｒｏ", "ｒｉｇｈｔ horse")).status, 303);
   });
 
-  test("is shown again as it was typed, if the login failed", async () => {
+  test("is shown again unchanged if the login failed", async () => {
     const { app } = await createTestApp();
     const body = new URLSearchParams({ username: "ｔａｒｏ", password: "wrong" }).toString();
     const page = await createClient(app).send("POST", "/login/", { headers: FORM, body });
@@ -114,7 +114,7 @@ describe("a username that a person types at the first set-up", () => {
     return { status: answer.status, text: await answer.text(), users };
   }
 
-  test("is stored in NFKC, and its characters are counted there", async () => {
+  test("is stored in NFKC, and its length is that of the NFKC form", async () => {
     assert.deepEqual((await setUp("ｔａｒｏ")).users, ["taro"]);
     const decomposed = "e\u0301".repeat(150);
     assert.deepEqual((await setUp(decomposed)).users, [decomposed.normalize("NFC")]);

@@ -15,7 +15,7 @@ async function setUp(environment: Record<string, string> = {}) {
   const client = createClient(test.app);
   const send = (path: string, fields: Record<string, string>, method = "POST") =>
     client.send(method, path, { headers: FORM, body: new URLSearchParams(fields).toString() });
-  /** Where a login with that `next` leads: by the form, and for a browser that is logged in already. */
+  /** @returns the target of a login with this `next`: by the form, and for a browser that is already logged in */
   const follow = async (next: string) => {
     client.cookies.clear();
     const shown = await (await client.get(`/login/?next=${encodeURIComponent(next)}`, BROWSER)).text();
@@ -26,7 +26,7 @@ async function setUp(environment: Record<string, string> = {}) {
     assert.equal(field ?? "/profile/", byForm?.replaceAll("&", "&amp;"), next);
     return byForm;
   };
-  /** Goes there as a browser does, from one redirect to the next, to an answer of 200 with a page. */
+  /** Follows redirects like a browser, to an answer of 200 with a page. */
   const assertLeadsToPage = async (path: string) => {
     let at = path;
     for (let steps = 0; steps < 3; steps++) {
@@ -137,7 +137,7 @@ describe("a browser whose session has ended", () => {
   });
 
   for (const { method, path } of ROUTES.filter(({ guard }) => guard === authenticated)) {
-    test(`is led to a page: ${method} ${path}`, async () => {
+    test(`is redirected to a page: ${method} ${path}`, async () => {
       const { client, follow, assertLeadsToPage } = await setUp();
       const response = await client.send(method, path.replace(/:\w+/, "x"), { headers: BROWSER });
       const next = new URL(response.headers.get("location") ?? "", "http://x").searchParams.get("next") ?? "";

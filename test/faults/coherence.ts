@@ -10,14 +10,14 @@ import { createSandbox, login, type Sandbox, type Server } from "../support/proc
 import { TEST_KEYS } from "../support/secret-key.ts";
 import { createRandom } from "./random.ts";
 
-// `bun run test/faults/coherence.ts [STEPS] [SEED]`: two servers on one SQLite file, the command line and a hand at the
-// database begin and end sessions and change users in a random order; a model says who must be let in, and as whom.
-// Then one server is kept busy with pipelined requests while the other one ends sessions.
+// `bun run test/faults/coherence.ts [STEPS] [SEED]`: two servers on one SQLite file, the command line, and plain SQL begin
+// and end sessions and change users in a random order. A model predicts each answer. Then pipelined requests keep one
+// server busy while the other one ends sessions.
 
 const PASSWORD = "right horse";
 const USERS = ["alice", "bob", "carol"];
 
-/** Ten thousand steps are more logins than one address may try. */
+/** The rate limit of an address is lower than the logins of 10,000 steps. */
 const ENVIRONMENT = { POSTERN_THROTTLE: "off" };
 
 interface Person {
@@ -32,13 +32,13 @@ interface World {
   servers: Server[];
   db: Db;
   people: Person[];
-  /** Every session there was, by its token. */
+  /** Every session, live or ended, by its token. */
   sessions: Map<string, { person: Person; isLive: boolean }>;
   random: () => number;
   checks: number;
 }
 
-/** How often each step is taken, of a thousand. */
+/** The frequency of each step, in thousandths. */
 const WEIGHTS: [number, (world: World) => Promise<void>][] = [
   [690, checkOne],
   [100, beginByHand],
@@ -53,7 +53,7 @@ const WEIGHTS: [number, (world: World) => Promise<void>][] = [
 ];
 const STEPS = WEIGHTS.flatMap(([weight, step]) => Array.from({ length: weight }, () => step));
 
-/** @returns how many answers were looked at; none was stale */
+/** @returns the number of checked answers @throws AssertionError if one was stale */
 export async function playCoherence(steps: number, seed: number): Promise<number> {
   await using sandbox = await createSandbox();
   for (const name of USERS) await sandbox.run(["createuser", name, "--password-stdin"], { input: PASSWORD });
@@ -72,14 +72,14 @@ export async function playCoherence(steps: number, seed: number): Promise<number
   });
 }
 
-/** How many requests a busy client sends at once, and how many are sent when the logout has been acknowledged. */
+/** The number of pipelined requests of a busy client, and the number of requests after the confirmed logout. */
 const BUSY_REQUESTS = 500;
 const LATE_REQUESTS = 200;
 
 /**
  * Ends sessions at one server while clients keep the other one busy with pipelined requests, of the same session too.
  *
- * @returns how many requests were sent after a logout was acknowledged; none was let in
+ * @returns the number of requests after a confirmed logout @throws AssertionError if one was authenticated
  */
 export async function playPipelining(rounds: number): Promise<number> {
   await using sandbox = await createSandbox();
@@ -94,11 +94,11 @@ export async function playPipelining(rounds: number): Promise<number> {
   });
   for (const token of tokens) {
     const before = await pipelineProfiles(busy.port, token, 1);
-    assert.deepEqual(before, [200], "the session lives before its logout");
+    assert.deepEqual(before, [200], "the session is alive before its logout");
     assert.equal((await ask(other, "POST", "/logout/", token)).status, 204);
     const after = await pipelineProfiles(busy.port, token, LATE_REQUESTS);
     const stale = after.filter((status) => status !== 403).length;
-    assert.equal(stale, 0, "answers to requests that were sent after the logout was acknowledged");
+    assert.equal(stale, 0, "answers to requests after the confirmed logout");
   }
   stopping.abort();
   await Promise.all(load);
@@ -121,7 +121,7 @@ async function check(world: World, server: Server, token: string): Promise<void>
   world.checks++;
 }
 
-/** Mostly one that is live. */
+/** Usually a live one. */
 async function checkOne(world: World): Promise<void> {
   const token = world.random() < 0.8 ? liveToken(world) : pick(world, [...world.sessions.keys()]);
   if (token !== undefined) await check(world, pick(world, world.servers) ?? fail(), token);
@@ -221,7 +221,7 @@ async function endByCommand(world: World): Promise<void> {
   );
 }
 
-/** From now on, at every server and at the very next request. */
+/** Must hold at every server from the next request on. */
 async function ended(world: World, tokens: string[]): Promise<void> {
   for (const token of tokens) {
     const session = world.sessions.get(token);
@@ -247,7 +247,7 @@ function pick<T>({ random }: World, list: readonly T[]): T | undefined {
 }
 
 function fail(): never {
-  throw new Error("There is nobody, and nothing to ask.");
+  throw new Error("The list is empty.");
 }
 
 function ask(server: Server, method: string, path: string, token: string, body?: unknown): Promise<Response> {
@@ -259,7 +259,7 @@ function ask(server: Server, method: string, path: string, token: string, body?:
   });
 }
 
-/** What a user is made of beside what is asked for here. */
+/** Default columns of a user. */
 const EMPTY = {
   email: "",
   firstName: "",

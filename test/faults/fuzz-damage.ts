@@ -1,19 +1,19 @@
 import type { Seed } from "./fuzz-seeds.ts";
 
-// Ways to damage a request. Each is decided by the random numbers that it is given, and by nothing else.
+// Ways to damage a request. Each depends only on its random numbers.
 
 type Random = () => number;
 type Damage = (seed: Seed, random: Random) => Seed;
 
 const below = (random: Random, limit: number) => Math.floor(random() * limit);
-/** One of a list that is not empty. */
+/** @param list not empty */
 function pick<T>(random: Random, list: readonly T[]): T {
   const picked = list[below(random, list.length)];
   if (picked === undefined) throw new Error("There is nothing to pick.");
   return picked;
 }
 
-/** What parsers have been known to stumble over. One character a byte. */
+/** Texts that are known to break parsers. One character per byte. */
 const PIECES = [
   "\0",
   ..."\t\n\r \"%&'()*+,-./:;<=>?@[\\]^_`{|}~\x7f\x80\xff",
@@ -139,14 +139,14 @@ const CHARSETS = [
   "",
 ] as const;
 
-/** Applies between none and five kinds of damage. */
+/** Applies 0 to 5 kinds of damage. */
 export function damage(seed: Seed, random: Random): Seed {
   let damaged = seed;
   for (let times = below(random, 4); times > 0; times--) damaged = pick(random, DAMAGES)(damaged, random);
   return damaged;
 }
 
-/** At the level of bytes: something comes in, goes, is turned, or is there twice. */
+/** Inserts, removes, changes or repeats bytes. */
 function damageText(text: string, random: Random): string {
   const at = below(random, text.length + 1);
   const length = below(random, 8);
@@ -184,7 +184,7 @@ function damageCookie(seed: Seed, random: Random): Seed {
   return { ...seed, headers: [...seed.headers.filter((_, index) => index !== at), `${name}:${changed}`] };
 }
 
-/** The body in chunks, well made or nearly so (RFC 9112 §7.1). */
+/** A chunked body, valid or slightly malformed (RFC 9112 §7.1). */
 function chunk(seed: Seed, random: Random): Seed {
   const size = 1 + below(random, 40);
   let body = "";

@@ -3,7 +3,7 @@ import { ROUTES } from "../../lib/routes.ts";
 import exchanges from "../fixtures/drf/exchanges.json" with { type: "json" };
 import { bodyBytes, maskSecret, type Recording } from "../support/recording.ts";
 
-/** A request before it is damaged, one character a byte. `{session}`, `{csrf}` and `{setup}` stand for live secrets. */
+/** An undamaged request, one character per byte. `{session}`, `{csrf}` and `{setup}` are placeholders of live secrets. */
 export interface Seed {
   line: string;
   headers: string[];
@@ -13,7 +13,7 @@ export interface Seed {
 const BROWSER = ["Sec-Fetch-Mode: navigate", "Sec-Fetch-Site: same-origin", "Accept: text/html,*/*;q=0.8"];
 const COOKIES = "Cookie: csrftoken={csrf}; sessionid={session}";
 
-/** Every form of ours, filled in well. */
+/** Every form with valid values. */
 const FIELDS: Record<string, Record<string, string>> = {
   "/login/": { username: "guguweb", password: "mysecret", next: "/profile/?a=b" },
   "/profile/": { first_name: "Augusto", last_name: "Destrero", email: "augusto@example.com" },
@@ -21,20 +21,20 @@ const FIELDS: Record<string, Record<string, string>> = {
   "/setup/": { username: "first", email: "", password: "an elephant in the pantry" },
 };
 
-/** What was recorded from Django, and every row of the table of endpoints in every dress that it can come in. */
+/** The requests recorded from Django, and every endpoint in every variant of headers and body. */
 export function makeSeeds(): Seed[] {
   return [...recorded(), ...ROUTES.flatMap(({ method, path }) => variants(method, path))];
 }
 
 function recorded(): Seed[] {
-  // JSON imports type their arrays as unions of everything in them; the shape is the one that the README there gives.
+  // The type of a JSON import is a union of all its elements. The README of the fixtures describes the shape.
   const { results } = exchanges as unknown as Recording;
   return Object.values(results).flatMap(({ steps }) =>
     steps.flatMap((step) => {
       if (!("request" in step)) return [];
       const { method, target, version, headers, host, body } = step.request;
       const bytes = body === undefined ? "" : latin1(bodyBytes(body));
-      // More than the server takes: one such body is enough, and it is no damage that makes it.
+      // Larger than the limit of the server. Such bodies have their own tests.
       if (bytes.length > 200_000) return [];
       const lines = headers.map(([name, value]) => `${name}: ${fillIn(value)}`);
       if (host !== "absent") lines.unshift("Host: oracle.test");
@@ -43,7 +43,7 @@ function recorded(): Seed[] {
   );
 }
 
-/** The names that the recording gives to what is secret. */
+/** The recording's placeholders of secrets. */
 function fillIn(text: string): string {
   return text
     .replace(/\{sid\d[^}]*\}/g, "{session}")
@@ -88,7 +88,7 @@ export interface Secrets {
   setup: string;
 }
 
-/** The bytes of a request. One without a Content-Length of its own gets that of its body. */
+/** The bytes of a request. If Content-Length is missing, adds the length of the body. */
 export function serialize({ line, headers, body }: Seed, secrets: Secrets): Uint8Array {
   const fill = (text: string) =>
     text

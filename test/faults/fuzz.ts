@@ -9,36 +9,36 @@ import { damage } from "./fuzz-damage.ts";
 import { makeSeeds, type Secrets, type Seed, serialize } from "./fuzz-seeds.ts";
 import { createRandom } from "./random.ts";
 
-// `bun run test/faults/fuzz.ts [REQUESTS] [SEED]`: sends requests, recorded and our own, damaged in every way, over raw
-// sockets. There must be no 5xx, no hang and no growth.
+// `bun run test/faults/fuzz.ts [REQUESTS] [SEED]`: sends damaged requests over raw sockets. No answer may be a 5xx, no
+// connection may hang, and the memory may not grow.
 
 export interface FuzzReport {
   seed: number;
   requests: number;
-  /** How many answers there were of each status. */
+  /** The number of answers by status. */
   statuses: Map<number, number>;
-  /** Requests that were answered with nothing but the end of the connection. */
+  /** Requests that the server answered only with the end of the connection. */
   closed: number;
-  /** 5xx, connections that were neither answered nor closed, errors in the log, an end of the server: a line each. */
+  /** One line for each 5xx, hanging connection, error in the log, and end of the server. */
   findings: string[];
   seconds: number;
-  /** Resident memory in MiB after each batch, where the system tells it. */
+  /** Resident memory in MiB after each batch; 0 if the system does not report it. */
   memory: number[];
 }
 
 const BATCH = 500;
 const CONNECTIONS = 32;
 
-/** After so long without an answer, a request is taken to be unfinished: we end our side, and the server must end its. */
+/** After this time without an answer, the client closes its side, and the server must close the connection. */
 const PATIENCE_MS = 60;
 
-/** More than the time limits of the fuzzed server, 1 s for a body and 5 s for a connection, come to. */
+/** Longer than the time limits of the fuzzed server together: 1 s for a body, 5 s for a connection. */
 const HANG_MS = 20_000;
 
-/** HTTP Version Not Supported, of the runtime, to who asks for another HTTP: no error of the server's (RFC 9110 §15.6.6). */
+/** HTTP Version Not Supported: the runtime's answer to another version, not an error (RFC 9110 §15.6.6). */
 const OTHER_HTTP = 505;
 
-/** On every fifth batch there are no users, and the page that makes the first is open. */
+/** In every fifth batch there are no users, so that the set-up page is open. */
 const DESERTED_EVERY = 5;
 
 export async function fuzz(requests: number, seed: number): Promise<FuzzReport> {
@@ -77,11 +77,11 @@ export async function fuzz(requests: number, seed: number): Promise<FuzzReport> 
 
 function pickSeed(seeds: readonly Seed[], random: () => number): Seed {
   const seed = seeds[Math.floor(random() * seeds.length)];
-  if (seed === undefined) throw new Error("There is nothing to send.");
+  if (seed === undefined) throw new Error("There are no seeds.");
   return seed;
 }
 
-/** Sends what is left of a queue, sometimes one request a connection and sometimes several. */
+/** Sends the rest of a queue, with one or several requests per connection. */
 async function drain(port: number, rest: Iterator<Uint8Array>, random: () => number, report: FuzzReport) {
   for (;;) {
     const first = rest.next();
@@ -104,7 +104,7 @@ async function drain(port: number, rest: Iterator<Uint8Array>, random: () => num
 interface Connection {
   /** @returns whether the connection can be used again */
   send: (request: Uint8Array, report: FuzzReport) => Promise<boolean>;
-  /** @returns whether the server ended it as well */
+  /** @returns whether the server closed its side too */
   end: (report: FuzzReport) => Promise<boolean>;
 }
 
@@ -182,7 +182,7 @@ interface Fuzzed {
   port: number;
   pid: number;
   reset: (to: "users" | "nobody") => Promise<Secrets>;
-  /** @returns what it logged as errors, and how it ended where that was not well */
+  /** @returns the logged errors, and the exit code if it is not 0 */
   stop: () => Promise<string[]>;
 }
 
@@ -211,7 +211,7 @@ async function startServer(): Promise<Fuzzed> {
   };
 }
 
-/** The next line of standard output, each time. @throws Error where the program ends instead */
+/** Reads the next line of standard output. @throws Error if the program ends */
 function answersOf({ child, output, ended }: Running): () => Promise<string> {
   let seen = 0;
   return async () => {
@@ -236,7 +236,7 @@ async function expectHealth({ port }: Fuzzed, { session }: Secrets, isDeserted: 
   try {
     const headers = { Cookie: `sessionid=${session}` };
     const { status } = await fetch(`http://127.0.0.1:${port}${path}`, { headers, signal: AbortSignal.timeout(5000) });
-    // The session may have been ended by one of the requests.
+    // One of the requests may have ended the session.
     if (expected === null ? ![200, 403].includes(status) : status !== expected)
       report.findings.push(`unwell: ${status}`);
   } catch (error) {
@@ -253,7 +253,7 @@ function memoryOf(pid: number): number {
   }
 }
 
-/** How many MiB more the server held at the end than when it had warmed up, half-way. */
+/** The growth in MiB from the middle of the run, after the warm-up, to its end. */
 export function growth({ memory }: FuzzReport): number {
   const middle = Math.ceil(memory.length / 2);
   return Math.max(0, ...memory.slice(-3)) - Math.max(0, ...memory.slice(0, middle));

@@ -12,9 +12,9 @@ import { createClient } from "../support/client.ts";
 import { FIXTURE_USERS } from "../support/recording.ts";
 import { createTestApp } from "../support/test-app.ts";
 
-// The server that test/faults/fuzz.ts sends its requests to, in a process of its own so that its memory can be seen. Real
-// but for its hasher, which is quick, and its clock, which stands. A line on standard input, `users` or `nobody`, puts the
-// database back; the answer is a line of JSON with live secrets. Errors that it logs go to standard error.
+// The server of test/faults/fuzz.ts. It runs in a separate process, so that its memory can be measured. Its hasher is
+// cheap and its clock stands still. The lines `users` and `nobody` on standard input reset the database; the answer is a
+// line of JSON with live secrets. Logged errors go to standard error.
 
 const folder = mkdtempSync(join(tmpdir(), "postern-fuzzed-"));
 const db = await openDatabase(`sqlite:${join(folder, "postern.db")}`, { mayCreate: true, poolSize: 1 });
@@ -31,14 +31,14 @@ services.log = createLog((line, level) => {
 const listener = (await loadRuntime()).listen(app, { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 5 });
 process.stdout.write(`${JSON.stringify({ port: listener.port })}\n`);
 
-/** On Deno alone, where V8 comes to its garbage when it likes: what is left then is what is held. */
+/** Only on Deno: without a forced collection, V8 may keep garbage for long and the memory seems to grow. */
 const collectGarbage: unknown = Reflect.get(globalThis, "gc");
 
 for await (const line of createInterface({ input: process.stdin })) {
   if (typeof collectGarbage === "function") collectGarbage();
   await db.deleteFrom("users").execute();
   await db.deleteFrom("throttles").execute();
-  // By turns: the throttle keeps most logins from what stands behind it.
+  // Every second batch runs without the throttle, so that more logins reach the password check.
   services.config = { ...services.config, throttle: !services.config.throttle };
   process.stdout.write(`${JSON.stringify(line === "users" ? await inhabit() : await desert())}\n`);
 }
@@ -46,7 +46,7 @@ await db.destroy();
 rmSync(folder, { recursive: true, force: true });
 process.exit();
 
-/** The users of the recording, the first of them logged in. */
+/** Creates the users of the recording and logs the first one in. */
 async function inhabit() {
   for (const input of FIXTURE_USERS) {
     const user = await addUser(input);
@@ -58,7 +58,7 @@ async function inhabit() {
   return { session: client.cookies.get("sessionid"), csrf: client.cookies.get("csrftoken"), setup: "none" };
 }
 
-/** Nobody, and the link that makes the first user. */
+/** Creates the set-up link for the first user. */
 async function desert() {
   const path = await inviteFirstUser(services);
   return { session: "none", csrf: "none", setup: path?.split("=")[1] };

@@ -5,8 +5,8 @@ import { createSandbox, type Sandbox } from "../support/process.ts";
 import { countLost, createLedger, drive, type Ledger } from "./load.ts";
 import { createRandom } from "./random.ts";
 
-// `bun run test/faults/kills.ts [KILLS ON SQLITE] [KILLS ON POSTGRES] [SEED]`: kills a node that logs people in and out,
-// at random moments and with SIGKILL, and looks each time whether what it had acknowledged is so.
+// `bun run test/faults/kills.ts [KILLS ON SQLITE] [KILLS ON POSTGRES] [SEED]`: sends SIGKILL at random moments to a node
+// under load. After each kill, checks every acknowledged login and logout.
 
 export interface Figures {
   database: string;
@@ -17,13 +17,13 @@ export interface Figures {
   /** Requests that a kill left without an answer. */
   broken: number;
   unexpected: string[];
-  /** Whether the file is sound; null on Postgres, which checks its own. */
+  /** The result of SQLite's integrity_check; null on Postgres. */
   integrity: string | null;
 }
 
 const LOAD = { username: "alice", password: "right horse", clients: 4 };
 
-/** The longest that a node lives under load. */
+/** The longest time between two kills. */
 const MAX_LIFE_MS = 400;
 
 export async function killOnSqlite(kills: number, seed: number): Promise<Figures> {
@@ -48,7 +48,7 @@ export async function killOnPostgres(kills: number, seed: number): Promise<Figur
 }
 
 async function killRepeatedly(sandbox: Sandbox, database: Record<string, string>, kills: number, seed: number) {
-  // More logins a minute than one address may try.
+  // The rate limit of an address is lower than the logins of this load.
   const environment = { ...database, POSTERN_THROTTLE: "off", POSTERN_SESSIONS_PER_USER: "10000" };
   const random = createRandom(seed);
   const input = LOAD.password;
@@ -61,14 +61,14 @@ async function killRepeatedly(sandbox: Sandbox, database: Record<string, string>
     const stopping = new AbortController();
     const load = drive(server, { ...LOAD, random }, round, stopping.signal);
     await new Promise((resolve) => setTimeout(resolve, random() * MAX_LIFE_MS));
-    // A slow machine may not have come to a logout in so few short lives.
+    // On a slow machine, there may not have been a logout yet.
     if (times === kills - 1) await until("there was a load", () => ledger.logouts + round.logouts > 0);
     await server.stop("SIGKILL");
     stopping.abort();
     await load;
     const next = await sandbox.serve({ environment });
     lost += await countLost(next, round);
-    await next.stop("SIGKILL"); // No time to tidy up, here neither.
+    await next.stop("SIGKILL"); // Without a clean shutdown.
     add(ledger, round);
   }
   const last = await sandbox.serve({ environment });
@@ -87,7 +87,7 @@ function add(sum: Ledger, round: Ledger): void {
   sum.broken += round.broken;
 }
 
-/** A line of the table. */
+/** A row of the table. */
 export function formatFigures({ database, kills, logins, logouts, lost, broken, integrity }: Figures): string {
   const check = integrity === null ? "" : `, integrity_check: ${integrity}`;
   return (

@@ -1,11 +1,10 @@
 import { login, logout, profile } from "../support/process.ts";
 
-/** Where requests go. */
 export interface Target {
   url: string;
 }
 
-/** What the server has acknowledged. What was under way when it died is in neither set: either end is right. */
+/** The acknowledged logins and logouts. Requests in flight at a kill are in neither set: both results are correct. */
 export interface Ledger {
   /** Cookies of logins that were answered 202. */
   live: Set<string>;
@@ -16,7 +15,7 @@ export interface Ledger {
   profiles: number;
   /** Requests that got no answer. */
   broken: number;
-  /** Answers that no request of this load should get, and how many. */
+  /** The number of wrong answers, by their description. */
   unexpected: Map<string, number>;
 }
 
@@ -32,7 +31,7 @@ export interface Load {
   random: () => number;
 }
 
-/** Logs in, looks at profiles and logs out, from several clients at once, until `stopping`. */
+/** Logs in, reads profiles and logs out, with several clients at the same time, until `stopping` aborts. */
 export async function drive(target: Target, load: Load, ledger: Ledger, stopping: AbortSignal): Promise<void> {
   const client = async () => {
     const own: string[] = [];
@@ -41,7 +40,7 @@ export async function drive(target: Target, load: Load, ledger: Ledger, stopping
         await step(target, load, ledger, own);
       } catch {
         ledger.broken++;
-        await new Promise(setImmediate); // A server that is gone refuses at once.
+        await new Promise(setImmediate); // A closed port answers immediately; other clients must run.
       }
     }
   };
@@ -76,7 +75,7 @@ function notExpected({ unexpected }: Ledger, what: string, status: number): void
   unexpected.set(key, (unexpected.get(key) ?? 0) + 1);
 }
 
-/** Asks for the profile of every session in the ledger. @returns how many are not as they were acknowledged */
+/** Requests the profile with every session of the ledger. @returns the number of answers that contradict it */
 export async function countLost(target: Target, { live, ended }: Ledger): Promise<number> {
   const checks = [...[...live].map((cookie) => [cookie, 200]), ...[...ended].map((cookie) => [cookie, 403])] as const;
   let lost = 0;

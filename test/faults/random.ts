@@ -1,4 +1,4 @@
-/** Numbers from 0 to 1 that a seed decides, so that a run can be had again. (mulberry32, public domain.) */
+/** Reproducible numbers from 0 to 1 (mulberry32, public domain). */
 export function createRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -9,48 +9,47 @@ import { median, rankScore } from "../support/rank.ts";
 import { createTestApp } from "../support/test-app.ts";
 import { createRandom } from "./random.ts";
 
-// `bun run test/faults/timing.ts [ATTEMPTS] [SEED]`: measures how long refused logins of every kind take, in turns that
-// are shuffled, at the costs of production, and says whether the kinds can be told apart.
+// `bun run test/faults/timing.ts [ATTEMPTS] [SEED]`: measures denied logins of several kinds in random order, with the
+// hash costs of production, and reports whether their times differ.
 
-/** Two samples of one distribution are this far apart once in 26 million times (a normal deviate beyond 5.5). */
+/** Two samples of one distribution exceed this once in 26 million times (a normal deviate of 5.5). */
 export const THRESHOLD = 5.5;
 
-/** What hashing costs. */
 export interface Costs {
   argon2?: NonNullable<HasherOptions["argon2"]>;
-  /** Of those who are active, one each. */
-  pbkdf2Rounds: readonly number[];
+  /** Of one active user each. */
+  pbkdf2Iterations: readonly number[];
   bcryptCost: number;
   scryptCost: number;
-  /** Whether the hasher is not told of what else is stored. */
+  /** Whether the hasher does not know the costs of the stored passwords. */
   isBlind?: boolean;
 }
 
-/** Django 3.2's own, and of pbkdf2 the version's before as well. */
-export const DJANGO: Costs = { pbkdf2Rounds: [216_000, 260_000], bcryptCost: 12, scryptCost: 16384 };
+/** The costs of Django 3.2, and Django 3.1's iterations of PBKDF2. */
+export const DJANGO: Costs = { pbkdf2Iterations: [216_000, 260_000], bcryptCost: 12, scryptCost: 16384 };
 
 /**
- * The same in a few milliseconds, one kind of each. Rounds that are made up in a second go cost some microseconds more,
- * which drown in the time of production's and might not in this.
+ * One cheap hash per algorithm. Only one number of iterations: a second PBKDF2 call costs some microseconds more, which
+ * are lost in the noise with the costs of production, but not with these.
  */
 export const QUICK: Costs = {
   argon2: { memoryCost: 2048, timeCost: 1, parallelism: 1 },
-  pbkdf2Rounds: [3000],
+  pbkdf2Iterations: [3000],
   bcryptCost: 4,
   scryptCost: 512,
 };
 
 export interface Timing {
   kind: string;
-  /** Milliseconds, an attempt each. */
+  /** Milliseconds, one per attempt. */
   times: number[];
-  /** How far from those of a wrong password for a password hashed here. */
+  /** The distance from the times of a wrong password for a hash of our own. See `rankScore`. */
   score: number;
 }
 
 const WRONG = "wrong";
 
-/** @param breakIt puts a fault into the hasher, to see whether it shows */
+/** @param breakIt puts a fault into the hasher; the measurement must find it */
 export async function measure(
   costs: Costs,
   attempts: number,
@@ -80,7 +79,7 @@ export async function measure(
       const response = await createClient(app).login(kind, "a wrong password");
       const ms = performance.now() - startedAt;
       assert.equal(response.status, 400, kind);
-      // The first few warm the program up.
+      // The first attempts are a warm-up.
       if (attempt >= 0) times.get(kind)?.push(ms);
     }
   }
@@ -89,17 +88,17 @@ export async function measure(
   return [...times].map(([kind, times]) => ({ kind, times, score: rankScore(times, base) }));
 }
 
-/** Of a password that nobody tries. */
-function importedHashes({ pbkdf2Rounds, bcryptCost, scryptCost }: Costs): Record<string, string> {
+/** Hashes of a password that no login uses. */
+function importedHashes({ pbkdf2Iterations, bcryptCost, scryptCost }: Costs): Record<string, string> {
   const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
-  const pbkdf2 = (rounds: number) =>
-    `pbkdf2_sha256$${rounds}$salt$${base64(pbkdf2Sync("right horse", "salt", rounds, 32, "sha256"))}`;
+  const pbkdf2 = (iterations: number) =>
+    `pbkdf2_sha256$${iterations}$salt$${base64(pbkdf2Sync("right horse", "salt", iterations, 32, "sha256"))}`;
   const scrypt = scryptSync("right horse", "salt", 64, { cost: scryptCost, maxmem: 2 ** 26 });
   return {
-    ...Object.fromEntries(pbkdf2Rounds.map((rounds) => [`imported-pbkdf2-${rounds}`, pbkdf2(rounds)])),
+    ...Object.fromEntries(pbkdf2Iterations.map((count) => [`imported-pbkdf2-${count}`, pbkdf2(count)])),
     "imported-bcrypt": `bcrypt$${hashSync("right horse", { cost: bcryptCost })}`,
     "imported-scrypt": `scrypt$${scryptCost}$salt$8$1$${base64(scrypt)}`,
-    "inactive-imported": pbkdf2(Math.max(...pbkdf2Rounds)),
+    "inactive-imported": pbkdf2(Math.max(...pbkdf2Iterations)),
     damaged: "pbkdf2_sha256$many$salt$",
   };
 }

@@ -16,7 +16,7 @@ export const NIST: readonly Requirement[] = [
     "has at least 8 characters by asvs, 15 by nist, and any number by none",
     "With POSTERN_PASSWORD_RULES=nist.",
   ),
-  shown("3.1.1.2 maximum", "64 characters and more", "cli", "a password may be 4096 bytes long, and not one more"),
+  shown("3.1.1.2 maximum", "64 characters and more", "cli", "may have a password of 4096 bytes, but not of 4097"),
   shown(
     "3.1.1.2 characters",
     "ASCII, spaces and Unicode, counted by code points",
@@ -106,7 +106,7 @@ export const NIST: readonly Requirement[] = [
     "3.2.2 lockout",
     "strangers do not lock a known browser out",
     "throttle-device",
-    "gets in while strangers are held off, after a logout as well, and lets its owner in at once",
+    "can log in while unknown clients are blocked, also after a logout, without a wait",
     "A browser that is new to the account waits with the strangers.",
   ),
   shown(
@@ -128,7 +128,7 @@ export const NIST: readonly Requirement[] = [
     "5.1 logout",
     "the secret is invalidated at the logout",
     "sessions",
-    "ends the session at the very next request and expires both cookies",
+    "ends the session before the next request and deletes both cookies",
   ),
   shown("5.1 time", "the secret times out", "sessions", "ends 14 days after its login, also if it is used"),
   unclaimed("5.1 persistence", "the secret does not outlive the browser", "It does, for 14 days, like Django's."),
@@ -149,7 +149,7 @@ export const NIST: readonly Requirement[] = [
     "Or the browser proves that they come from our own origin.",
   ),
   shownBy("5.1 log off", "a logout that is at hand", [
-    ["browser-login", "logs in, sees the profile, and logs out"],
+    ["browser-login", "logs in, opens the profile, and logs out"],
     ["safe-methods", "every page of a user who is logged in has the button to log out (ASVS 5.0 V7.4.4)"],
   ]),
   shown(

@@ -48,7 +48,7 @@ export const PASSWORDS: readonly Requirement[] = [
     "matches the hash of any text, and each hash has its own salt",
     "An imported plain bcrypt ends at 72 bytes, until its next login.",
   ),
-  shown("6.2.9", "64 characters and more", "cli", "a password may be 4096 bytes long, and not one more"),
+  shown("6.2.9", "64 characters and more", "cli", "may have a password of 4096 bytes, but not of 4097"),
   shown("6.2.10", "no expiry", "login", "accepts a password of any age"),
   shown(
     "6.2.11",
@@ -68,8 +68,8 @@ export const PASSWORDS: readonly Requirement[] = [
     "6.3.1",
     "guessing and credential stuffing are limited, as documented",
     [
-      ["throttle", "reaches the hasher ten times, though 1,000 guesses come at once from as many networks"],
-      ["throttle-network", "is held off after 30 failures, and no other is"],
+      ["throttle", "reaches the hasher 10 times for 1,000 guesses at the same time from as many networks"],
+      ["throttle-network", "is blocked after 30 failures, and no other network is"],
     ],
     "Stuffing from many networks is limited for each network only.",
   ),
@@ -77,7 +77,7 @@ export const PASSWORDS: readonly Requirement[] = [
     "6.3.2",
     "no default accounts",
     "cli",
-    "the first serve on an empty one names the command that makes the first user",
+    "serve on an empty database names the command that creates the first user",
   ),
   unclaimed("6.3.3", "a second factor", "There is none."),
   unclaimed(

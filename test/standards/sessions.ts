@@ -9,7 +9,7 @@ export const SESSIONS: readonly Requirement[] = [
   ),
   shownBy("7.1.2", "the number of sessions of an account is documented, and the reaction to more", [
     ["readme", "have each table of the code once, and as the code has it"],
-    ["session-limit", "is 100 live sessions without the setting"],
+    ["session-limit", "has a limit of 100 live sessions by default"],
     ["session-limit", "ends the least recently used session, and records why"],
   ]),
   unclaimed("7.1.3", "federation is documented", "There is none."),
@@ -43,7 +43,7 @@ export const SESSIONS: readonly Requirement[] = [
   shown("7.3.1", "an idle limit", "sessions", "ends after 7 days unused (deviation 6)"),
   shown("7.3.2", "an absolute limit", "sessions", "ends 14 days after its login, also if it is used"),
   shownBy("7.4.1", "an ended or expired session cannot be used", [
-    ["sessions", "ends the session at the very next request and expires both cookies"],
+    ["sessions", "ends the session before the next request and deletes both cookies"],
     ["sessions", "ends after 7 days unused (deviation 6)"],
     ["sessions", "ends 14 days after its login, also if it is used"],
   ]),
@@ -67,7 +67,7 @@ export const SESSIONS: readonly Requirement[] = [
     "7.4.5",
     "administrators can end the sessions of a user",
     "cli",
-    "* ends the user's sessions before the very next request, and no one else's",
+    "* ends all sessions of the user, and no others, before the next request",
   ),
   unclaimed(
     "7.5.1",
