@@ -124,11 +124,13 @@ describe("an error page", () => {
   });
 
   test("is the login form if the database is unavailable, with the username and the next page", async () => {
-    const { send, services } = await setUp();
+    const { client, send, services } = await setUp();
+    await client.login("alice", PASSWORD); // The form also comes if a session cannot be looked up.
     breakDatabase(services);
     const answer = await send("/login/", { username: "alice", password: PASSWORD, next: "/sessions/" });
     const { status, text } = await read(answer);
     assert.deepEqual([status, answer.headers.get("retry-after")], [503, "5"]);
+    assert(!text.includes("data-session"), "says that there is no session");
     assert.match(text, /temporarily unavailable\. Try again <span[^>]*>in 5 seconds<\/span>/);
     assert.match(text, /name="next" value="\/sessions\/"[\s\S]*id="username"[^>]*value="alice"/);
   });

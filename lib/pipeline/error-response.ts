@@ -1,5 +1,5 @@
 import { isOutage } from "../../db/outage.ts";
-import type { Arrival, Authenticated } from "../context.ts";
+import type { Arrival, Authenticated, Routed } from "../context.ts";
 import { Problem } from "../http/problem.ts";
 import { describeError } from "../observability/log.ts";
 import { authenticate } from "../session/session.ts";
@@ -31,7 +31,7 @@ export async function errorResponse(stage: Arrival, problem: Problem): Promise<R
 
 async function replyTo(stage: Arrival, problem: Problem): Promise<Reply> {
   if (stage.representation.format !== "page") return json(stage, problem.body, problem.status);
-  const form = problem.isFormError && isAuthenticated(stage) ? await formAgain(stage, problem) : null;
+  const form = problem.isFormError && isRouted(stage) ? await formAgain(stage, problem) : null;
   return form ?? errorPage(await withUser(stage, problem), problem);
 }
 
@@ -46,14 +46,16 @@ async function withUser(stage: Arrival, { code }: Problem): Promise<Arrival> {
   }
 }
 
-function isAuthenticated(stage: Arrival): stage is Authenticated {
-  return stage.endpoint !== null && stage.auth !== null;
+function isRouted(stage: Arrival): stage is Routed {
+  return stage.endpoint !== null;
 }
 
 /** The form with its values and its validation errors; null if the request has no form, or the guard now denies it. */
-async function formAgain(context: Authenticated, problem: Problem): Promise<Reply | null> {
-  const route = routeFor(context.endpoint, context.request.method);
+async function formAgain(stage: Routed, problem: Problem): Promise<Reply | null> {
+  const route = routeFor(stage.endpoint, stage.request.method);
   if (!route?.renderWithErrors) return null;
+  // If the session could not be looked up, the guard decides without one. The login still has its form then.
+  const context: Authenticated = { ...stage, auth: stage.auth ?? { level: "anonymous", staleCookie: false } };
   try {
     return await route.renderWithErrors(context, problem);
   } catch (error) {

@@ -34,7 +34,9 @@ export function wantsPage({ representation }: Pick<Arrival, "representation">): 
 
 /** @param draw makes the page from its frame */
 export function page(context: Arrival, draw: (frame: Frame) => Html, status = 200): Reply {
-  const frame = frameOf(context);
+  const known = frameOf(context);
+  // During an outage the session is unknown. The page must not tell other tabs that it has ended.
+  const frame = status < 500 ? known : { ...known, session: null };
   const headers = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Language": frame.language,
