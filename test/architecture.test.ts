@@ -81,6 +81,17 @@ describe("what may import what", () => {
     });
   });
 
+  test("a handler is imported by the table of endpoints, and else by its own feature alone", () => {
+    const table = SOURCES.find(({ path }) => path === "lib/routes.ts")?.imports ?? [];
+    const handlers = table.filter((name) => /^lib\/(?!pipeline|throttle)\w+\//.test(name));
+    assert(handlers.length > 10, String(handlers));
+    eachOf("lib/", ({ path, imports }) => {
+      if (path === "lib/routes.ts") return;
+      const foreign = imports.filter((name) => handlers.includes(name) && dirname(name) !== dirname(path));
+      assert.deepEqual(foreign, [], path);
+    });
+  });
+
   test("there are no import circles, types included", () => {
     const importsOf = new Map(SOURCES.map(({ path, imports }) => [path, imports.filter(isFile)]));
     const visited = new Set<string>();
