@@ -23,23 +23,23 @@ async function judge(service: string, password: string, rules = "asvs") {
     () => 0,
   );
   const judged = await judgePassword({ config, log }, password, ALICE);
-  return { mistakes: typeof judged === "string" ? [] : judged.map(wireText), logged };
+  return { errors: typeof judged === "string" ? [] : judged.map(wireText), logged };
 }
 
 describe("with POSTERN_BREACHED_PASSWORDS", () => {
   test("a breached password is a validation error with all rules, after the other errors", async () => {
     await using service = await startRangeService([BREACHED, "alice1"]);
-    assert.deepEqual(await judge(service.url, BREACHED), { mistakes: [SENTENCE], logged: [] });
-    assert.deepEqual(await judge(service.url, BREACHED, "none"), { mistakes: [SENTENCE], logged: [] });
-    const { mistakes } = await judge(service.url, "alice1");
-    assert.equal(mistakes.length, 4);
-    assert.equal(mistakes.at(-1), SENTENCE);
+    assert.deepEqual(await judge(service.url, BREACHED), { errors: [SENTENCE], logged: [] });
+    assert.deepEqual(await judge(service.url, BREACHED, "none"), { errors: [SENTENCE], logged: [] });
+    const { errors } = await judge(service.url, "alice1");
+    assert.equal(errors.length, 4);
+    assert.equal(errors.at(-1), SENTENCE);
   });
 
   test("another password is accepted, also if its hash is in the padding", async () => {
     await using service = await startRangeService([BREACHED]);
     for (const password of ["Speak friend and enter", "friend, speak and enter", PADDED_PASSWORD]) {
-      assert.deepEqual(await judge(service.url, password), { mistakes: [], logged: [] });
+      assert.deepEqual(await judge(service.url, password), { errors: [], logged: [] });
     }
   });
 
@@ -64,16 +64,16 @@ describe("with POSTERN_BREACHED_PASSWORDS", () => {
     test(`${what} from the service is logged, and the password is accepted`, async () => {
       await using service = await startRangeService([BREACHED], answer);
       const start = performance.now();
-      const { mistakes, logged } = await judge(service.url, BREACHED);
+      const { errors, logged } = await judge(service.url, BREACHED);
       assert(performance.now() - start < 3000);
-      assert.deepEqual(mistakes, []);
+      assert.deepEqual(errors, []);
       assertLogged(logged, reason);
     });
   }
 
   test("an unreachable service is logged, and the password is accepted", async () => {
-    const { mistakes, logged } = await judge(`http://127.0.0.1:${await freePort()}`, BREACHED);
-    assert.deepEqual(mistakes, []);
+    const { errors, logged } = await judge(`http://127.0.0.1:${await freePort()}`, BREACHED);
+    assert.deepEqual(errors, []);
     assertLogged(logged);
   });
 });

@@ -218,8 +218,8 @@ describe("a trusted origin", () => {
     for (const line of [csrf, session]) assert.match(line, /; Domain=example\.com; .*; Secure$/);
     assert.match(device, /^__Host-devicecookie=(?!.*Domain).*; Secure$/, "no other host needs it");
     assert.equal(sessionName(client), "sessionid");
-    const refused = await client.post("/login/", { username: "alice" }, page);
-    assert.equal(refused.headers.get("access-control-allow-origin"), "https://app.example.com", "also on errors");
+    const denied = await client.post("/login/", { username: "alice" }, page);
+    assert.equal(denied.headers.get("access-control-allow-origin"), "https://app.example.com", "also on errors");
   });
 
   test("gets a preflight answered before the guard, because a preflight has no cookie", async () => {

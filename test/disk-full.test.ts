@@ -24,7 +24,7 @@ test(
     await disk.fill(server);
     // SQLite reuses checkpointed pages of its log, so a few logins may still succeed.
     const statuses = new Set<number>();
-    await until("a login is refused", async () => {
+    await until("a login fails", async () => {
       const { status } = await login(server, "alice", PASSWORD);
       statuses.add(status);
       return status !== 202;
@@ -36,9 +36,9 @@ test(
     for (let times = 0; times < 3; times++) {
       const headers = { "Content-Type": "application/json" };
       const body = JSON.stringify({ username: "alice", password: PASSWORD });
-      const refused = await fetch(`${server.url}/login/`, { method: "POST", headers, body });
-      assert.equal(refused.status, 503);
-      assert.match(refused.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
+      const denied = await fetch(`${server.url}/login/`, { method: "POST", headers, body });
+      assert.equal(denied.status, 503);
+      assert.match(denied.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
       assert.equal((await logout(server, other)).status, 503);
       assert.equal((await profile(server, cookie)).status, 200);
       // A logout that was not written is not confirmed.

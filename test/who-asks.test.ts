@@ -186,8 +186,8 @@ describe("POSTERN_TRUSTED_PROXIES", () => {
     const { trustedProxies } = parseConfig({ POSTERN_TRUSTED_PROXIES: " 10.0.0.1/8 ,192.0.2.1,,fd00::/8,::1/128, " });
     for (const address of ["10.255.255.255", "192.0.2.1", "fdff::1", "::1"]) assert(trustedProxies.has(address));
     for (const address of ["11.0.0.0", "192.0.2.2", "fe00::1", "::2", ""]) assert(!trustedProxies.has(address));
-    const everybody = parseConfig({ POSTERN_TRUSTED_PROXIES: "0.0.0.0/0" }).trustedProxies;
-    assert(everybody.has("203.0.113.9") && !everybody.has("2001:db8::1"));
+    const allOfIpv4 = parseConfig({ POSTERN_TRUSTED_PROXIES: "0.0.0.0/0" }).trustedProxies;
+    assert(allOfIpv4.has("203.0.113.9") && !allOfIpv4.has("2001:db8::1"));
   });
 
   test("denies any other text", () => {

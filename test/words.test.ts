@@ -68,7 +68,7 @@ describe("a problem", () => {
       [{ detail: "Request was throttled. Expected available in 30 seconds." }, 30],
     );
     // Never called: the compiler alone reads it.
-    const mistakes = () => [
+    const errors = () => [
       // @ts-expect-error The seconds are missing.
       new Problem("throttled"),
       // @ts-expect-error The value has another name.
@@ -84,7 +84,7 @@ describe("a problem", () => {
       // @ts-expect-error There is no such code.
       fieldMessage("too_long"),
     ];
-    assert.equal(typeof mistakes, "function");
+    assert.equal(typeof errors, "function");
   });
 });
 

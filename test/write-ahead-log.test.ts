@@ -65,7 +65,7 @@ function setUp() {
       executed.push(query.sql);
       return { rows: [] };
     },
-    streamQuery: () => assert.fail("nobody streams"),
+    streamQuery: () => assert.fail("no statement is streamed"),
   };
   const run = (text: string) => connection.executeQuery(CompiledQuery.raw(text)).then(() => {});
   const driver = {

@@ -8,7 +8,7 @@ import { createClient } from "./client.ts";
 export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
   login: ({ page }) => page.goto("/login/?next=%2Fsessions%2F"),
   "login-after-logout": ({ page }) => page.goto("/login/?done=logout"),
-  "login-refused": async (stage) => {
+  "login-error": async (stage) => {
     stage.expectStatus(400);
     await stage.page.goto("/login/");
     await fillAndSend(stage.page, { Username: "alice", Password: "wrong" }, "Log in");
@@ -32,7 +32,7 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
     await fillAndSend(page, details, "Save");
     assert.equal(pathOf(page).split("?")[0], "/profile/");
   },
-  "profile-refused": async (stage) => {
+  "profile-error": async (stage) => {
     stage.expectStatus(400);
     await logIn(stage.page);
     await withoutNativeChecks(stage.page);
@@ -42,7 +42,7 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
     await logIn(page);
     await page.goto("/password/change/");
   },
-  "password-refused": async (stage) => {
+  "password-error": async (stage) => {
     await PAGE_STATES["password"]?.(stage);
     stage.expectStatus(400);
     const values = { "Current password": ALICE.password, "New password": "alice1" };
@@ -89,7 +89,7 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
     await logIn(stage.page);
     await stage.page.goto("/nowhere/");
   },
-  "set-up-refused": async (stage) => {
+  "set-up-error": async (stage) => {
     await PAGE_STATES["set-up"]?.(stage);
     stage.expectStatus(400);
     const values = { Username: "al ice", "Email address (optional)": "", Password: "password" };

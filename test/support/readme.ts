@@ -44,16 +44,16 @@ export const TABLES: Record<string, () => string> = {
       const rows = requirements.map(({ id, about, tests, remark }) => [id, about, evidence(tests, remark)]);
       return `### ${name}\n\n${shown} of ${requirements.length} are claimed.\n\n${table(["", "Requirement", "Evidence"], rows)}`;
     }).join("\n\n"),
-  refusals: () =>
+  errors: () =>
     table(
       ["Code", "Status", "Body"],
-      Object.entries(PROBLEMS).map(([name, refusal]) => {
-        const [[member = "", text = ""] = []] = Object.entries(refusal).filter(([key]) => key !== "status");
+      Object.entries(PROBLEMS).map(([name, problem]) => {
+        const [[member = "", text = ""] = []] = Object.entries(problem).filter(([key]) => key !== "status");
         const body =
           member === "fields"
             ? '{"{field}":["{message}"]}'
             : JSON.stringify({ [member]: member === "detail" ? text : [text] });
-        return [code(name), String(refusal.status), code(body)];
+        return [code(name), String(problem.status), code(body)];
       }),
     ),
 };

@@ -26,7 +26,7 @@ export const flood: Mode = {
     const { servers, leftOut } = await startAll(bench);
     const rows: string[][] = [];
     for (const server of servers) rows.push(rowOf(server, await floodOf(server, bench)));
-    const headings = ["", "p99 ms at rest", "p99 ms flooded", "times", "logins a second", "refused"];
+    const headings = ["", "p99 ms at rest", "p99 ms flooded", "times", "logins a second", "failed"];
     const intro =
       `\`GET /profile/\` over ${PROFILE_CONNECTIONS} connections, alone and while ${LOGIN_CONNECTIONS} log in; ` +
       "the load generators run on the same cores.";
