@@ -74,7 +74,9 @@ describe("backup", () => {
       const result = await sandbox.run(["backup", name]);
       assert.deepEqual([result.code, result.stderr], [0, ""]);
       assert(
-        result.stdout.startsWith(`Backup written to ${name} and checked. The key of its audit trail is not in it: `),
+        result.stdout.startsWith(
+          `Backup written to ${name} and checked. It does not have the key of the audit trail. `,
+        ),
       );
       assert.equal((await stat(join(sandbox.folder, name))).mode & 0o777, 0o600);
     }
@@ -105,7 +107,7 @@ describe("backup", () => {
       ["backup", "no/such.db"],
       /^Cannot write the backup no\/such\.db: the folder no does not exist\.\n$/,
     );
-    await assertRefuses(sandbox, 2, ["backup"], /^A file must be named\./);
+    await assertRefuses(sandbox, 2, ["backup"], /^The file is missing\./);
   });
 
   test("names pg_dump for Postgres, and fails without a database", PROCESSES, async () => {
@@ -125,7 +127,8 @@ describe("restore", () => {
     await backUpBeforeBob(sandbox);
     const { code, stdout, stderr } = await sandbox.run(["restore", "backup.db", "--yes"]);
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-    const kept = /is kept as .*\/(postern\.db\.replaced-\d{4}-\d\d-\d\dT\d{6}\.\d{3}Z)\.\n$/.exec(stdout)?.[1] ?? "";
+    const kept =
+      /The replaced database is .*\/(postern\.db\.replaced-\d{4}-\d\d-\d\dT\d{6}\.\d{3}Z)\.\n$/.exec(stdout)?.[1] ?? "";
     assert.deepEqual((await readdir(sandbox.folder)).sort(), ["backup.db", "postern.db", kept, "postern.key"]);
     assert.deepEqual(await usernames(sandbox), ["alice"]);
     assert.equal((await stat(join(sandbox.folder, "postern.db"))).mode & 0o777, 0o600);
@@ -238,12 +241,12 @@ describe("restore", () => {
   test("asks for a yes at a terminal, and needs --yes without one", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     await backUpBeforeBob(sandbox);
-    await assertRefuses(sandbox, 2, ["restore", "backup.db"], /^Nobody is there to confirm: add --yes\.\n$/);
+    await assertRefuses(sandbox, 2, ["restore", "backup.db"], /^There is no terminal to confirm at\. Add --yes\.\n$/);
     await assertRefuses(sandbox, 1, ["restore", "nope.db"], /^There is no file \/.*\/nope\.db\.\n$/);
     const question = "backup.db, which has 1 user, 0 sessions and 1 event? Type yes to go on: ";
     const refused = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "y\r"]]);
     assert.equal(refused.code, 1);
-    assert(refused.stdout.includes("Not confirmed: nothing was changed."));
+    assert(refused.stdout.includes("Not confirmed. Nothing was changed."));
     assert.deepEqual((await readdir(sandbox.folder)).sort(), ["backup.db", "postern.db", "postern.key"]);
     const confirmed = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "yes\r"]]);
     assert.equal(confirmed.code, 0);

@@ -46,10 +46,10 @@ describe("check counts the stored passwords", () => {
     assert.equal(
       messages["foreign_hashes"],
       "With an imported password hash: 6 users (2 pbkdf2_sha256, 2 unsalted md5, 1 argon2, 1 sha1). " +
-        "The next login replaces each. MD5 and SHA-1 protect no password if the database is stolen: " +
-        "set a new one for users who no longer log in.",
+        "The next login of a user replaces it. If the database is stolen, MD5 and SHA-1 protect no password. " +
+        "Set a new password for users who no longer log in.",
     );
-    assert.equal(messages["own_hashes"], "With a password hash of Postern's own, argon2id: 1 user.");
+    assert.equal(messages["own_hashes"], "With a password hash of Postern, argon2id: 1 user.");
   });
 
   test("that together cost more than a login may take", PROCESSES, async () => {
@@ -88,9 +88,9 @@ describe("check counts the stored passwords", () => {
     ]);
     assert.equal(
       messages["unreadable_hashes"],
-      "With a password hash that cannot be read: 8 users (3 of no known format, 1 $2b$, 1 crypt, " +
+      "With an unreadable password hash: 8 users (3 of no known format, 1 $2b$, 1 crypt, " +
         "1 damaged or too costly argon2, 1 damaged or too costly pbkdf2_sha256, 1 sha512_crypt). " +
-        "No login succeeds. Set a new password for each.",
+        "These users cannot log in. Set a new password for each.",
     );
     assert.match(messages["empty_passwords"] ?? "", /: 1 user\./);
     assert.match(messages["unusable_passwords"] ?? "", /: 2 users\./);

@@ -43,7 +43,7 @@ describe("check", () => {
   test("finds nothing to change in a safe installation, and exits with 0", PROCESSES, async () => {
     await using sandbox = await createSound();
     const result = await sandbox.run(["check"], { environment: SAFE });
-    assert.deepEqual(result, { code: 0, stdout: "Nothing to mend.\n", stderr: "" });
+    assert.deepEqual(result, { code: 0, stdout: "Nothing to fix.\n", stderr: "" });
     assert.deepEqual(await check(sandbox), { exit: 0, found: [] });
   });
 
@@ -53,9 +53,9 @@ describe("check", () => {
     assert.deepEqual(await sandbox.run(["check"]), {
       code: 1,
       stdout:
-        "unsafe  PUBLIC_URL is not set: any Host is answered, and cookies are not Secure. [PUBLIC_URL]\n" +
-        "unsafe  postern.db can be read or written by others than its owner, and holds password hashes. [chmod 600 postern.db]\n",
-      stderr: "2 things to mend.\n",
+        "unsafe  PUBLIC_URL is not set: the server accepts every Host, and cookies are not Secure. [PUBLIC_URL]\n" +
+        "unsafe  Other users can read or write postern.db, which has password hashes. [chmod 600 postern.db]\n",
+      stderr: "2 findings to fix.\n",
     });
   });
 
@@ -65,8 +65,8 @@ describe("check", () => {
     const server = await sandbox.serve();
     await chmod(join(sandbox.folder, "behind.db-wal"), 0o644);
     const { stdout } = await sandbox.run(["check"]);
-    assert.match(stdout, /behind\.db-wal can be read or written by others than its owner/);
-    assert.doesNotMatch(stdout, /postern\.db can be read/);
+    assert.match(stdout, /read or write \S*behind\.db-wal,/);
+    assert.doesNotMatch(stdout, /read or write \S*postern\.db,/);
     await server.stop();
   });
 
@@ -77,7 +77,7 @@ describe("check", () => {
     await chmod(join(sandbox.folder, "postern.db"), 0o666);
     const { code, stdout } = await sandbox.run(["check"], { environment: SAFE, uid: 65534 });
     assert.equal(code, 1);
-    assert(stdout.startsWith(`error   The folder ${sandbox.folder} cannot be written by this user: `), stdout);
+    assert(stdout.startsWith(`error   This user cannot write to the folder ${sandbox.folder}. `), stdout);
   });
 
   test("lists every error in the settings, with its setting", PROCESSES, async () => {

@@ -16,11 +16,11 @@ describe("a command that changes nothing says so, exits with 0 and writes no eve
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
     for (const [args, stdout] of [
-      [["activate", "alice"], "alice was active already.\n"],
-      [["deactivate", "alice"], "alice may not log in any more, every session ended.\n"],
-      [["deactivate", "alice"], "alice was inactive already.\n"],
-      [["activate", "alice"], "alice may log in.\n"],
-      [["activate", "alice"], "alice was active already.\n"],
+      [["activate", "alice"], "alice was already active.\n"],
+      [["deactivate", "alice"], "alice can no longer log in. Every session ended.\n"],
+      [["deactivate", "alice"], "alice was already inactive.\n"],
+      [["activate", "alice"], "alice can log in.\n"],
+      [["activate", "alice"], "alice was already active.\n"],
       [["logoutuser", "alice"], "0 sessions of alice ended.\n"],
       [["clearsessions"], "0 sessions cleared.\n"],
       [["migrate"], "No migrations to apply.\n"],

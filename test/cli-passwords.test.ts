@@ -7,7 +7,7 @@ import { runAtTerminal, type Step } from "./support/terminal.ts";
 const PROCESSES = { timeout: 60_000 };
 
 const STRONG = "speak friend and enter";
-const HINT = "Add --allow-weak to take it all the same.";
+const HINT = "To accept it, add --allow-weak.";
 const TOO_SHORT = "This password is too short. It must contain at least 8 characters.";
 const TOO_COMMON = "This password is too common.";
 

@@ -6,7 +6,7 @@ import { CTRL_C, CTRL_D, runAtTerminal, type Step } from "./support/terminal.ts"
 
 const PROCESSES = { timeout: 60_000 };
 
-const CANCELLED = "Cancelled: nothing was changed.";
+const CANCELLED = "Cancelled. Nothing was changed.";
 
 async function usernames(sandbox: Sandbox): Promise<string[]> {
   const { stdout } = await sandbox.run(["users", "--json"]);
@@ -140,7 +140,7 @@ describe("at a terminal", () => {
     const question = "Type the username (alice) to go on: ";
     const refused = await runAtTerminal(sandbox.folder, ["deleteuser", "alice"], [[question, "y\r"]]);
     assert.equal(refused.code, 1);
-    assert(refused.stdout.includes("Not confirmed: nothing was changed."));
+    assert(refused.stdout.includes("Not confirmed. Nothing was changed."));
     assert.deepEqual(await usernames(sandbox), ["alice"]);
     const confirmed = await runAtTerminal(sandbox.folder, ["deleteuser", "alice"], [[question, "alice\r"]]);
     assert.equal(confirmed.code, 0);

@@ -46,7 +46,7 @@ describe("users", () => {
     assert.deepEqual(made, { code: 0, stdout: "User bob created.\n", stderr: "" });
     const alice = ["createsuperuser", "--username", "alice", "--password-stdin"];
     await assertPrints(sandbox, alice, "Superuser alice created.\n", PASSWORD);
-    await assertPrints(sandbox, ["deactivate", "bob"], "bob may not log in any more, every session ended.\n");
+    await assertPrints(sandbox, ["deactivate", "bob"], "bob can no longer log in. Every session ended.\n");
     const { stdout } = await sandbox.spawn(["users"]);
     const instant = "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d";
     const [heading = "", first = "", second = "", ...rest] = stdout.split("\n");
@@ -162,7 +162,7 @@ describe("beside a running server", () => {
   test("changepassword makes the new password valid", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await withAlice(sandbox);
-    const sentence = "Password of alice changed, every session ended.\n";
+    const sentence = "Password of alice changed. Every session ended.\n";
     await assertPrints(sandbox, ["changepassword", "alice", "--password-stdin"], sentence, "left horse\n");
     assert.equal((await login(server, "alice", "left horse")).status, 202);
   });
@@ -172,7 +172,7 @@ describe("beside a running server", () => {
     const server = await withAlice(sandbox);
     const { cookie } = await login(server, "alice", PASSWORD);
     await sandbox.run(["deactivate", "alice"]);
-    await assertPrints(sandbox, ["activate", "alice"], "alice may log in.\n");
+    await assertPrints(sandbox, ["activate", "alice"], "alice can log in.\n");
     assert.equal((await profile(server, cookie)).status, 403);
     assert.equal((await login(server, "alice", PASSWORD)).status, 202);
   });
@@ -243,7 +243,7 @@ describe("the database", () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve();
     const { remark } = await server.event("no_users");
-    assert.equal(remark, `There are no users yet. Make the first: ${PROGRAM} createsuperuser`);
+    assert.equal(remark, `There is no user yet. Create one: ${PROGRAM} createsuperuser`);
     await server.stop();
     await sandbox.run(["createsuperuser", "alice", "--password-stdin"], { input: PASSWORD });
     const next = await sandbox.serve();

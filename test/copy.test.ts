@@ -124,9 +124,9 @@ describe("copy", () => {
     const verified = await sandbox.run(["audit", "--verify"], { environment });
     assert.deepEqual(
       [verified.code, verified.stderr],
-      [1, "2,402 events about 4 subjects read. 100 older ones had been cut. The trail is broken in 1 place.\n"],
+      [1, "2,402 events about 4 subjects read. 100 older ones were deleted. The trail is broken in 1 place.\n"],
     );
-    assert.match(verified.stdout, /^Event 1 of trail says that events from before \S+ were cut\./);
+    assert.match(verified.stdout, /^Event 1 of trail records that events from before \S+ were deleted\./);
     const [last] = (await sandbox.run(["audit", "--json"], { environment })).stdout.trim().split("\n").slice(-1);
     assert.equal(JSON.parse(last ?? "").id, 2502);
   });
@@ -153,7 +153,7 @@ describe("copy", () => {
     assert((await countSessions(url)) < 60_000);
     const { code, stdout } = await copy(sandbox, SOURCE, named);
     assert.equal(code, 0);
-    assert.match(stdout, /^Went on after the [\d,]+ rows that were there already\.\nCopied [\d,]+ rows in /);
+    assert.match(stdout, /^The target had [\d,]+ rows of an earlier run\.\nCopied [\d,]+ rows in /);
     assert.deepEqual(await readDatabase(url), await readDatabase(source));
   });
 
@@ -164,8 +164,8 @@ describe("copy", () => {
     assert(drawn.stdout.includes(`[${"#".repeat(30)}] 2,001 of 2,001 rows (100 %)`), drawn.stdout);
     const { stderr } = await copy(sandbox, SOURCE, "sqlite:second.db");
     const lines = stderr.trimEnd().split("\n");
-    assert.equal(lines[0], "Copying sqlite:postern.db to sqlite:second.db. Servers on either must be stopped.");
-    assert.match(lines[1] ?? "", /^The target's servers need the same secret key: set POSTERN_SECRET_KEY/);
+    assert.equal(lines[0], "Copying sqlite:postern.db to sqlite:second.db. Stop the servers on both.");
+    assert.match(lines[1] ?? "", /^The servers of the target need the same secret key\. Set POSTERN_SECRET_KEY/);
     assert.equal(lines.length, 2);
   });
 
@@ -180,7 +180,7 @@ describe("copy", () => {
     assertRefused(
       await copy(sandbox, SOURCE, target.named),
       1,
-      /^The source has 2 users, 0 sessions and 0 events, the target 2 users, [\d,]+ sessions and 0 events: something /,
+      /^The source has 2 users, 0 sessions and 0 events, the target 2 users, [\d,]+ sessions and 0 events: a program /,
     );
   });
 });
@@ -232,7 +232,7 @@ describe("copy denies", () => {
         ["--from", url],
       ]) {
         const result = await sandbox.run(["copy", ...args]);
-        assertRefused(result, 2, /holds a password, which everybody on this machine can read: .*PGPASSWORD/);
+        assertRefused(result, 2, /has a password, which every user of this machine can read\. .*PGPASSWORD/);
         assert(!/hush|hu\/sh/.test(result.stderr));
       }
     }
@@ -240,8 +240,8 @@ describe("copy denies", () => {
 
   test("an invalid or missing URL", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    assertRefused(await sandbox.run(["copy"]), 2, /^Name the target with --to, or the source with --from\./);
-    assertRefused(await copy(sandbox, SOURCE, "mysql://x/y"), 2, /^--to is not understood: expected sqlite:PATH or /);
+    assertRefused(await sandbox.run(["copy"]), 2, /^Give the target with --to, or the source with --from\./);
+    assertRefused(await copy(sandbox, SOURCE, "mysql://x/y"), 2, /^--to must be sqlite:PATH or /);
     assertRefused(await copy(sandbox, "sqlite::memory:", SOURCE), 2, /^--from is a database in memory/);
   });
 
@@ -254,7 +254,7 @@ describe("copy denies", () => {
     assert(!result.stderr.includes("hush"));
     assert.match(
       result.stderr,
-      /^Copying sqlite:postern\.db to postgres:\/\/127\.0\.0\.1:1\/x\. Servers on either must be stopped\.\n/,
+      /^Copying sqlite:postern\.db to postgres:\/\/127\.0\.0\.1:1\/x\. Stop the servers on both\.\n/,
     );
   });
 });

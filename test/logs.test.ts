@@ -179,7 +179,7 @@ describe("standard output", () => {
     for (let times = 0; times < 50; times++) assert.equal(await ask(), 403);
     sendSignal(child, "SIGTERM");
     assert.equal((await ended).code, 0);
-    assert.match(output.stderr, /^There are no users yet[^\n]*\n\S+\n$/, "and nothing else");
+    assert.match(output.stderr, /^There is no user yet[^\n]*\n\S+\n$/, "and nothing else");
   });
 
   test("whose reader stalls delays no answer and no shutdown", PROCESSES, async () => {

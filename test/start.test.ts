@@ -125,7 +125,7 @@ describe("the start fails for these settings:", () => {
     assert.deepEqual(stderr.trimEnd().split("\n").sort(), [
       "DATABASE_URL is not understood: expected sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME.",
       'PORT is "80x": expected a whole number from 0 to 65535.',
-      "POSTERN_SESION_MAX_AGE_SECONDS is not a setting. The command help settings lists them.",
+      "POSTERN_SESION_MAX_AGE_SECONDS is not a setting. Did you mean POSTERN_SESSION_MAX_AGE_SECONDS? The command help settings lists them.",
       'POSTERN_SESSION_IDLE_SECONDS is "1": expected a whole number from 300 to 34560000.',
       'PUBLIC_URL is "https://example.com/path": expected an origin such as https://example.com, without a path.',
     ]);
@@ -137,6 +137,11 @@ describe("the start fails for these settings:", () => {
       "an unknown name that begins with POSTERN_",
       { POSTERN_COOKIE_NAME: "sid" },
       "POSTERN_COOKIE_NAME is not a setting. The command help settings lists them.",
+    ],
+    [
+      "a prefix that the name of a setting does not have",
+      { POSTERN_DATABASE_URL: "sqlite:x.db" },
+      "POSTERN_DATABASE_URL is not a setting. Did you mean DATABASE_URL? The command help settings lists them.",
     ],
     [
       "a __Host- cookie without https",

@@ -76,8 +76,8 @@ const UNKNOWN_CHAINS = 64;
 
 /**
  * The subject of events about a username that does not exist. The trail stores neither the name nor its hash: people
- * sometimes type a password into the username field. The subject is one of 64, at random. With a single one, each failed
- * login would wait for the commit of the one before, and a flood would show by its timing that the user does not exist.
+ * sometimes type a password into the username field. The subject is one of 64, at random. With a single one, each
+ * failed login would wait for the commit of the one before. A flood would then show that the user does not exist.
  */
 export function unknownSubject(): string {
   const [byte = 0] = crypto.getRandomValues(new Uint8Array(1));

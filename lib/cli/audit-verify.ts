@@ -14,7 +14,7 @@ import { formatInstant } from "./users.ts";
 
 type Found = BrokenChain | BrokenLane | YoungCut;
 
-/** @throws CommandError if anything is wrong with the trail */
+/** @throws CommandError if the trail is not intact */
 export async function verifyTrail(cli: Cli, services: Services, isJson: boolean): Promise<void> {
   const { db, keys } = services;
   const total = await countEvents(db);
@@ -35,14 +35,17 @@ export async function verifyTrail(cli: Cli, services: Services, isJson: boolean)
   const { events, subjects, cut } = found;
   if (isJson) cli.terminal.print(formatJson({ events, subjects, cut, sealed_at: sealedAt(found.lanes), ...head }, 0));
   else for (const line of describeHead(found.lanes, head)) cli.terminal.print(line);
-  const wasCut = cut === 0 ? "" : ` ${formatCount(cut)} older ones had been cut.`;
+  const wasCut = cut === 0 ? "" : ` ${formatCount(cut)} older ones were deleted.`;
   const read = `${plural(events, "event")} about ${plural(subjects, "subject")} read.${wasCut}`;
   const count = new Set(broken.map((one) => ("subject" in one ? one.subject : ""))).size;
   if (broken.length > 0) throw new CommandError(`${read} The trail is broken in ${plural(count, "place")}.`);
-  if (!isJson) cli.terminal.print(`${read} The trail is whole.`);
+  if (!isJson) cli.terminal.print(`${read} The trail is intact.`);
 }
 
-/** What an operator notes elsewhere: a trail with a lower number, or with another MAC at that number, went back. */
+/**
+ * The head of the trail, which an operator keeps in another place. If a later head has a lower number, or another MAC at
+ * the same number, an older copy of the trail took its place.
+ */
 function headOf(lanes: Lane[]): {
   number: number;
   mac: string;
@@ -62,29 +65,30 @@ function sealedAt(lanes: Lane[]): string | null {
 
 function describeHead(lanes: Lane[], { number, mac }: { number: number; mac: string }): string[] {
   const sealed = lanes.find(({ reason }) => reason === "sealed");
-  const note = `The trail was sealed on ${formatInstant(sealed?.opened_at ?? 0)}: of what was before, it shows changes since then.`;
+  const note = `The trail was sealed on ${formatInstant(sealed?.opened_at ?? 0)}. Of older events, it shows only changes since then.`;
   return [...(sealed === undefined ? [] : [note]), `Head: number ${number}, MAC ${mac}.`];
 }
 
 const EVENT_SENTENCES: Record<BrokenChain["mistake"], (number: number, name: string) => string> = {
   changed: (number, name) => `Event ${number} of ${name} was changed.`,
   removed: (number, name) => `Event ${number} of ${name} was removed.`,
-  inserted: (number, name) => `Event ${number} of ${name} was put in between.`,
-  forged: (_, name) => `The head of the events of ${name}, or how far they were cut, was changed.`,
+  inserted: (number, name) => `Event ${number} of ${name} was inserted.`,
+  forged: (_, name) => `The head of the events of ${name}, or the record of their deletion, was changed.`,
   unknown_key: (number, name) =>
     `Event ${number} of ${name} is signed with a key that POSTERN_SECRET_KEY does not have.`,
 };
 
 const LANE_SENTENCES: Record<BrokenLane["mistake"], (lane: BrokenLane) => string> = {
   missing: ({ lane, from, to }) =>
-    `${plural(to - from + 1, "event")} of the trail removed: lane ${lane}, numbers ${from} to ${to}.`,
+    `${plural(to - from + 1, "event")} removed from lane ${lane}: numbers ${from} to ${to}.`,
   changed: ({ lane, from, to }) => `Lane ${lane} was changed between the numbers ${from} and ${to}.`,
   added: ({ lane, from, to }) => `Lane ${lane}, numbers ${from} to ${to}: the server did not write these events.`,
   no_head: ({ lane }) => `The head of lane ${lane} was removed.`,
   forged: ({ lane }) => `The head of lane ${lane} was changed.`,
   unknown_key: ({ lane }) => `Lane ${lane} is signed with a key that POSTERN_SECRET_KEY does not have.`,
-  behind: ({ lane, from, to }) => `Lane ${lane} went back: the numbers ${from} to ${to} were there before.`,
-  reopened: ({ lane }) => `Lane ${lane} was begun because the head of every other lane was changed or removed.`,
+  behind: ({ lane, from, to }) => `Lane ${lane} is older than another lane says: numbers ${from} to ${to} are missing.`,
+  reopened: ({ lane }) =>
+    `The server opened lane ${lane}, because the head of every other lane was changed or removed.`,
   unsealed: () => "The trail is not sealed. Run the command migrate.",
 };
 
@@ -93,8 +97,8 @@ function sentence(found: Found, names: ReadonlyMap<number, string>): string {
   const { subject } = found;
   if (found.mistake === "young_cut") {
     return (
-      `Event ${found.number} of ${subject} says that events from before ${found.before} were cut. ` +
-      "POSTERN_AUDIT_DAYS keeps some of these. Find out which server had another setting, or another clock."
+      `Event ${found.number} of ${subject} records that events from before ${found.before} were deleted. ` +
+      "POSTERN_AUDIT_DAYS keeps some of these. Find the server with another setting, or another clock."
     );
   }
   const name = names.get(userIdOf(subject) ?? 0) ?? subject;

@@ -26,44 +26,45 @@ export const AUDIT_COMMAND: Command = {
     user: {
       type: "string",
       value: "USER",
-      about: "Only what is about one user; one who was deleted is named as user:7.",
+      about: "Only events of one user. A deleted user has the form user:7.",
     },
     since: {
       type: "string",
       value: "TIME",
-      about: "Only what is not older: 2026-01-31, 2026-01-31T12:00 (UTC), 24h, 7d.",
+      about: "Only events since then: 2026-01-31, 2026-01-31T12:00 (UTC), 24h, 7d.",
     },
-    json: { type: "boolean", about: "Print JSON, one object a line, with the hashes." },
-    follow: { type: "boolean", about: "Go on with what happens, until Ctrl-C." },
-    "new-key": { type: "boolean", about: "Go on with a new key, because the old one is lost." },
+    json: { type: "boolean", about: "Print JSON with the hashes, one object a line." },
+    follow: { type: "boolean", about: "Print new events too, until Ctrl-C." },
+    "new-key": { type: "boolean", about: "Continue with a new key, because the old one is lost." },
     verify: {
       type: "boolean",
-      about: "Find out whether any event was changed, removed or put in between, and print the head.",
+      about: "Check that no event was changed, removed or inserted, and print the head.",
     },
   },
-  about: "Show the audit trail, the oldest events first, or verify it.",
+  about: "Print the audit trail, oldest events first, or verify it.",
   more: [
-    "An event carries the hash of the one before it about the same user, and a MAC. The secret key of the MACs is not in the",
-    "database. --verify recomputes them all, and names what the server did not write, or what is gone; the exit code is 1",
-    "if there is such a thing. A whole older copy of the trail verifies too: note the head that --verify prints elsewhere,",
-    "and compare. The number of the head never goes back.",
+    "Each event has a MAC and the hash of the user's event before it. The secret key of the MACs is not in the database.",
+    "--verify computes them again, and names each event that the server did not write, and each gap. If there is one, the",
+    "exit code is 1. A complete older copy of the trail verifies too: keep the head that --verify prints in another place,",
+    "and compare. The number of the head never decreases.",
   ].join("\n"),
   run: audit,
 };
 
 async function audit(cli: Cli, input: Input): Promise<void> {
   const isFiltered = ["user", "since"].some((name) => name in input.values) || input.flags.has("follow");
-  if (input.flags.has("verify") && isFiltered) throw new UsageError("--verify looks at everything, once.");
-  if (input.flags.has("new-key")) return goOnWithNewKey(cli, input);
+  if (input.flags.has("verify") && isFiltered)
+    throw new UsageError("--verify reads all events once. It takes no filter and no --follow.");
+  if (input.flags.has("new-key")) return continueWithNewKey(cli, input);
   const since = readSince(cli, input);
   const services = await cli.open();
   if (input.flags.has("verify")) return verifyTrail(cli, services, input.flags.has("json"));
   await list(cli, services, { subject: await findSubject(services, input), since, input });
 }
 
-/** The trail that the lost key has signed stays as it is. What comes is signed with the new key. */
-async function goOnWithNewKey({ config, now, terminal }: Cli, input: Input): Promise<void> {
-  if (Object.keys(input.values).length + input.flags.size > 1) throw new UsageError("--new-key stands alone.");
+/** The new key signs the next events. The events that the lost key signed do not change. */
+async function continueWithNewKey({ config, now, terminal }: Cli, input: Input): Promise<void> {
+  if (Object.keys(input.values).length + input.flags.size > 1) throw new UsageError("--new-key takes no other option.");
   const settings = config();
   requireSecretKey(settings);
   const { databaseUrl, databasePoolSize: poolSize, databasePooler } = settings;
@@ -73,7 +74,7 @@ async function goOnWithNewKey({ config, now, terminal }: Cli, input: Input): Pro
     await migrate(db);
     const keys = await openNewKeys(settings);
     if ((await listLanes(db)).some(({ mac }) => keys.audit.knows(mac))) {
-      throw new CommandError("The trail is signed with this key already. Nothing was changed.");
+      throw new CommandError("This key signs the trail already. Nothing was changed.");
     }
     const detail = "with a new key, because the old one is lost";
     const event = { kind: "trail_sealed", subject: TRAIL, detail } as const;
@@ -81,7 +82,7 @@ async function goOnWithNewKey({ config, now, terminal }: Cli, input: Input): Pro
   } finally {
     await db.destroy();
   }
-  terminal.print("The trail goes on with the new key. What the lost key has signed cannot be verified.");
+  terminal.print("The trail continues with the new key. Events that the lost key signed cannot be verified.");
 }
 
 interface Listing {
@@ -93,7 +94,7 @@ interface Listing {
 const BATCH_EVENTS = 500;
 const POLL_MS = 1000;
 
-/** A transaction that takes longer than this fails: no event appears later behind one with a higher id. */
+/** No transaction is longer. After this time, no event can appear with a lower id than another one. */
 const LATEST_MS = 30_000;
 
 const HEADINGS = ["TIME", "EVENT", "USER", "BY", "ADDRESS", "DEVICE", "DETAIL"];
@@ -109,7 +110,7 @@ async function list(cli: Cli, services: Services, { subject, since, input }: Lis
   while (!stopping.signal.aborted) {
     const events = await reader().catch((error) => {
       if (!isFollowing || !isOutage(error)) throw error;
-      cli.terminal.remark("The database cannot be reached at present.");
+      cli.terminal.remark("The database is not available. Trying again.");
       return [];
     });
     for (const line of await formatAll(services, events, isJson)) cli.terminal.print(line);
@@ -121,8 +122,8 @@ async function list(cli: Cli, services: Services, { subject, since, input }: Lis
 }
 
 /**
- * Reads on, a batch a call. Ids are given before they are committed, so that an event may appear behind one with a higher
- * id: the latest ones are read again and again, and handed out once.
+ * Returns the next batch at each call. An event gets its id before its commit, so an event may appear after one with a
+ * higher id. Recent events are therefore read again at each call, and returned once.
  */
 function createReader({ db, now }: Services, filter: { subject: string | null; since: number | null }) {
   let settledId = 0;
@@ -145,7 +146,7 @@ function createReader({ db, now }: Services, filter: { subject: string | null; s
   };
 }
 
-/** A line each, with the names that users have now. */
+/** One line an event. Users have their current names. */
 async function formatAll({ db }: Services, events: RecordedEvent[], isJson: boolean): Promise<string[]> {
   const ids = events.flatMap(({ subject, actor }) => [userIdOf(subject), userIdOf(actor)]);
   const names = await findUsernames(db, [...new Set(ids.filter((id) => id !== null))]);
@@ -169,7 +170,7 @@ function toJson(event: RecordedEvent, username: string | null): Record<string, u
   return { ...told, device: deviceOf(event), request_id: requestId, detail, number, previous, hash, mac };
 }
 
-/** A name, or the subject itself where that is no user's name: users who were deleted have none any more. */
+/** The option is a username, or the subject of a deleted user. */
 async function findSubject({ db }: Services, { values }: Input): Promise<string | null> {
   const name = values["user"];
   if (name === undefined) return null;
@@ -187,10 +188,10 @@ function readSince({ now, program }: Cli, { values }: Input): number | null {
   const [, count, unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
   const unitMs = UNITS_MS[unit];
   if (count !== undefined && unitMs !== undefined) return now() - Number(count) * unitMs;
-  // The forms of ECMA-262 §21.4.1.32, and the table's own, whose time is UTC.
+  // The forms of ECMA-262 §21.4.1.32, and the form of the table, in UTC.
   const iso = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
   const isLocal = iso?.[1] !== undefined && iso[4] === undefined;
   const instant = iso === null ? Number.NaN : Date.parse(text.replace(" ", "T") + (isLocal ? "Z" : ""));
   if (!Number.isNaN(instant)) return instant;
-  throw new UsageError(`--since is not understood: expected 2026-01-31, 24h or the like. See: ${program} help audit`);
+  throw new UsageError(`--since must be a time such as 2026-01-31 or 24h. See: ${program} help audit`);
 }

@@ -7,44 +7,45 @@ import type { Cli, Command, Input } from "./command.ts";
 import { CommandError } from "./errors.ts";
 import {
   configFindings,
-  configMistakes,
   databaseFindings,
   type Finding,
   folderFinding,
   MEMORY_FINDING,
+  settingFindings,
 } from "./findings.ts";
 import { keyFindings } from "./key-findings.ts";
 import { passwordFindings } from "./password-findings.ts";
+import { plural } from "./progress.ts";
 import { formatJson } from "./terminal.ts";
 
-/** A running server clears every hour; what is older than two has been left. */
+/** A running server deletes expired sessions every hour. If one expired two hours ago, no server runs. */
 const UNCLEARED_AFTER_MS = 2 * 60 * 60 * 1000;
 
 export const CHECK_COMMAND: Command = {
   name: "check",
   operand: "",
   options: { json: { type: "boolean", about: "Print JSON." } },
-  about: "Say what is wrong with the settings and the database, or unsafe in production. Changes nothing.",
-  more: "The exit code is 1 where something is wrong or unsafe, 0 where all is well or merely worth knowing.",
+  about: "Find errors and unsafe choices in the settings and the database. Changes nothing.",
+  more: "The exit code is 1 if there is an error or an unsafe choice, else 0.",
   run: check,
 };
 
 async function check(cli: Cli, input: Input): Promise<void> {
   const findings = await findAll(cli);
   if (input.flags.has("json")) cli.terminal.print(formatJson(findings));
-  else for (const { level, message, mend } of findings) cli.terminal.print(line(level, message, mend));
+  else for (const finding of findings) cli.terminal.print(line(finding));
   const count = findings.filter(({ level }) => level !== "info").length;
-  if (count > 0) throw new CommandError(count === 1 ? "1 thing to mend." : `${count} things to mend.`);
-  if (!input.flags.has("json")) cli.terminal.print("Nothing to mend.");
+  if (count > 0) throw new CommandError(`${plural(count, "finding")} to fix.`);
+  if (!input.flags.has("json")) cli.terminal.print("Nothing to fix.");
 }
 
-function line(level: string, message: string, mend: string | null): string {
+function line({ level, message, mend }: Finding): string {
   return `${level.padEnd(6)}  ${message}${mend === null ? "" : ` [${mend}]`}`.replace(/\p{C}/gu, "\ufffd");
 }
 
 async function findAll(cli: Cli): Promise<Finding[]> {
   const config = readConfig(cli);
-  if (config instanceof ConfigError) return configMistakes(config.errors);
+  if (config instanceof ConfigError) return settingFindings(config.errors);
   return [...configFindings(config), ...(await inspect(cli, config))];
 }
 
@@ -76,7 +77,7 @@ async function inspect({ now }: Cli, config: Config): Promise<Finding[]> {
   } catch (error) {
     if (!(error instanceof Error) || !(error instanceof DatabaseError || isOutage(error) || "code" in error))
       throw error;
-    const message = error instanceof DatabaseError ? error.message : `The database cannot be asked: ${error.message}.`;
+    const message = error instanceof DatabaseError ? error.message : `The database cannot be read: ${error.message}.`;
     return [{ level: "error", code: "database", message, mend: "DATABASE_URL" }, ...keyFindings(config, [])];
   }
 }

@@ -4,36 +4,36 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Services } from "../services.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** One verb of the command line. */
+/** A command of the command line. */
 export interface Command {
   name: string;
-  /** Another name it answers to. */
+  /** A second name. */
   alias?: string;
-  /** Its operands as usage shows them: `USER`, or `[USER]` where it may be left out and is asked for. */
+  /** The operand in the usage. In brackets, it is optional. */
   operand: "" | "USER" | "[USER]" | "[COMMAND]" | "FILE";
   options: Record<string, CommandOption>;
   about: string;
-  /** What its own help says besides. */
+  /** Further text of its own help. */
   more?: string;
   run: (cli: Cli, input: Input) => Promise<void>;
 }
 
 export type CommandOption = ParseArgsOptionDescriptor & {
-  /** The name of its value in the usage, where it takes one. */
+  /** The name of its value in the usage, if it takes one. */
   value?: string;
   about: string;
 };
 
-/** What was typed behind the verb. */
+/** The parsed arguments of a command. */
 export interface Input {
   operand: string | null;
   flags: ReadonlySet<string>;
   values: Readonly<Record<string, string>>;
 }
 
-/** What a command works with. */
+/** The environment of a command. */
 export interface Cli {
-  /** How this program was started, for messages that tell what to type next. */
+  /** How this program was started, for messages that say which command to run next. */
   program: string;
   terminal: Terminal;
   runtime: Runtime;
@@ -42,10 +42,10 @@ export interface Cli {
   /** Epoch milliseconds. */
   now: () => number;
   /**
-   * Opens and migrates the database; it is closed when the command is over.
+   * Opens and migrates the database. It is closed when the command ends.
    *
-   * @param options whether to make an SQLite file that is missing: a mistyped path must not pass for an empty database;
-   *   the number of a worker, which does not migrate
+   * @param options whether to create a missing SQLite file: a mistyped path must not look like an empty database; the
+   *   number of a worker, which does not migrate
    * @throws ConfigError, DatabaseError
    */
   open: (options?: { mayCreate?: boolean; worker?: number }) => Promise<Services>;

@@ -1,5 +1,6 @@
 import { migrate } from "../../db/migrate.ts";
 import { openDatabase } from "../../db/open.ts";
+import { didYouMean } from "../config/closest-name.ts";
 import { OPTIONS } from "../config/options.ts";
 import { openKeys, requireSecretKey } from "../config/secret-keys.ts";
 import { generateSecretKey } from "../crypto/keys.ts";
@@ -15,14 +16,14 @@ import { formatTable } from "./terminal.ts";
 import { USER_COMMANDS } from "./users.ts";
 import { WORKER_COMMAND } from "./workers.ts";
 
-/** Every verb of the command line, in the order that help shows them. */
+/** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
   SERVE_COMMAND,
   {
     name: "migrate",
     operand: "",
     options: {},
-    about: "Bring the database up to date; serve does so too.",
+    about: "Bring the database up to date. serve does so too.",
     run: async ({ config, terminal, now }) => {
       const settings = config();
       requireSecretKey(settings);
@@ -49,14 +50,14 @@ export const COMMANDS: readonly Command[] = [
     operand: "",
     options: {},
     about: "Print a new key for POSTERN_SECRET_KEY.",
-    more: "The key is random, and kept nowhere. To write it where only you can read: (umask 077; postern generate-key > key)",
+    more: "The key is random and stored nowhere. To write it to a file that only you can read: (umask 077; postern generate-key > key)",
     run: async ({ terminal }) => terminal.print(generateSecretKey()),
   },
   {
     name: "help",
     operand: "[COMMAND]",
     options: {},
-    about: "Show this, or a command's own help; `help settings` lists the settings.",
+    about: "Show this list, the help of a command, or with `help settings` the settings.",
     run: async (cli, input) => cli.terminal.print(help(cli, input)),
   },
 ];
@@ -65,11 +66,17 @@ export function findCommand(name: string): Command | undefined {
   return [...COMMANDS, WORKER_COMMAND].find((command) => command.name === name || command.alias === name);
 }
 
+/** The error for a command that does not exist. It names the command that was probably meant. */
+export function unknownCommand(program: string, typed: string): UsageError {
+  const names = COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias]));
+  return new UsageError(`There is no command "${typed}".${didYouMean(typed, names)} See: ${program} help`);
+}
+
 function help({ program }: Cli, { operand }: Input): string {
   if (operand === null) return overview(program);
   if (operand === "settings") return settings();
   const command = findCommand(operand);
-  if (command === undefined) throw new UsageError(`There is no command "${operand}": ${program} help lists them.`);
+  if (command === undefined) throw unknownCommand(program, operand);
   return commandHelp(program, command);
 }
 
@@ -93,7 +100,7 @@ function overview(program: string): string {
     "",
     formatTable(["Commands:", ""], rows),
     "",
-    `${program} help COMMAND tells more; --version tells the version.`,
+    `${program} help COMMAND explains a command. --version prints the version.`,
     "Settings come from the environment and from a file .env in this folder.",
   ].join("\n");
 }

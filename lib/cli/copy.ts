@@ -10,14 +10,14 @@ export const COPY_COMMAND: Command = {
   operand: "",
   options: {
     from: { type: "string", value: "URL", about: "The source: sqlite:PATH or postgres://USER@HOST/NAME." },
-    to: { type: "string", value: "URL", about: "The target, empty or an unfinished copy of the same source." },
+    to: { type: "string", value: "URL", about: "The target: empty, or an unfinished copy of the same source." },
   },
-  about: "Copy every user, session and event to another database; stop the servers first.",
+  about: "Copy every user, session and event to another database. Stop the servers first.",
   more: [
-    "The one of --from and --to that is left out is DATABASE_URL. A password never stands in either, where everybody on",
-    "the machine can read it: set PGPASSWORD, or have DATABASE_URL name the database. A copy that is cut off goes on",
-    "where it was when it is run again. Stop every server on both databases until it is done: of what is written to the",
-    "source meanwhile, changes and logouts may be missed, and missing or superfluous rows make the copy fail at its end.",
+    "The default of --from and of --to is DATABASE_URL; give one of them. Neither takes a password, which every user of the",
+    "machine could read: set PGPASSWORD, or put that database into DATABASE_URL. If a copy is interrupted, run it again: it",
+    "goes on. Stop every server on both databases until the copy ends. A change or a logout that the source gets meanwhile",
+    "may be missed. If rows are missing or left over at the end, the copy fails.",
   ].join("\n"),
   run: copy,
 };
@@ -25,11 +25,9 @@ export const COPY_COMMAND: Command = {
 async function copy(cli: Cli, input: Input): Promise<void> {
   const [from, to] = [urlOf(cli, input, "from"), urlOf(cli, input, "to")];
   if (input.values["from"] === undefined && input.values["to"] === undefined) {
-    throw new UsageError(`Name the target with --to, or the source with --from. See: ${cli.program} help copy`);
+    throw new UsageError(`Give the target with --to, or the source with --from. See: ${cli.program} help copy`);
   }
-  cli.terminal.remark(
-    `Copying ${describeDatabase(from)} to ${describeDatabase(to)}. Servers on either must be stopped.`,
-  );
+  cli.terminal.remark(`Copying ${describeDatabase(from)} to ${describeDatabase(to)}. Stop the servers on both.`);
   const startedAt = cli.now();
   const progress = createProgress(cli, "rows");
   const hasTransactionPooler = cli.config().databasePooler === "transaction";
@@ -37,41 +35,40 @@ async function copy(cli: Cli, input: Input): Promise<void> {
   const { before, source, target } = await copying.finally(progress.end);
   if (!areSame(source, target)) {
     throw new CommandError(
-      `The source has ${formatCounts(source)}, the target ${formatCounts(target)}: something wrote meanwhile. ` +
+      `The source has ${formatCounts(source)}, the target ${formatCounts(target)}: a program wrote meanwhile. ` +
         "Stop the servers, empty the target and copy again.",
     );
   }
   const seconds = Math.max(cli.now() - startedAt, 1) / 1000;
   const rows = sumOf(target) - before;
-  if (before > 0) cli.terminal.print(`Went on after the ${formatCount(before)} rows that were there already.`);
+  if (before > 0) cli.terminal.print(`The target had ${formatCount(before)} rows of an earlier run.`);
   cli.terminal.print(
     `Copied ${formatCount(rows)} rows in ${seconds.toFixed(1)} s (${formatCount(Math.round(rows / seconds))} rows per second). ` +
       `Both sides have ${formatCounts(target)}.`,
   );
   cli.terminal.remark(
-    "The target's servers need the same secret key: set POSTERN_SECRET_KEY to the one of the source, or to what its postern.key holds.",
+    "The servers of the target need the same secret key. Set POSTERN_SECRET_KEY to that of the source, or to the text of its postern.key.",
   );
 }
 
-/** A user name, a colon and anything before an @, or the parameter of that name. */
+/** A user name, a colon and text before an @; or the parameter `password`. */
 const PASSWORD = /:\/\/[^@]*:[^@]+@|[?&]password=/i;
 
 function urlOf({ config }: Cli, { values }: Input, name: "from" | "to"): string {
   const named = values[name];
-  if (named === undefined) return requireKept(config().databaseUrl, "DATABASE_URL");
+  if (named === undefined) return requireDurable(config().databaseUrl, "DATABASE_URL");
   if (PASSWORD.test(named)) {
     throw new UsageError(
-      `--${name} holds a password, which everybody on this machine can read: leave it out and set PGPASSWORD, ` +
-        `or set DATABASE_URL and leave --${name} out.`,
+      `--${name} has a password, which every user of this machine can read. Set PGPASSWORD instead, ` +
+        `or set DATABASE_URL and omit --${name}.`,
     );
   }
   const url = OPTIONS.databaseUrl.parse(named);
-  if (url === null)
-    throw new UsageError(`--${name} is not understood: expected sqlite:PATH or postgres://USER@HOST/NAME.`);
-  return requireKept(url, `--${name}`);
+  if (url === null) throw new UsageError(`--${name} must be sqlite:PATH or postgres://USER@HOST/NAME.`);
+  return requireDurable(url, `--${name}`);
 }
 
-function requireKept(url: string, name: string): string {
+function requireDurable(url: string, name: string): string {
   if (url !== "sqlite::memory:") return url;
-  throw new UsageError(`${name} is a database in memory, which ends with its process: name one that is kept.`);
+  throw new UsageError(`${name} is a database in memory, which ends with its process. Give a file or a Postgres.`);
 }

@@ -1,9 +1,9 @@
-/** A command could not be carried out; one sentence says why. Exit code 1. */
+/** The command failed. The message is one sentence. Exit code 1. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
 }
 
-/** The arguments of a command are wrong; one sentence says why. Exit code 2. */
+/** The arguments are wrong. The message is one sentence. Exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -6,28 +6,30 @@ import type { Config } from "../config/config.ts";
 import { isSameSite } from "../http/site.ts";
 import { plural } from "./progress.ts";
 
-/** Something about the settings or the database that is worth knowing in production. */
+/** A fact about the settings or the database that matters in production. */
 export interface Finding {
-  /** `error`: it does not work. `unsafe`: it works, and should not be left so. `info`: good to know. */
+  /** `error`: it does not work. `unsafe`: it works, and production must not have it. `info`: good to know. */
   level: "error" | "unsafe" | "info";
-  /** For machines; it stays the same when the words change. */
+  /** For programs. It stays the same if the message changes. */
   code: string;
   message: string;
-  /** The setting, or the command, that mends it. */
+  /** The setting or the command that fixes it. */
   mend: string | null;
 }
 
+export const PUBLIC_URL_UNSET = "PUBLIC_URL is not set: the server accepts every Host, and cookies are not Secure.";
+
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\]|.+\.localhost)$/;
 
-/** Every mistake that stops the start. */
-export function configMistakes(mistakes: string[]): Finding[] {
-  return mistakes.map((message) => {
+/** The errors that stop the server from starting. */
+export function settingFindings(errors: string[]): Finding[] {
+  return errors.map((message) => {
     const mend = /^[A-Z_]+/.exec(message)?.[0] ?? null;
     return { level: "error", code: "setting", message, mend };
   });
 }
 
-/** What the settings allow, and production should not. */
+/** Settings that are valid, and that production must not have. */
 export function configFindings(config: Config): Finding[] {
   return [
     ...publicUrlFindings(config),
@@ -43,36 +45,39 @@ export function configFindings(config: Config): Finding[] {
 function postgresFindings({ databaseUrl }: Config): Finding[] {
   if (!isPostgresUrl(databaseUrl) || isPrivate(databaseUrl)) return [];
   const message =
-    "DATABASE_URL leads to a Postgres on another machine without TLS, or without a check of its certificate: " +
-    "the network can read password hashes and sessions. Add sslmode=verify-full to it.";
+    "DATABASE_URL is a Postgres on another machine without TLS, or without a check of its certificate: " +
+    "the network can read password hashes and sessions. Add sslmode=verify-full.";
   return [{ level: "unsafe", code: "database_without_tls", message, mend: "DATABASE_URL" }];
 }
 
 function throttleFindings({ throttle }: Config): Finding[] {
   if (throttle) return [];
-  const message = "POSTERN_THROTTLE is off: passwords can be guessed as fast as they can be hashed.";
+  const message = "POSTERN_THROTTLE is off: an attacker can guess passwords without a limit.";
   return [{ level: "unsafe", code: "throttle_off", message, mend: "POSTERN_THROTTLE" }];
 }
 
 function publicUrlFindings({ publicUrl, secureCookies }: Config): Finding[] {
   const common = { level: "unsafe", mend: "PUBLIC_URL" } as const;
   if (publicUrl === null) {
-    const message = "PUBLIC_URL is not set: any Host is answered, and cookies are not Secure.";
-    return [{ ...common, code: "public_url_unset", message }];
+    return [{ ...common, code: "public_url_unset", message: PUBLIC_URL_UNSET }];
   }
   if (secureCookies || LOOPBACK.test(new URL(publicUrl).hostname)) return [];
-  const message = `PUBLIC_URL is ${publicUrl}: without https, whoever is on the way can read passwords and sessions.`;
+  const message = `PUBLIC_URL is ${publicUrl}: without https, the network can read passwords and sessions.`;
   return [{ ...common, code: "public_url_http", message }];
 }
 
 function cookieFindings({ cookieDomain, secureCookies, sessionCookieName }: Config): Finding[] {
   if (cookieDomain !== null) {
-    const message = `POSTERN_COOKIE_DOMAIN is set: every host of ${cookieDomain} can read and plant the session cookie.`;
+    const message = cookieDomainSet(cookieDomain);
     return [{ level: "unsafe", code: "cookie_domain", message, mend: "POSTERN_COOKIE_DOMAIN" }];
   }
   if (!secureCookies || /^__host-/i.test(sessionCookieName)) return [];
-  const message = `The session cookie is named ${sessionCookieName}, without __Host-: sibling hosts can plant it.`;
+  const message = `The session cookie is named ${sessionCookieName}, without __Host-: sibling hosts can set it.`;
   return [{ level: "unsafe", code: "cookie_name", message, mend: "POSTERN_SESSION_COOKIE_NAME" }];
+}
+
+export function cookieDomainSet(domain: string): string {
+  return `POSTERN_COOKIE_DOMAIN is set: every host of ${domain} can read and set the session cookie.`;
 }
 
 function originFindings({ publicUrl, trustedOrigins }: Config): Finding[] {
@@ -82,21 +87,21 @@ function originFindings({ publicUrl, trustedOrigins }: Config): Finding[] {
     .map((origin) => ({
       level: "error",
       code: "foreign_origin",
-      message: `POSTERN_TRUSTED_ORIGINS names ${origin}, of another site than ${publicUrl}: browsers never send it the cookies.`,
+      message: `POSTERN_TRUSTED_ORIGINS has ${origin}, which is another site than ${publicUrl}: browsers never send it the cookies.`,
       mend: "POSTERN_TRUSTED_ORIGINS",
     }));
 }
 
-/** https ends at a proxy. For the throttle, its address is that of every client whose address it does not tell. */
+/** https ends at a proxy. Without a trusted proxy, the throttle sees the proxy's address for every client. */
 function proxyFindings({ secureCookies, trustedProxies, throttle }: Config): Finding[] {
   if (!secureCookies || trustedProxies.count > 0 || !throttle) return [];
   const message =
-    "PUBLIC_URL is https, and no proxy is trusted. Every client seems to have the proxy's address: " +
-    "wrong passwords from anyone count for everyone, and after enough of them all logins are denied.";
+    "PUBLIC_URL is https, and no proxy is trusted. The throttle sees the proxy's address for every client: " +
+    "the wrong passwords of one client count for all clients, and can block every login.";
   return [{ level: "unsafe", code: "no_trusted_proxies", message, mend: "POSTERN_TRUSTED_PROXIES" }];
 }
 
-/** RFC 1123 §2.1 and RFC 5890 §2.3.1: letters, digits and hyphens. The CA/Browser Forum forbids certificates for others. */
+/** RFC 1123 §2.1 and RFC 5890 §2.3.1: letters, digits and hyphens. The CA/Browser Forum allows no certificate for others. */
 function hostNameFindings({ publicUrl, trustedOrigins }: Config): Finding[] {
   const named = [
     ...(publicUrl === null ? [] : [{ mend: "PUBLIC_URL", origin: publicUrl }]),
@@ -107,7 +112,7 @@ function hostNameFindings({ publicUrl, trustedOrigins }: Config): Finding[] {
     .map(({ mend, origin }) => ({
       level: "unsafe",
       code: "host_name",
-      message: `${mend} names ${origin}: a host name has no underscore, and no public authority certifies it.`,
+      message: `${mend} has ${origin}: a host name has no underscore, and no public authority certifies it.`,
       mend,
     }));
 }
@@ -117,7 +122,7 @@ export function databaseFindings({ schema, exposedFiles, damage, content }: Insp
     (file): Finding => ({
       level: "unsafe",
       code: "file_mode",
-      message: `${file} can be read or written by others than its owner, and holds password hashes.`,
+      message: `Other users can read or write ${file}, which has password hashes.`,
       mend: `chmod 600 ${file}`,
     }),
   );
@@ -132,28 +137,28 @@ export function databaseFindings({ schema, exposedFiles, damage, content }: Insp
   return [...schemaFindings(schema), ...damaged, ...exposed, ...(content === null ? [] : contentFindings(content))];
 }
 
-/** @param folder in which SQLite creates its log beside the database */
+/** @param folder the folder of the database */
 export function folderFinding(folder: string): Finding {
   return {
     level: "error",
     code: "folder_not_writable",
-    message: `The folder ${folder} cannot be written by this user: SQLite creates its log there, beside the database.`,
+    message: `This user cannot write to the folder ${folder}. SQLite creates its log there, beside the database.`,
     mend: `chown ${folder} to the user of the server`,
   };
 }
 
-/** A database that ends with its process cannot be asked by another one. */
+/** This process cannot read the memory of another one. */
 export const MEMORY_FINDING: Finding = {
   level: "error",
   code: "memory",
-  message: "The database is in memory: every user and session is gone when the server stops.",
+  message: "The database is in memory: every user and session is lost when the server stops.",
   mend: "DATABASE_URL",
 };
 
 function schemaFindings(schema: Inspection["schema"]): Finding[] {
   if (schema.kind === "current") return [];
-  const problem = explainSchema(schema);
-  if (problem !== null) return [{ level: "error", code: schema.kind, message: problem, mend: "DATABASE_URL" }];
+  const message = explainSchema(schema);
+  if (message !== null) return [{ level: "error", code: schema.kind, message, mend: "DATABASE_URL" }];
   const what =
     schema.kind === "empty" ? "has no tables yet" : `is not up to date: ${schema.names.join(", ")} is missing`;
   return [{ level: "error", code: "not_migrated", message: `The database ${what}.`, mend: "migrate" }];
@@ -163,11 +168,11 @@ function contentFindings(content: NonNullable<Inspection["content"]>): Finding[]
   const findings: Finding[] = [];
   const { hasSuperuser, endedSessions } = content;
   if (!hasSuperuser) {
-    const message = "There is no superuser who may log in.";
+    const message = "No superuser can log in.";
     findings.push({ level: "info", code: "no_superuser", message, mend: "createsuperuser" });
   }
   if (endedSessions > 0) {
-    const message = `Still stored, though over for hours: ${plural(endedSessions, "session")}. No server has cleared them.`;
+    const message = `${plural(endedSessions, "session")} expired hours ago, and no server has deleted them.`;
     findings.push({ level: "error", code: "sessions_not_cleared", message, mend: "clearsessions" });
   }
   return findings;

@@ -6,9 +6,9 @@ import type { Keys } from "../crypto/keys.ts";
 import type { Finding } from "./findings.ts";
 
 /**
- * What is wrong with the secret key, and with the heads of the audit trail that it has signed.
+ * Errors of the secret key, and of the heads of the audit trail that it signs.
  *
- * @param lanes the heads, empty if the database could not be asked for them
+ * @param lanes the heads; empty if the database cannot be read
  */
 export function keyFindings(config: Config, lanes: Lane[]): Finding[] {
   const common = { level: "error", mend: "POSTERN_SECRET_KEY" } as const;
@@ -17,7 +17,7 @@ export function keyFindings(config: Config, lanes: Lane[]): Finding[] {
     const keys = readKeys(config);
     if (keys === "unset") return [{ ...common, code: "key_missing", message: POSTGRES_NEEDS_KEY }];
     if (keys !== "none") return headFindings(keys, signed);
-    const message = "The key file beside the database is missing: no key verifies the audit trail. Put it back.";
+    const message = "The key file beside the database is missing: no key verifies the audit trail. Restore the file.";
     return signed.length === 0 ? [] : [{ ...common, code: "key_missing", message, mend: "audit --new-key" }];
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error;
@@ -27,7 +27,7 @@ export function keyFindings(config: Config, lanes: Lane[]): Finding[] {
 
 function headFindings(keys: Keys, signed: Lane[]): Finding[] {
   if (signed.length > 0 && !signed.some(({ mac }) => keys.audit.knows(mac))) {
-    const message = "No key verifies the audit trail: it is signed with another key. Put that key back.";
+    const message = "No key verifies the audit trail: another key signed it. Set that key.";
     return [{ level: "error", code: "key_lost", message, mend: "audit --new-key" }];
   }
   if (signed.every((lane) => isLaneSigned(keys.audit, lane))) return [];
@@ -35,14 +35,14 @@ function headFindings(keys: Keys, signed: Lane[]): Finding[] {
   return [{ level: "error", code: "trail_changed", message, mend: "audit --verify" }];
 }
 
-/** What an operator must keep besides a copy of the database. */
+/** For an operator who copies the database. */
 export const KEY_REMINDER =
-  "The key of its audit trail is not in it: keep POSTERN_SECRET_KEY, or postern.key beside the database, in another place.";
+  "It does not have the key of the audit trail. Keep a copy of POSTERN_SECRET_KEY, or of postern.key, in another place.";
 
-/** @returns a sentence if no key that is here verifies the trail, else null */
+/** @returns the warning if no key verifies the trail, else null */
 export function describeForeignTrail(config: Config, lanes: Lane[]): string | null {
   const lost = keyFindings(config, lanes).find(({ code }) => code === "key_lost" || code === "key_missing");
   return lost === undefined
     ? null
-    : `${lost.message} Before that, the trail goes on with another key, and what it holds cannot be verified.`;
+    : `${lost.message} Until then, the trail goes on with another key, and its older events cannot be verified.`;
 }

@@ -4,14 +4,19 @@ import type { Listener } from "../runtime/runtime.ts";
 import type { Services } from "../services.ts";
 import type { Cli } from "./command.ts";
 
-/** The setting of the operators' address, host and port alike. */
+/** The setting of the operators' host and port. */
 export const OPS = { host: "POSTERN_OPS_ADDRESS", port: "POSTERN_OPS_ADDRESS" };
 
 /** Paths without parameters. */
 export const FIXED_PATHS: readonly string[] = ROUTES.map(({ path }) => path).filter((path) => !path.includes(":"));
 
-/** Starts answering, operators by a door of their own where there is one. The first listener is the visitors'. @throws ListenError */
-export async function openDoors({ runtime }: Cli, services: Services): Promise<Listener[]> {
+/**
+ * Starts the public listener, and the operators' own if POSTERN_OPS_ADDRESS is set.
+ *
+ * @returns the public listener first
+ * @throws ListenError
+ */
+export async function openListeners({ runtime }: Cli, services: Services): Promise<Listener[]> {
   const { config, log } = services;
   const { opsAddress, idleTimeoutSeconds } = config;
   const common = { idleTimeoutSeconds, paths: FIXED_PATHS, sharesPort: config.workers > 1 };
@@ -31,7 +36,7 @@ export async function openDoors({ runtime }: Cli, services: Services): Promise<L
   }
 }
 
-/** Where a listener is reached, without a final slash. */
+/** The URL of a listener, without a final slash. */
 export function urlOf(host: string, port: number): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

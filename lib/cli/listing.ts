@@ -1,12 +1,12 @@
 import { columnWidths, formatJson, formatRow, formatTable, type Terminal } from "./terminal.ts";
 
-/** How many rows are read, and held in memory, at once. */
+/** The number of rows in memory. */
 const PAGE_ROWS = 500;
 
 /**
  * Reads a list of any length, page by page.
  *
- * @param list reads the page behind a row, null for the first page
+ * @param list reads the page after a row; null for the first page
  */
 export async function* readPages<Row>(
   list: (last: Row | null, limit: number) => Promise<Row[]>,
@@ -20,7 +20,7 @@ export async function* readPages<Row>(
 }
 
 /**
- * Prints a table page by page. Its columns are as wide as the first page needs.
+ * Prints a table page by page. The first page sets the widths of the columns.
  *
  * @throws Error if the reader has closed the pipe
  */
@@ -43,7 +43,7 @@ export async function printTable<Row>(
 }
 
 /**
- * Prints a list in JSON page by page, as one array.
+ * Prints a list as one JSON array, page by page.
  *
  * @throws Error if the reader has closed the pipe
  */

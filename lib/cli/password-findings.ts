@@ -3,21 +3,21 @@ import type { PasswordTally } from "../passwords/password-tally.ts";
 import type { Finding } from "./findings.ts";
 import { formatCount, plural } from "./progress.ts";
 
-/** What of the stored passwords an operator should know: nothing, if Postern has hashed them all. */
+/** Findings about the stored passwords. None if Postern hashed them all. */
 export function passwordFindings({ ours, readable, costs, unusable, empty, unreadable }: PasswordTally): Finding[] {
   const findings: Finding[] = [];
   const add = (level: Finding["level"], code: string, message: string, mend: string | null) =>
     findings.push({ level, code, message, mend });
   if (unreadable.size > 0) {
-    const message = `With a password hash that cannot be read: ${countKinds(unreadable)}. No login succeeds. Set a new password for each.`;
+    const message = `With an unreadable password hash: ${countKinds(unreadable)}. These users cannot log in. Set a new password for each.`;
     add("error", "unreadable_hashes", message, "changepassword");
   }
   if (empty > 0) {
-    const message = `Without any password: ${plural(empty, "user")}. No login succeeds. Set a password for each.`;
+    const message = `With an empty password: ${plural(empty, "user")}. These users cannot log in. Set a password for each.`;
     add("error", "empty_passwords", message, "changepassword");
   }
   if (readable.size > 0) {
-    const message = `With an imported password hash: ${countKinds(readable)}. The next login replaces each.${digestRemark(readable)}`;
+    const message = `With an imported password hash: ${countKinds(readable)}. The next login of a user replaces it.${digestRemark(readable)}`;
     add("info", "foreign_hashes", message, null);
   }
   const totalMs = [...costs.values()].reduce((sum, ms) => sum + ms, 0);
@@ -30,14 +30,14 @@ export function passwordFindings({ ours, readable, costs, unusable, empty, unrea
     add("info", "unusable_passwords", message, "changepassword");
   }
   if (ours > 0 && findings.length > 0) {
-    add("info", "own_hashes", `With a password hash of Postern's own, argon2id: ${plural(ours, "user")}.`, null);
+    add("info", "own_hashes", `With a password hash of Postern, argon2id: ${plural(ours, "user")}.`, null);
   }
   return findings;
 }
 
 const MAX_KINDS = 10;
 
-/** `3 users (2 md5, 1 scrypt)`, the most frequent ones first. */
+/** `3 users (2 md5, 1 scrypt)`, the most frequent kind first. */
 function countKinds(counts: ReadonlyMap<string, number>): string {
   const sorted = [...counts].sort(([one, many], [other, few]) => few - many || (one < other ? -1 : 1));
   const total = sorted.reduce((sum, [, count]) => sum + count, 0);
@@ -58,5 +58,5 @@ function costliestOf(costs: ReadonlyMap<string, number>): string {
 
 function digestRemark(readable: ReadonlyMap<string, number>): string {
   if (![...readable.keys()].some((name) => /(md5|sha1)$/.test(name) && !name.startsWith("pbkdf2"))) return "";
-  return " MD5 and SHA-1 protect no password if the database is stolen: set a new one for users who no longer log in.";
+  return " If the database is stolen, MD5 and SHA-1 protect no password. Set a new password for users who no longer log in.";
 }

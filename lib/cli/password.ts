@@ -12,13 +12,15 @@ import { CommandError, UsageError } from "./errors.ts";
 /** The options of every command that sets a password. */
 export const PASSWORD_OPTIONS = {
   "password-stdin": { type: "boolean", about: "Read the password from standard input." },
-  "allow-weak": { type: "boolean", about: "Warn of a weak password, and take it all the same." },
+  "allow-weak": { type: "boolean", about: "Accept a weak password, with a warning." },
 } as const satisfies Record<string, CommandOption>;
 
 /**
- * Asked for twice without an echo, or read from standard input; never from the command line, which everybody can list.
+ * Asks for a password twice without an echo, or reads it from standard input. It is never an argument: every user of
+ * the machine can list those.
  *
- * @param what would go on with a weak password, as the question says whether it should
+ * @param what the action that a weak password would allow, for the question
+ * @throws UsageError if there is no terminal; CommandError if the password is not accepted
  */
 export async function requirePassword(
   cli: Cli,
@@ -29,39 +31,41 @@ export async function requirePassword(
 ): Promise<AcceptedPassword> {
   const { terminal } = cli;
   const isAsked = !input.flags.has("password-stdin");
-  if (isAsked && !terminal.isInteractive)
-    throw new UsageError("Nobody is there to be asked for a password: use --password-stdin.");
+  if (isAsked && !terminal.isInteractive) {
+    throw new UsageError("There is no terminal to ask for the password. Use --password-stdin.");
+  }
   for (;;) {
     const password = isAsked ? await askTwice(cli) : await readPassword(cli);
-    const weak = acceptAnyPassword(password);
-    if (typeof weak === "string") {
+    const accepted = acceptAnyPassword(password);
+    if (typeof accepted === "string") {
       const judged = await judgePassword(services, password, owner);
-      if (typeof judged === "string" || (await isInsistedOn(cli, input, judged.map(wireText), what))) return weak;
+      if (typeof judged === "string" || (await isWeakAllowed(cli, input, judged.map(wireText), what))) return accepted;
     } else {
-      if (!isAsked) throw new CommandError(weak.map(wireText).join("\n"));
-      terminal.remark(`Error: ${weak.map(wireText).join("\n")}`);
+      const sentences = accepted.map(wireText).join("\n");
+      if (!isAsked) throw new CommandError(sentences);
+      terminal.remark(`Error: ${sentences}`);
     }
   }
 }
 
-/** Whether a weak password is to be set all the same. @throws CommandError where nobody can be asked */
-async function isInsistedOn({ terminal }: Cli, { flags }: Input, mistakes: string[], what: string): Promise<boolean> {
+/** Whether to set a weak password. @throws CommandError if there is no terminal to ask at */
+async function isWeakAllowed({ terminal }: Cli, { flags }: Input, errors: string[], what: string): Promise<boolean> {
   if (flags.has("allow-weak")) {
-    for (const sentence of mistakes) terminal.remark(`Warning: ${sentence}`);
+    for (const sentence of errors) terminal.remark(`Warning: ${sentence}`);
     return true;
   }
   if (flags.has("password-stdin")) {
-    throw new CommandError([...mistakes, "Add --allow-weak to take it all the same."].join("\n"));
+    throw new CommandError([...errors, "To accept it, add --allow-weak."].join("\n"));
   }
-  // As Django's createsuperuser.
-  terminal.remark(mistakes.join("\n"));
+  // In the words of Django's createsuperuser.
+  terminal.remark(errors.join("\n"));
   const answer = await terminal.ask(`Bypass password validation and ${what} anyway? [y/N]: `);
   return answer.toLowerCase() === "y";
 }
 
 async function readPassword({ terminal }: Cli): Promise<string> {
   const password = (await terminal.readInput()).replace(/\r?\n$/, "");
-  if (/[\r\n]/.test(password)) throw new CommandError("The password must be one line.");
+  if (/[\r\n]/.test(password)) throw new CommandError("The password has more than one line.");
   return password;
 }
 

@@ -3,7 +3,7 @@ import type { Cli } from "./command.ts";
 
 const BAR_CHARACTERS = 30;
 
-/** Where there is no terminal to draw on: a line in so long, for the log that it goes to. */
+/** Without a terminal, one line per interval: it may go to a log. */
 const LINE_EVERY_MS = 5000;
 const DRAW_EVERY_MS = 100;
 
@@ -13,7 +13,7 @@ export interface Progress {
   end: () => void;
 }
 
-/** Shows on standard error how far a long task is. */
+/** Shows the progress of a long task on standard error. */
 export function createProgress({ terminal, now }: Pick<Cli, "terminal" | "now">, what: string): Progress {
   const { redraw } = terminal;
   const every = redraw === null ? LINE_EVERY_MS : DRAW_EVERY_MS;

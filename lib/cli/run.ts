@@ -1,5 +1,6 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import manifest from "../../package.json" with { type: "json" };
+import { didYouMean } from "../config/closest-name.ts";
 import type { Config } from "../config/config.ts";
 import { parseConfig } from "../config/load.ts";
 import type { Output } from "../observability/output.ts";
@@ -8,28 +9,28 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Services } from "../services.ts";
 import { now, openServices } from "../services.ts";
 import type { Cli, Command, Input } from "./command.ts";
-import { commandHelp, findCommand } from "./commands.ts";
+import { commandHelp, findCommand, unknownCommand } from "./commands.ts";
 import { UsageError } from "./errors.ts";
 import { explainError } from "./explain-error.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface Invocation {
-  /** What stands behind the program's name. */
+  /** The arguments after the program's name. */
   argv: string[];
   environment: Record<string, string | undefined>;
   program: string;
   terminal: Terminal;
   runtime: Runtime;
-  /** Where log lines go. */
+  /** The destination of log lines. */
   output: Output;
   /** As of `openServices`. */
   argon2?: Argon2Parameters;
 }
 
 /**
- * Runs one command. Every mistake that a person can mend is one sentence on standard error.
+ * Runs one command. An error that a person can fix is one sentence on standard error.
  *
- * @returns the exit code: 0, 1 for a mistake of use, 2 for one of typing
+ * @returns the exit code: 0; 1 if the command failed; 2 if its arguments are wrong
  */
 export async function run(invocation: Invocation): Promise<number> {
   const { argv, environment, program, terminal, runtime, output, argon2 } = invocation;
@@ -44,7 +45,7 @@ export async function run(invocation: Invocation): Promise<number> {
     await terminal.finish();
     return 0;
   } catch (error) {
-    // Who read has stopped reading, as `head` does: nobody is there to be told more.
+    // EPIPE: the reader closed the pipe, as `head` does.
     if (error instanceof Error && "code" in error && error.code === "EPIPE") return 0;
     const sentence = explainError(error, databaseUrlOf(config));
     if (sentence === null) throw error;
@@ -60,7 +61,7 @@ function databaseUrlOf(config: () => Config): string | null {
   try {
     return config().databaseUrl;
   } catch {
-    return null; // The mistakes in the settings are the error that is explained.
+    return null; // The caller explains the error in the settings.
   }
 }
 
@@ -69,7 +70,7 @@ async function dispatch(cli: Cli, argv: string[]): Promise<void> {
   if (first === "--version" || first === "-V") return cli.terminal.print(`postern ${manifest.version}`);
   const name = first === "--help" || first === "-h" ? "help" : first;
   const command = findCommand(name);
-  if (command === undefined) throw new UsageError(`There is no command "${name}": ${cli.program} help lists them.`);
+  if (command === undefined) throw unknownCommand(cli.program, name);
   if (rest.includes("--help") || rest.includes("-h")) return cli.terminal.print(commandHelp(cli.program, command));
   await command.run(cli, parseInput(cli, command, rest));
 }
@@ -80,8 +81,8 @@ function parseInput({ program }: Cli, command: Command, args: string[]): Input {
   const [operand = null, ...more] = positionals;
   const takes = command.operand === "" ? 0 : 1;
   if (more.length > 0 || positionals.length > takes) throw new UsageError(`Too many arguments. ${usage}`);
-  if (command.operand === "USER" && operand === null) throw new UsageError(`A username must be named. ${usage}`);
-  if (command.operand === "FILE" && operand === null) throw new UsageError(`A file must be named. ${usage}`);
+  if (command.operand === "USER" && operand === null) throw new UsageError(`The username is missing. ${usage}`);
+  if (command.operand === "FILE" && operand === null) throw new UsageError(`The file is missing. ${usage}`);
   const entries = Object.entries(values);
   return {
     operand,
@@ -96,6 +97,8 @@ function parse(command: Command, args: string[], usage: string) {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
     const reason = error instanceof Error ? error.message.split(/[.\n]/, 1)[0] : String(error);
-    throw new UsageError(`${reason}. ${usage}`);
+    const [, typed] = /^Unknown option '--([\w-]+)/.exec(reason ?? "") ?? [];
+    const names = Object.keys(options).map((name) => `--${name}`);
+    throw new UsageError(`${reason}.${typed === undefined ? "" : didYouMean(`--${typed}`, names, "--")} ${usage}`);
   }
 }

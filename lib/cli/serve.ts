@@ -7,7 +7,8 @@ import type { Services } from "../services.ts";
 import { inviteFirstUser } from "../users/invite-first-user.ts";
 import { clearExpired } from "./clear.ts";
 import type { Cli, Command } from "./command.ts";
-import { openDoors, urlOf } from "./listen.ts";
+import { cookieDomainSet, PUBLIC_URL_UNSET } from "./findings.ts";
+import { openListeners, urlOf } from "./listen.ts";
 import { shutDown, stopSignal } from "./shutdown.ts";
 import { startWorkers } from "./workers.ts";
 
@@ -18,7 +19,7 @@ export const SERVE_COMMAND: Command = {
   alias: "runserver",
   operand: "",
   options: {},
-  about: "Run the server. What is done when no command is named.",
+  about: "Run the server. This is the default command.",
   run: serve,
 };
 
@@ -31,7 +32,7 @@ async function serve(cli: Cli): Promise<void> {
       ? await openHere(cli, services)
       : { port: config.port, stop: await startWorkers(cli, services) };
   const lostKey = await describeLostKey(services.keys, services.db);
-  if (lostKey !== null) log("error", "audit_key_lost", { remark: `${lostKey} The command check says more.` });
+  if (lostKey !== null) log("error", "audit_key_lost", { remark: `${lostKey} See the command check.` });
   for (const sentence of remarks(config)) log("warning", "remark", { remark: sentence });
   await invite(cli, services, config.publicUrl ?? urlOf(config.host, port));
   await clear(services);
@@ -41,31 +42,28 @@ async function serve(cli: Cli): Promise<void> {
   await stop();
 }
 
-/** Tells how the first user is made. On standard error: the link is a secret, and the log is no place for one. */
+/** Says how to create the first user. The link is a secret: it goes to standard error, not to the log. */
 async function invite({ program, terminal }: Cli, { db, log, now }: Services, origin: string): Promise<void> {
   const path = await inviteFirstUser({ db, now });
   if (path === null) return;
-  log("info", "no_users", { remark: `There are no users yet. Make the first: ${program} createsuperuser` });
-  terminal.remark(`There are no users yet. Make the first one in a browser, within 30 minutes:\n${origin}${path}`);
+  log("info", "no_users", { remark: `There is no user yet. Create one: ${program} createsuperuser` });
+  terminal.remark(`There is no user yet. Create the first one in a browser within 30 minutes:\n${origin}${path}`);
 }
 
-/** Answers in this process. @returns the port it listens on, and what stops it */
+/** Starts the server in this process. @returns its port, and a function that stops it */
 async function openHere(cli: Cli, services: Services): Promise<{ port: number; stop: () => Promise<void> }> {
-  const listeners = await openDoors(cli, services);
+  const listeners = await openListeners(cli, services);
   return { port: listeners[0]?.port ?? services.config.port, stop: () => shutDown(services, listeners) };
 }
 
-/** What is allowed, but worth knowing. */
+/** Warnings about valid settings. */
 function remarks({ cookieDomain, secureCookies, sessionCookieName, host, publicUrl }: Config): string[] {
   const sentences: string[] = [];
   if (cookieDomain !== null && secureCookies) {
-    sentences.push(
-      `The session cookie is ${sessionCookieName}, not __Host-sessionid, because POSTERN_COOKIE_DOMAIN is set: ` +
-        `every host of ${cookieDomain} can read and plant it.`,
-    );
+    sentences.push(`${cookieDomainSet(cookieDomain)} Its name is ${sessionCookieName}, not __Host-sessionid.`);
   }
   if (publicUrl === null && !["127.0.0.1", "::1", "localhost"].includes(host)) {
-    sentences.push("PUBLIC_URL is not set: any Host is answered, and cookies are not Secure.");
+    sentences.push(PUBLIC_URL_UNSET);
   }
   return sentences;
 }

@@ -25,14 +25,14 @@ export const SESSION_COMMANDS: Command[] = [
       const services = await cli.open();
       const user = await requireUser(services, input);
       const count = await endSessions(services, OPERATOR, user);
-      cli.terminal.print(`${count} ${count === 1 ? "session" : "sessions"} of ${user.username} ended.`);
+      cli.terminal.print(`${plural(count, "session")} of ${user.username} ended.`);
     },
   },
   {
     name: "clearsessions",
     operand: "",
     options: {},
-    about: "Delete what is left of sessions, devices and throttles that are over. A running server does so every hour.",
+    about: "Delete expired sessions, devices, throttles and one-time links. A running server does so every hour.",
     run: async (cli) => {
       const services = await cli.open();
       const { cleared, ended } = await clearExpired(services);

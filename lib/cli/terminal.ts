@@ -2,26 +2,26 @@ import { createInterface, type Interface } from "node:readline";
 import { type Readable, Writable } from "node:stream";
 import { CommandError } from "./errors.ts";
 
-/** Where a command talks to a person, or to the program that runs it. */
+/** The connection of a command to a person, or to the program that runs it. */
 export interface Terminal {
-  /** Whether somebody is there to be asked. */
+  /** Whether a person can answer questions. */
   isInteractive: boolean;
   /** Results: standard output. */
   print: (text: string) => void;
-  /** Waits until what was printed has been taken, and held in memory no more. @throws Error where nobody reads on */
+  /** Waits until the reader has taken the printed text from memory. @throws Error if the reader has closed the pipe */
   flush: () => Promise<void>;
-  /** As `flush`, and nothing if nothing was printed. @throws Error if any of it was lost, as on a full disk */
+  /** As `flush`, if anything was printed. @throws Error if printed text was lost, for example on a full disk */
   finish: () => Promise<void>;
   /** Questions and remarks: standard error. */
   remark: (text: string) => void;
-  /** Writes one line of standard error over the one before; null where that is no terminal. */
+  /** Replaces the last line on standard error; null if standard error is not a terminal. */
   redraw: ((line: string) => void) | null;
   ask: (question: string) => Promise<string>;
-  /** As `ask`, without showing what is typed. */
+  /** As `ask`, without an echo. */
   askHidden: (question: string) => Promise<string>;
   /** All of standard input. */
   readInput: () => Promise<string>;
-  /** Gives the terminal back. */
+  /** Ends raw mode. */
   close: () => void;
 }
 
@@ -78,8 +78,8 @@ async function readInput(stdin: Readable): Promise<string> {
 }
 
 /**
- * Asks one question after the other. The terminal is in raw mode from the first one to `close`, so that nothing typed or
- * pasted ahead is lost, or shown where it is a password.
+ * Asks one question after the other. The terminal is in raw mode from the first question to `close`: text that is typed
+ * or pasted ahead is not lost, and a password in it is not shown.
  */
 function createPrompt(stdin: Readable, stderr: Writable) {
   const lines: string[] = [];
@@ -97,7 +97,7 @@ function createPrompt(stdin: Readable, stderr: Writable) {
     const opened = createInterface({ input: stdin, output, terminal: true, historySize: 0 });
     opened.on("line", (line) => {
       lines.push(line);
-      isHidden = true; // What comes behind it may answer a hidden question.
+      isHidden = true; // The next line may answer a hidden question.
       wake();
     });
     opened.on("SIGINT", () => opened.close());
@@ -114,31 +114,31 @@ function createPrompt(stdin: Readable, stderr: Writable) {
     while (lines.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve));
     const line = lines.shift();
     if (how.isHidden || line === undefined) stderr.write("\n");
-    if (line === undefined) throw new CommandError("Cancelled: nothing was changed.");
+    if (line === undefined) throw new CommandError("Cancelled. Nothing was changed.");
     return line;
   };
   return { ask, close: () => reader?.close() };
 }
 
-/** Rows under their headings, in columns as wide as they need to be. */
+/** Rows under their headings, in columns that fit. */
 export function formatTable(headings: string[], rows: string[][]): string {
   const widths = columnWidths(headings, rows);
   return [headings, ...rows].map((row) => formatRow(row, widths)).join("\n");
 }
 
-/** How wide each column of a table needs to be. */
+/** The width that each column of a table needs. */
 export function columnWidths(headings: string[], rows: string[][]): number[] {
   const table = [headings, ...rows];
   return headings.map((_, column) => Math.max(...table.map((row) => printable(row[column] ?? "").length)));
 }
 
-/** A row of a table whose other rows are not known yet: what is too wide for its column moves the others. */
+/** A row of a table. A cell that is wider than its column moves the next cells. */
 export function formatRow(row: string[], widths: number[]): string {
   const cells = row.map((cell, column) => printable(cell).padEnd(widths[column] ?? 0));
   return cells.join("  ").trimEnd();
 }
 
-/** JSON that is safe to look at: control and format characters are escaped. Indented, or on one line. */
+/** JSON that is safe to print: control and format characters are escaped. Indent 0 gives one line. */
 export function formatJson(value: unknown, indent = 2): string {
   const escaped = (character: string) =>
     Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`);

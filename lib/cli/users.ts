@@ -1,20 +1,31 @@
-import { findUser, listUsers, type User } from "../../db/users.ts";
+import { findUser, listUsers, type User, type UserChanges } from "../../db/users.ts";
 import { OPERATOR } from "../audit/actor.ts";
+import type { Services } from "../services.ts";
 import { activate, deactivate, deleteUser } from "../users/activation.ts";
 import { changePassword } from "../users/change-password.ts";
-import { createUser, type UserInput } from "../users/create-user.ts";
-import { userError } from "../users/user-fields.ts";
+import { createUser } from "../users/create-user.ts";
+import { editUser } from "../users/edit-user.ts";
+import { USERNAME_TAKEN, userError } from "../users/user-fields.ts";
 import { findTypedUser, normalizeUsername } from "../users/username.ts";
 import type { Cli, Command, CommandOption, Input } from "./command.ts";
+import { confirm, YES_OPTION } from "./confirm.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { printJson, printTable, readPages } from "./listing.ts";
 import { PASSWORD_OPTIONS, requirePassword } from "./password.ts";
 
-const NAME_OPTIONS = {
-  username: { type: "string", value: "USER", about: "The username, as Django's createsuperuser takes it." },
-  email: { type: "string", value: "EMAIL", about: "The e-mail address." },
+const FIELD_OPTIONS = {
+  username: { type: "string", value: "USER", about: "The username." },
+  email: { type: "string", value: "EMAIL", about: "The email address." },
   "first-name": { type: "string", value: "NAME", about: "The first name." },
   "last-name": { type: "string", value: "NAME", about: "The last name." },
+} as const satisfies Record<string, CommandOption>;
+
+const CREATE_OPTIONS = {
+  ...FIELD_OPTIONS,
+  noinput: {
+    type: "boolean",
+    about: "Ask nothing. Without --password-stdin, the user has no password and cannot log in until one is set.",
+  },
   ...PASSWORD_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
@@ -23,63 +34,77 @@ export const USER_COMMANDS: Command[] = [
     name: "createuser",
     operand: "[USER]",
     options: {
-      ...NAME_OPTIONS,
-      staff: { type: "boolean", about: "Mark the user as staff, for the applications that ask." },
+      ...CREATE_OPTIONS,
+      staff: { type: "boolean", about: "Set the flag staff, which applications may read." },
     },
-    about: "Make a user.",
+    about: "Create a user.",
     run: (cli, input) => create(cli, input, { isStaff: input.flags.has("staff"), isSuperuser: false }),
   },
   {
     name: "createsuperuser",
     operand: "[USER]",
-    options: NAME_OPTIONS,
-    about: "Make a user who is marked as staff and superuser, for the applications that ask.",
+    options: CREATE_OPTIONS,
+    about: "Create a user with the flags staff and superuser, which applications may read.",
     run: (cli, input) => create(cli, input, { isStaff: true, isSuperuser: true }),
   },
   {
     name: "changepassword",
     operand: "USER",
     options: PASSWORD_OPTIONS,
-    about: "Set a user's password and end every session of theirs.",
+    about: "Set a user's password, and end every session of the user.",
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
       const password = await requirePassword(cli, input, services, user, "change the password");
       const isChanged = await changePassword(services, OPERATOR, user, password);
       if (!isChanged) throw new CommandError(`There is no user "${user.username}" any more.`);
-      cli.terminal.print(`Password of ${user.username} changed, every session ended.`);
+      cli.terminal.print(`Password of ${user.username} changed. Every session ended.`);
     },
+  },
+  {
+    name: "edituser",
+    operand: "USER",
+    options: {
+      ...FIELD_OPTIONS,
+      staff: { type: "boolean", about: "Set the flag staff." },
+      "no-staff": { type: "boolean", about: "Clear the flag staff." },
+      superuser: { type: "boolean", about: "Set the flag superuser." },
+      "no-superuser": { type: "boolean", about: "Clear the flag superuser." },
+    },
+    about: "Change a user's names, email address or flags.",
+    more: "A field without an option stays. An empty text clears a name or the address.",
+    run: edit,
   },
   {
     name: "activate",
     operand: "USER",
     options: {},
-    about: "Let a user log in again.",
+    about: "Allow a user to log in again.",
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
       const isChanged = await activate(services, OPERATOR, user);
-      cli.terminal.print(`${user.username} ${isChanged ? "may log in" : "was active already"}.`);
+      cli.terminal.print(`${user.username} ${isChanged ? "can log in" : "was already active"}.`);
     },
   },
   {
     name: "deactivate",
     operand: "USER",
     options: {},
-    about: "Shut a user out: no login, every session ended.",
+    about: "Forbid a user to log in, and end every session of the user.",
     run: async (cli, input) => {
       const services = await cli.open();
       const user = await requireUser(services, input);
       const isChanged = await deactivate(services, OPERATOR, user);
-      const result = isChanged ? "may not log in any more, every session ended" : "was inactive already";
+      const result = isChanged ? "can no longer log in. Every session ended" : "was already inactive";
       cli.terminal.print(`${user.username} ${result}.`);
     },
   },
   {
     name: "deleteuser",
     operand: "USER",
-    options: { yes: { type: "boolean", about: "Do not ask for confirmation." } },
-    about: "Delete a user and every session of theirs.",
+    options: YES_OPTION,
+    about: "Delete a user and every session of the user.",
     run: deleteNamed,
   },
   {
@@ -91,40 +116,72 @@ export const USER_COMMANDS: Command[] = [
   },
 ];
 
-async function create(cli: Cli, input: Input, role: { isStaff: boolean; isSuperuser: boolean }): Promise<void> {
+async function create(cli: Cli, input: Input, flags: { isStaff: boolean; isSuperuser: boolean }): Promise<void> {
   const { operand, values } = input;
-  if (operand !== null && values["username"] !== undefined) throw new UsageError("The username is named twice.");
+  if (operand !== null && values["username"] !== undefined) throw new UsageError("The username is given twice.");
   const services = await cli.open({ mayCreate: true });
-  const isAsked = cli.terminal.isInteractive && !input.flags.has("password-stdin");
-  const details = {
-    username: normalizeUsername(operand ?? values["username"] ?? (await askFor(cli, "Username: ", "a username"))),
+  const isSilent = input.flags.has("noinput");
+  const isAsked = cli.terminal.isInteractive && !isSilent && !input.flags.has("password-stdin");
+  const names = {
+    username: normalizeUsername(operand ?? values["username"] ?? (await askUsername(cli, isSilent))),
     email: values["email"] ?? (isAsked ? await cli.terminal.ask("Email address: ") : ""),
     firstName: values["first-name"] ?? "",
     lastName: values["last-name"] ?? "",
-    ...role,
   };
-  // Before anybody types a password twice for nothing.
-  const mistake =
-    userError(details) ?? ((await findUser(services.db, details.username)) ? "That username is already taken." : null);
-  if (mistake !== null) throw new CommandError(mistake);
-  const password = await requirePassword(cli, input, services, details, "create user");
-  const user: UserInput = { ...details, password };
-  const result = await createUser(services, OPERATOR, user);
+  // Before a person types a password twice in vain.
+  await requireValid(services, names);
+  const hasPassword = !isSilent || input.flags.has("password-stdin");
+  const password = hasPassword ? await requirePassword(cli, input, services, names, "create user") : null;
+  const result = await createUser(services, OPERATOR, { ...names, ...flags, password });
   if (typeof result === "string") throw new CommandError(result);
-  cli.terminal.print(`${role.isSuperuser ? "Superuser" : "User"} ${result.username} created.`);
+  const { username } = result;
+  cli.terminal.print(`${flags.isSuperuser ? "Superuser" : "User"} ${username} created.`);
+  if (!hasPassword)
+    cli.terminal.remark(`${username} has no password. Set one: ${cli.program} changepassword ${username}`);
+}
+
+/** @throws CommandError if a field is not valid, or another user has the username */
+async function requireValid({ db }: Services, names: UserChanges, user?: User): Promise<void> {
+  const error = userError(names);
+  if (error !== null) throw new CommandError(error);
+  if (names.username === undefined || names.username === user?.username) return;
+  if ((await findUser(db, names.username)) !== null) throw new CommandError(USERNAME_TAKEN);
+}
+
+async function edit(cli: Cli, input: Input): Promise<void> {
+  const { username, email, "first-name": firstName, "last-name": lastName } = input.values;
+  const changes: UserChanges = {
+    username: username === undefined ? undefined : normalizeUsername(username),
+    email,
+    firstName,
+    lastName,
+    isStaff: readFlag(input, "staff"),
+    isSuperuser: readFlag(input, "superuser"),
+  };
+  if (Object.values(changes).every((value) => value === undefined)) {
+    throw new UsageError(`Nothing to change is given. See: ${cli.program} help edituser`);
+  }
+  const services = await cli.open();
+  const user = await requireUser(services, input);
+  await requireValid(services, changes, user);
+  const changed = await editUser(services, OPERATOR, user, changes);
+  if (changed === null) throw new CommandError(`${user.username} was deleted meanwhile, or the username was taken.`);
+  cli.terminal.print(`User ${changed.username} changed.`);
+}
+
+function readFlag({ flags }: Input, name: string): boolean | undefined {
+  const [isSet, isCleared] = [flags.has(name), flags.has(`no-${name}`)];
+  if (isSet && isCleared) throw new UsageError(`--${name} and --no-${name} exclude each other.`);
+  return isSet || isCleared ? isSet : undefined;
 }
 
 async function deleteNamed(cli: Cli, input: Input): Promise<void> {
   const services = await cli.open();
   const user = await requireUser(services, input);
-  if (!input.flags.has("yes")) {
-    if (!cli.terminal.isInteractive) throw new UsageError("Nobody is there to confirm: add --yes.");
-    const typed = await cli.terminal.ask(`This cannot be undone. Type the username (${user.username}) to go on: `);
-    if (typed !== user.username && normalizeUsername(typed) !== user.username)
-      throw new CommandError("Not confirmed: nothing was changed.");
-  }
+  const question = `This cannot be undone. Type the username (${user.username}) to go on: `;
+  await confirm(cli, input, question, (typed) => [typed, normalizeUsername(typed)].includes(user.username));
   await deleteUser(services, OPERATOR, user);
-  cli.terminal.print(`${user.username} deleted, every session ended.`);
+  cli.terminal.print(`${user.username} deleted. Every session ended.`);
 }
 
 const HEADINGS = ["USERNAME", "EMAIL", "NAME", "ACTIVE", "ROLE", "JOINED", "LAST LOGIN"];
@@ -168,15 +225,15 @@ export function formatInstant(instant: number): string {
   return new Date(instant).toISOString().slice(0, 19).replace("T", " ");
 }
 
-/** The user whom the operand names. */
-export async function requireUser({ db }: { db: Parameters<typeof findUser>[0] }, { operand }: Input): Promise<User> {
+/** @throws CommandError if there is no user of that name */
+export async function requireUser({ db }: Pick<Services, "db">, { operand }: Input): Promise<User> {
   const user = operand === null ? null : await findTypedUser(db, operand);
   if (user === null) throw new CommandError(`There is no user "${operand}".`);
   return user;
 }
 
-async function askFor({ terminal }: Cli, question: string, what: string): Promise<string> {
-  if (!terminal.isInteractive)
-    throw new UsageError(`Nobody is there to be asked for ${what}: name it on the command line.`);
-  return terminal.ask(question);
+async function askUsername({ terminal }: Cli, isSilent: boolean): Promise<string> {
+  if (isSilent) throw new UsageError("--noinput needs a username.");
+  if (terminal.isInteractive) return terminal.ask("Username: ");
+  throw new UsageError("There is no terminal to ask for the username. Add it to the command.");
 }

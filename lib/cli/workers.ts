@@ -3,51 +3,52 @@ import { setTimeout } from "node:timers/promises";
 import type { Services } from "../services.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { CommandError, UsageError } from "./errors.ts";
-import { OPS, openDoors } from "./listen.ts";
+import { OPS, openListeners } from "./listen.ts";
 import { shutDown } from "./shutdown.ts";
 
-/** A worker that ends unasked is replaced after so long, twice as long each time, */
+/** If a worker ends, another replaces it after this delay. The delay doubles each time. */
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 30_000;
 
-/** and as at first again once it has lived for so long. */
+/** After a life of this length, the next delay is the first one again. */
 const SETTLED_MS = 60_000;
 
-/** What `serve` starts, and no person: it is in no list of commands. */
+/** `serve` starts it, a person does not. No list of commands has it. */
 export const WORKER_COMMAND: Command = {
   name: "worker",
   operand: "",
-  options: { number: { type: "string", value: "N", about: "Which one it is." } },
-  about: "Answer requests as one of several processes; serve starts as many as POSTERN_WORKERS says.",
+  options: { number: { type: "string", value: "N", about: "The number of the worker." } },
+  about: "Answer requests as one of several processes. serve starts POSTERN_WORKERS of them.",
   run: work,
 };
 
-/** One of the processes of `startWorkers`: stops at SIGTERM, and when the process that started it is gone. */
+/** Runs one worker. It stops at SIGTERM, or if the process that started it ends. */
 async function work(cli: Cli, { values }: Input): Promise<void> {
   const worker = Number(values["number"]);
-  if (!Number.isSafeInteger(worker)) throw new UsageError("Workers are started by serve: set POSTERN_WORKERS.");
+  if (!Number.isSafeInteger(worker)) throw new UsageError("serve starts the workers. Set POSTERN_WORKERS.");
   const services = await cli.open({ worker });
   const stopped = new Promise<void>((resolve) => {
     process.once("SIGTERM", () => resolve());
-    process.on("SIGINT", () => {}); // A terminal sends it to parent and workers alike; the parent tells them.
-    process.stdin.once("end", resolve).resume(); // It never writes: the end is its own end.
+    process.on("SIGINT", () => {}); // A terminal sends it to the workers too. The parent sends SIGTERM.
+    process.stdin.once("end", resolve).resume(); // The parent never writes: the stream ends with the parent.
   });
-  const listeners = await openDoors(cli, services);
+  const listeners = await openListeners(cli, services);
   await stopped;
-  process.stdin.destroy(); // Or it would keep this process waiting.
+  process.stdin.destroy(); // Else it would keep this process alive.
   await shutDown(services, listeners);
 }
 
 /**
- * Starts the processes that answer, and replaces those that end unasked.
+ * Starts the workers, and replaces a worker that ends.
  *
- * @returns what stops them, and lets them finish what is in flight
- * @throws CommandError where processes cannot share a port
- * @throws ListenError where the port is in use
+ * @returns a function that stops them after their requests in flight
+ * @throws CommandError if processes cannot share a port
+ * @throws ListenError if the port is in use
  */
 export async function startWorkers(cli: Cli, services: Services): Promise<() => Promise<void>> {
   const { command } = cli.runtime;
-  if (command === null) throw new CommandError("POSTERN_WORKERS is more than 1: that takes Linux, and on Deno -A.");
+  if (command === null)
+    throw new CommandError("POSTERN_WORKERS is more than 1. This needs Linux, and on Deno the flag -A.");
   await requireFreePort(cli, services);
   const stopping = new AbortController();
   const numbers = Array.from({ length: services.config.workers }, (_, index) => index + 1);
@@ -59,7 +60,7 @@ export async function startWorkers(cli: Cli, services: Services): Promise<() => 
   };
 }
 
-/** Processes that share a port share it with whoever says so too, such as a server that was forgotten: not unawares. */
+/** Workers share their port with any other process that shares it, such as an older server. Finds such a process. */
 async function requireFreePort({ runtime }: Cli, { config }: Services): Promise<void> {
   const { host: hostname, port, opsAddress } = config;
   const operators = opsAddress === null ? [] : [{ ...opsAddress, settings: OPS }];
@@ -69,7 +70,7 @@ async function requireFreePort({ runtime }: Cli, { config }: Services): Promise<
   }
 }
 
-/** Runs worker after worker under one number. Resolves when the last one has ended after `stopping`. */
+/** Runs one worker after the other under one number. Resolves when the last one has ended after `stopping`. */
 async function keepAlive(
   { log, now }: Services,
   command: readonly string[],
@@ -88,7 +89,7 @@ async function keepAlive(
   }
 }
 
-/** @returns why it ended */
+/** @returns the reason of its end */
 function runWorker([program = "", ...args]: readonly string[], number: number, stopping: AbortSignal): Promise<string> {
   return new Promise((resolve) => {
     const child: ChildProcess = spawn(program, [...args, WORKER_COMMAND.name, "--number", String(number)], {

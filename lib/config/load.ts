@@ -1,3 +1,4 @@
+import { didYouMean } from "./closest-name.ts";
 import { type Config, ConfigError, type Settings } from "./config.ts";
 import { contradictions } from "./contradictions.ts";
 import { OPTIONS, type Option } from "./options.ts";
@@ -46,7 +47,10 @@ function unknownNames(environment: Record<string, string | undefined>): string[]
   const known = new Set<string>(Object.values(OPTIONS).map(({ name }) => name));
   return Object.keys(environment)
     .filter((name) => name.startsWith("POSTERN_") && !known.has(name) && !KUBERNETES.test(name))
-    .map((name) => `${name} is not a setting. The command help settings lists them.`);
+    .map((name) => {
+      const hint = didYouMean(name, [...known], "POSTERN_");
+      return `${name} is not a setting.${hint} The command help settings lists them.`;
+    });
 }
 
 /** The only place that reads the environment of this process. On Bun it includes `.env`. */

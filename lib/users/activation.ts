@@ -22,8 +22,8 @@ export function activate(services: Needs, by: Actor, user: User): Promise<boolea
 }
 
 /**
- * Forbids a user to log in, and ends every session of the user (ASVS 5.0 V7.4.2). The user's devices are forgotten: if the
- * user is activated later, no device is known from before.
+ * Forbids a user to log in, and ends every session of the user (ASVS 5.0 V7.4.2). The user's devices are forgotten: if
+ * the user is activated later, no device is known from before.
  *
  * @returns false if the user was inactive, or is deleted
  */

@@ -1,4 +1,4 @@
-import type { User } from "../../db/users.ts";
+import type { User, UserChanges } from "../../db/users.ts";
 import { isEmailAddress } from "../http/fields.ts";
 import { fieldMessage, wireText } from "../http/message.ts";
 import { normalizeUsername } from "./username.ts";
@@ -12,7 +12,7 @@ export const USERNAME_TAKEN = wireText(fieldMessage("username_taken"));
 export type UserNames = Pick<User, "username" | "email" | "firstName" | "lastName">;
 
 /** The first validation error of some fields, in Django's words; null if all are valid. */
-export function userError({ username, email = "", firstName = "", lastName = "" }: Partial<UserNames>): string | null {
+export function userError({ username, email = "", firstName = "", lastName = "" }: UserChanges): string | null {
   const names = [username === undefined ? "" : normalizeUsername(username), firstName, lastName];
   const tooLong = names.find((name) => [...name].length > MAX_NAME_CHARACTERS);
   if (tooLong !== undefined) {
@@ -23,7 +23,7 @@ export function userError({ username, email = "", firstName = "", lastName = "" 
   return isEmail ? null : wireText(fieldMessage("invalid_email"));
 }
 
-/** Python's `\\w` (letters and numbers of every script and the underscore, no marks) and four signs. */
+/** Python's `\w` (letters and numbers of every script and the underscore, no marks) and four signs. */
 export function isUsername(text: string): boolean {
   return /^[\p{L}\p{N}_.@+-]+$/u.test(normalizeUsername(text));
 }

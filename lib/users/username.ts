@@ -1,14 +1,14 @@
 import type { Db } from "../../db/open.ts";
 import { findUser, type User } from "../../db/users.ts";
 
-/** The form in which a username is stored, as Django's `AbstractBaseUser.normalize_username` makes it. */
+/** NFKC, the stored form of a username: Django's `AbstractBaseUser.normalize_username`. */
 export function normalizeUsername(text: string): string {
   return text.normalize("NFKC");
 }
 
 /**
- * The stored name that a person means. A name that an import stored without normalising it is found as it is typed; any
- * other name is looked for in NFKC. The extra look-up is made whether or not a user has the name.
+ * The stored form of a typed username. An import may have stored a name that is not normalized: if a user has the name
+ * exactly as typed, that name wins. The cost is the same whether or not a user has the name.
  */
 export async function resolveUsername(db: Db, typed: string): Promise<string> {
   const normalized = normalizeUsername(typed);
@@ -16,7 +16,7 @@ export async function resolveUsername(db: Db, typed: string): Promise<string> {
   return (await findUser(db, typed)) === null ? normalized : typed;
 }
 
-/** The user that a person means. */
+/** @returns null if no user has the name, as typed or in NFKC */
 export async function findTypedUser(db: Db, typed: string): Promise<User | null> {
   return findUser(db, await resolveUsername(db, typed));
 }
