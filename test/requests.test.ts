@@ -114,7 +114,7 @@ describe("a header", () => {
     const { client } = await setUp();
     const response = await client.get("/nowhere/", { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" });
     assert.deepEqual([response.status, response.headers.get("content-type")], [404, "text/html; charset=utf-8"]);
-    assert.match(await response.text(), /There is nothing at this address/);
+    assert.match(await response.text(), /There is no page at this address/);
   });
 
   test("Host that is malformed is a 400; any other is accepted unless PUBLIC_URL is set (deviation 18)", async () => {
