@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import manifest from "../package.json" with { type: "json" };
+import { DECODED } from "./support/plain-english.ts";
 import { ROOT } from "./support/process.ts";
 import { DOCUMENTS, fillTables, TABLES } from "./support/readme.ts";
 
@@ -71,6 +72,10 @@ describe("the documents", () => {
 
   test("are short: the README has at most 220 lines", () => {
     assert(textOf("README.md").split("\n").length <= 221);
+  });
+
+  test("have no word that a reader must decode", () => {
+    for (const [document, text] of TEXTS) assert.doesNotMatch(proseOf(text), DECODED, document);
   });
 
   test("have sentences of at most 25 words", () => {

@@ -71,17 +71,17 @@ export const SESSIONS: readonly Requirement[] = [
   ),
   unclaimed(
     "7.5.1",
-    "authentication anew before a change of the e-mail address",
+    "re-authentication before a change of the e-mail address",
     "PATCH /profile/ asks for no password. E-mail plays no part in authentication here.",
   ),
   unclaimed(
     "7.5.2",
-    "users see their sessions and, authenticated anew, end them",
+    "users see their sessions, and end them after re-authentication",
     "They see and end them. The password is not asked again.",
   ),
   shown(
     "7.5.3",
-    "authentication anew before a highly sensitive action",
+    "re-authentication before a highly sensitive action",
     "browser-account",
     "changes the password, which logs every other browser out and keeps this one",
     "The change of the password is the one such action.",
