@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { areSame, type Counts, countRows, sumOf } from "./count.ts";
-import { DatabaseError } from "./error.ts";
+import { codeOf, DatabaseError } from "./error.ts";
 import { listLanes } from "./event-lanes.ts";
 import type { Lane } from "./event-macs.ts";
 import { explainSchema, findSchemaState, listApplied, migrate } from "./migrate.ts";
@@ -271,8 +271,7 @@ const DRIVER_CODES = /^([0-9A-Z]{5}|SQLITE_\w+|ERR_SQLITE_ERROR)$/;
 
 function explain(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof DatabaseError) return error;
-  const code = "code" in error ? String(error.code) : "";
-  if (!isOutage(error) && !DRIVER_CODES.test(code)) return error;
+  if (!isOutage(error) && !DRIVER_CODES.test(codeOf(error))) return error;
   const sentence = `The copy stopped: ${error.message}. Solve this, then run the command again: it continues the copy.`;
   return new DatabaseError(sentence, { cause: error });
 }

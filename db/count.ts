@@ -8,7 +8,7 @@ export type Counts = Record<(typeof TABLES)[number], number>;
 export async function countRows(db: Db): Promise<Counts> {
   const present = new Set((await db.introspection.getTables()).map(({ name }) => name));
   const counts: Counts = { users: 0, sessions: 0, events: 0 };
-  for (const table of TABLES) if (present.has(table)) counts[table] = await countOf(db, table);
+  for (const table of TABLES) if (present.has(table)) counts[table] = await countTable(db, table);
   return counts;
 }
 
@@ -20,7 +20,7 @@ export function areSame(one: Counts, other: Counts): boolean {
   return TABLES.every((table) => one[table] === other[table]);
 }
 
-async function countOf(db: Db, table: (typeof TABLES)[number]): Promise<number> {
+export async function countTable(db: Db, table: (typeof TABLES)[number]): Promise<number> {
   const row = await db
     .selectFrom(table)
     .select(({ fn }) => fn.countAll().as("count"))

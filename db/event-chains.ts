@@ -132,11 +132,3 @@ async function listUnchained(db: Db): Promise<string[]> {
   const rows = db.selectFrom("events").select("subject").distinct().where("subject", "not in", chained);
   return (await rows.execute()).map(({ subject }) => subject);
 }
-
-export async function countEvents(db: Db): Promise<number> {
-  const { count } = await db
-    .selectFrom("events")
-    .select(({ fn }) => fn.countAll().as("count"))
-    .executeTakeFirstOrThrow();
-  return Number(count);
-}

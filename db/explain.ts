@@ -1,7 +1,7 @@
 import { accessSync, constants, lstatSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isDamage } from "./damage.ts";
-import { DatabaseError } from "./error.ts";
+import { codeOf, DatabaseError, messageOf } from "./error.ts";
+import { isDamage } from "./outage.ts";
 
 const { R_OK, W_OK, X_OK } = constants;
 
@@ -32,20 +32,20 @@ export function isMissing(path: string): boolean {
 export function explainFolder(folder: string, error: unknown): string {
   if (error instanceof DatabaseError) return error.message;
   const problem = explainSystemError(error) ?? findFolderProblem(folder);
-  return problem ?? (error instanceof Error ? error.message : String(error));
+  return problem ?? messageOf(error);
 }
 
 /** Says why the file cannot be read. */
 export function explainUnreadable(path: string, error: unknown): string {
   const code = codeOf(error);
-  if (code !== "EACCES") return explainSystemError(error) ?? (error instanceof Error ? error.message : String(error));
+  if (code !== "EACCES") return explainSystemError(error) ?? messageOf(error);
   const isHidden = typeof attempt(() => lstatSync(path)) === "string";
   return isHidden ? explainStat(dirname(path), code) : "this user may not read it";
 }
 
 /** Says why the database file cannot be opened, and what to do. */
 export function explainDatabase(path: string, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (path === ":memory:" || error instanceof DatabaseError) return message;
   if (isDamage(error)) return `${message}. ${REMEDY(path)}`;
   return explainSystemError(error) ?? findFileProblem(path) ?? message;
@@ -97,8 +97,4 @@ function attempt<T>(work: () => T): T | string {
   } catch (error) {
     return codeOf(error);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { codeOf } from "./error.ts";
 import { listLanes } from "./event-lanes.ts";
 import type { Lane } from "./event-macs.ts";
 import { listDamage } from "./integrity.ts";
@@ -30,8 +31,7 @@ export function findUnwritableFolder(url: string): string | null {
     accessSync(folder, constants.W_OK | constants.X_OK);
     return null;
   } catch (error) {
-    const isDenied = error instanceof Error && "code" in error && /^(EACCES|EPERM|EROFS)$/.test(String(error.code));
-    return isDenied ? folder : null;
+    return /^(EACCES|EPERM|EROFS)$/.test(codeOf(error)) ? folder : null;
   }
 }
 

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { DatabaseError } from "./error.ts";
+import { codeOf, DatabaseError, messageOf } from "./error.ts";
 import { createExclusive, giveToFolderOwner } from "./exclusive-file.ts";
 
 const OWNER_ONLY = 0o600;
@@ -33,7 +33,7 @@ export function readKeyFile(path: string): string | null {
     // O_NONBLOCK: if another user planted a named pipe, the open must not wait for a writer.
     descriptor = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return null;
+    if (codeOf(error) === "ENOENT") return null;
     throw new DatabaseError(explainOpen(path, error), { cause: error });
   }
   try {
@@ -46,8 +46,8 @@ export function readKeyFile(path: string): string | null {
 }
 
 function explainOpen(path: string, error: unknown): string {
-  if (hasCode(error, "ELOOP")) return `The key file ${path} is a symbolic link. Put the file itself there.`;
-  const reason = error instanceof Error ? error.message : String(error);
+  if (codeOf(error) === "ELOOP") return `The key file ${path} is a symbolic link. Put the file itself there.`;
+  const reason = messageOf(error);
   return `The key file ${path} cannot be read: ${reason}. Run the command as its owner.`;
 }
 
@@ -88,8 +88,8 @@ export function createKeyFile(path: string, text: string): boolean {
       closeSync(descriptor);
     }
   } catch (error) {
-    if (hasCode(error, "EEXIST")) return false;
-    const reason = error instanceof Error ? error.message : String(error);
+    if (codeOf(error) === "EEXIST") return false;
+    const reason = messageOf(error);
     const remedy = "Give the server write access to the folder, or set POSTERN_SECRET_KEY.";
     throw new DatabaseError(`The key file ${path} cannot be created: ${reason}. ${remedy}`, { cause: error });
   }
@@ -107,8 +107,4 @@ function syncFolder(folder: string): void {
       closeSync(descriptor);
     }
   } catch {}
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

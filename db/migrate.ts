@@ -1,6 +1,6 @@
 import { type Migration, sql } from "kysely";
 import { isPostgres } from "./columns.ts";
-import { DatabaseError } from "./error.ts";
+import { DatabaseError, messageOf } from "./error.ts";
 import * as usersAndSessions from "./migrations/0001_users_and_sessions.ts";
 import * as setupTokens from "./migrations/0002_setup_tokens.ts";
 import * as throttles from "./migrations/0003_throttles.ts";
@@ -47,7 +47,7 @@ export async function migrate(db: Db): Promise<string[]> {
     return await transaction(db, applyMissing);
   } catch (error) {
     if (error instanceof DatabaseError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new DatabaseError(`Cannot migrate the database: ${reason}.`, { cause: error });
   }
 }

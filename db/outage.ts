@@ -1,10 +1,12 @@
+import { codeOf } from "./error.ts";
+
 /**
  * Whether an error means that the database is unavailable, full, locked or overloaded. The client can send the request
  * again later. Any other error is a bug in the statement.
  */
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   return (
     SQLITE_NAMES.test(code) ||
     SQLITE_CODES.has(sqliteCode(error)) ||
@@ -18,7 +20,7 @@ export function isOutage(error: unknown): boolean {
 /** Whether the connection to Postgres must be closed, so that no other request uses it. */
 export function isUselessConnection(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   return (
     USELESS_CODES.test(code) || SYSTEM_CODES.test(code) || POSTGRES_MESSAGES.test(error.message) || isStalePlan(error)
   );
@@ -27,7 +29,7 @@ export function isUselessConnection(error: unknown): boolean {
 /** Whether the connection must be closed and Postgres certainly did not run the statement. */
 export function hasNotRun(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   return NOT_RUN_CODES.test(code) || NOT_SENT.test(error.message) || isStalePlan(error);
 }
 
@@ -38,14 +40,21 @@ export function isTimeout(error: unknown): boolean {
 
 /** "cached plan must not change result type": the prepared statement is older than the schema. */
 function isStalePlan(error: Error): boolean {
-  return "code" in error && error.code === "0A000" && error.message.startsWith("cached plan");
+  return codeOf(error) === "0A000" && error.message.startsWith("cached plan");
 }
 
 /** Whether another process holds SQLite's write lock. */
 export function isBusy(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if ("code" in error && /^SQLITE_BUSY/.test(String(error.code))) return true;
-  return sqliteCode(error) === SQLITE_BUSY || error.message === "database is locked";
+  if (codeOf(error).startsWith("SQLITE_BUSY") || sqliteCode(error) === SQLITE_BUSY) return true;
+  return error.message === "database is locked";
+}
+
+/** Whether SQLite says that the file is damaged or not a database. */
+export function isDamage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const isNamed = /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error)) || DAMAGE_CODES.has(sqliteCode(error));
+  return isNamed || DAMAGE_MESSAGES.test(error.message);
 }
 
 /** The primary result code of `node:sqlite`; 0 for other errors. */
@@ -59,7 +68,10 @@ const SQLITE_BUSY = 5;
 const SQLITE_NAMES = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|READONLY|PROTOCOL|NOMEM)/;
 const SQLITE_CODES = new Set([SQLITE_BUSY, 6, 7, 8, 10, 13, 14, 15]);
 
+const DAMAGE_CODES = new Set([11, 26]);
+
 /** On Deno, errors of `exec` have a message but no number. */
+const DAMAGE_MESSAGES = /^(file is not a database|database disk image is malformed)/;
 const SQLITE_MESSAGES = new Set([
   "database is locked",
   "database or disk is full",

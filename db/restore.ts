@@ -17,8 +17,7 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { sql } from "kysely";
 import { type Counts, countRows } from "./count.ts";
-import { isDamage } from "./damage.ts";
-import { DatabaseError } from "./error.ts";
+import { DatabaseError, messageOf } from "./error.ts";
 import { listLanes } from "./event-lanes.ts";
 import type { Lane } from "./event-macs.ts";
 import { createExclusive, giveTo } from "./exclusive-file.ts";
@@ -27,7 +26,7 @@ import { createWorkspace, type Folder, openFolder, resolveLinks, type Workspace 
 import { requireSound } from "./integrity.ts";
 import { explainSchema, findSchemaState } from "./migrate.ts";
 import { type Db, openDatabase } from "./open.ts";
-import { isBusy } from "./outage.ts";
+import { isBusy, isDamage } from "./outage.ts";
 import type { Instant } from "./schema.ts";
 import { asOwnerOf } from "./user.ts";
 
@@ -138,7 +137,7 @@ export async function commitRestore(restoration: Restoration, now: Instant): Pro
     replace(restoration, replaced, kept);
     return join(dirname(target), kept);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new DatabaseError(`Cannot replace the database: ${reason}.`, { cause: error });
   } finally {
     await db?.destroy();

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { SQLInputValue } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 import { type Dialect, SqliteAdapter, SqliteDialect, type SqliteStatement } from "kysely";
-import { DatabaseError } from "./error.ts";
+import { codeOf, DatabaseError } from "./error.ts";
 import { createExclusive } from "./exclusive-file.ts";
 import { explainDatabase, isMissing } from "./explain.ts";
 import { resolveLinks } from "./folder.ts";
@@ -103,8 +103,7 @@ function createFile(path: string): void {
     // On Deno, a link can only be resolved with more permissions, so the system must follow it.
     closeSync(isDeno ? openSync(path, "a", OWNER_ONLY) : createExclusive(path, OWNER_ONLY));
   } catch (error) {
-    const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
-    if (!isThere) throw error; // Otherwise another process has created it.
+    if (codeOf(error) !== "EEXIST") throw error; // Otherwise another process has created it.
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { type BrokenChain, countEvents, verifyEvents } from "../../db/event-chains.ts";
+import { countTable } from "../../db/count.ts";
+import { type BrokenChain, verifyEvents } from "../../db/event-chains.ts";
 import type { BrokenLane } from "../../db/event-lane-walk.ts";
 import type { Lane } from "../../db/event-macs.ts";
 import { findUsernames } from "../../db/users.ts";
@@ -17,7 +18,7 @@ type Found = BrokenChain | BrokenLane | YoungCut;
 /** @throws CommandError if the trail is not intact */
 export async function verifyTrail(cli: Cli, services: Services, isJson: boolean): Promise<void> {
   const { db, keys } = services;
-  const total = await countEvents(db);
+  const total = await countTable(db, "events");
   const progress = createProgress(cli, "events");
   const broken: Found[] = [];
   const onProgress = (done: number) => progress.show({ done, total: Math.max(done, total) });

@@ -1,8 +1,7 @@
-import { isDamage } from "../../db/damage.ts";
 import { DatabaseError } from "../../db/error.ts";
 import { explainSystemError, REMEDY } from "../../db/explain.ts";
 import { sqliteFile } from "../../db/open.ts";
-import { isOutage } from "../../db/outage.ts";
+import { isDamage, isOutage } from "../../db/outage.ts";
 import { ConfigError } from "../config/config.ts";
 import { ListenError } from "../runtime/runtime.ts";
 import { CommandError, UsageError } from "./errors.ts";
