@@ -102,7 +102,7 @@ export function describeDatabase(url: string): string {
   return `postgres://${host}`;
 }
 
-/** @returns a text that is unique to the database; it differs if the database is created anew in the same place */
+/** @returns a text that identifies the database; a new database in the same place has another text */
 async function identify(db: Db, url: string): Promise<string> {
   const file = sqliteFile(url);
   const place = file === null ? describeDatabase(url) : `sqlite:${realpathSync(file)}`;

@@ -5,7 +5,7 @@ import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import type { Instant } from "./schema.ts";
 
-// Each event is in the chain of its subject and in a lane. The numbers in a lane have no gap and its head has a MAC, so
+// Each event is in the chain of its subject and in a lane. The numbers in a lane have no gap, and its head has a MAC. So
 // a missing event is found even if its whole chain was removed. With a single lane, each login would wait for the commit
 // of the login before. Therefore a transaction takes the first free lane: on SQLite, and under low load, lane 0. Each
 // event records the last number of the other lanes, so no lane can be set back alone.

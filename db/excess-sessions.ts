@@ -3,7 +3,7 @@ import { prepare } from "./prepared.ts";
 import { type Bounds, boundsOf, isLive, type Lifetime } from "./sessions.ts";
 
 // A setting limits the live sessions of a user. There can be more after an upgrade or if the limit was lowered. Each
-// statement has a limit of its own: to delete 100,000 rows at once would block the process for seconds.
+// statement has a limit too: to delete 100,000 rows in one statement would block the process for seconds.
 
 interface Excess {
   /** The number of last used sessions that stay. */

@@ -43,7 +43,7 @@ function isFolder(path: string): boolean {
 const STATEMENT_TIMEOUT_MS = 60_000;
 
 export interface InspectionOptions {
-  /** Tells which sessions have ended. */
+  /** Determines the ended sessions. */
   lifetime: Lifetime;
   /** Called with each stored password, unless `content` is null. */
   onPassword: (encoded: string) => void;

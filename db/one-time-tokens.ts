@@ -15,7 +15,7 @@ export interface OneTimeToken {
 }
 
 /**
- * Stores the token of a set-up link. Triggers delete every set-up link when a user is made or deleted.
+ * Stores the token of a set-up link. Triggers delete every set-up link when a user is created or deleted.
  *
  * @returns false if there is a user already: nothing is stored then
  */

@@ -91,8 +91,10 @@ const SYSTEM_CODES =
 const POSTGRES_CODES = /^(08\w{3}|53\w{3}|57\w{3}|58030|40001|40P01|25006)$/;
 
 /**
- * Class 08: connection lost or protocol violated. 57P01 to 57P05: the server stops or starts. 25006: it became
- * read-only. 26000, 42P05: a prepared statement is missing or exists already, as behind a pooler.
+ * - Class 08: connection lost or protocol violated.
+ * - 57P01 to 57P05: the server stops or starts.
+ * - 25006: the server became read-only.
+ * - 26000, 42P05: a prepared statement is missing or exists already, as behind a pooler.
  */
 const USELESS_CODES = /^(08\w{3}|57P0[1-5]|25006|26000|42P05)$/;
 

@@ -1,6 +1,6 @@
 import type { Generated, Kysely, Transaction } from "kysely";
 
-// SQLite and Postgres return the same JavaScript values for these types: instants are epoch milliseconds, flags are 0
+// For these types, SQLite and Postgres return the same JavaScript values. Instants are epoch milliseconds, flags are 0
 // or 1, text is empty rather than null. No booleans, timestamps or JSON columns.
 
 /** Epoch milliseconds. */

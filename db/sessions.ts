@@ -106,8 +106,8 @@ function liveSession(db: Db, wanted: Bounds & { id: string }) {
     db
       .selectFrom("sessions")
       .innerJoin("users", "users.id", "sessions.user_id")
-      // The cast and the literal only save time. If these columns are compared with plain parameters, SQLite plans the
-      // join again at each bind (measured on Bun: 5.8 µs in place of 1.2 µs).
+      // The cast and the literal only save time: with plain parameters, SQLite plans the join again at each bind
+      // (measured on Bun: 5.8 µs in place of 1.2 µs).
       .where("sessions.id", "=", sql<string>`cast(${wanted.id} as text)`)
       .where(isLive(wanted))
       .where("is_active", "=", sql.lit(1))
@@ -178,7 +178,7 @@ export async function listLiveSessions(
   return page.map(toSession);
 }
 
-/** Reads one row. @param prefix hex digits of the id, so many that only one session has them */
+/** Reads one row. @param prefix the first hex digits of the id, which no other session has */
 export async function findLiveSessionByPrefix(
   db: Db,
   userId: number,

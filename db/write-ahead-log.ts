@@ -27,8 +27,8 @@ export function openWriteAheadLog(path: string): WriteAheadLog {
  * A commit during a flush may have come too late for it. All such commits share the next flush.
  *
  * After a failed flush, every further call fails until the process restarts and SQLite reads its log again. The state
- * of the disk is unknown, a second fsync would not report the error (https://wiki.postgresql.org/wiki/Fsync_Errors),
- * and SQLite reads its log only up to the first gap.
+ * of the disk is unknown, and a second fsync would not report the error
+ * (https://wiki.postgresql.org/wiki/Fsync_Errors). SQLite reads its log only up to the first gap.
  */
 export function shareFlushes(flush: () => Promise<void>): () => Promise<void> {
   let current = Promise.resolve();

@@ -1,6 +1,6 @@
 import type { Anonymous, Arrival, Authenticated, Listener, Peer, Routed } from "./context.ts";
-import { isHost, requestPath } from "./http/address.ts";
 import { Problem, type ProblemCode } from "./http/problem.ts";
+import { isHost, requestPath } from "./http/target.ts";
 import { arrive } from "./pipeline/arrive.ts";
 import { requireOwnOrigin } from "./pipeline/csrf.ts";
 import { errorResponse, problemOf } from "./pipeline/error-response.ts";

@@ -1,11 +1,11 @@
 import type { Session } from "../db/sessions.ts";
 import type { User } from "../db/users.ts";
-import type { Target } from "./http/address.ts";
 import type { Data } from "./http/body.ts";
 import type { Client } from "./http/client-address.ts";
 import type { Cookies } from "./http/cookie.ts";
 import type { Representation, Unacceptable } from "./http/negotiate.ts";
 import type { Problem } from "./http/problem.ts";
+import type { Target } from "./http/target.ts";
 import type { MaybePromise } from "./pipeline/maybe-promise.ts";
 import type { Reply } from "./pipeline/reply.ts";
 import type { Surface } from "./pipeline/surface.ts";

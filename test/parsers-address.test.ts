@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { decodePath, isHost, parseTarget } from "../lib/http/address.ts";
-import { type OwnOrigin, provenanceOf } from "../lib/http/origin.ts";
+import { findProvenance, type OwnOrigin } from "../lib/http/origin.ts";
+import { decodePath, isHost, parseTarget } from "../lib/http/target.ts";
 import { KIB_64, soup } from "./support/soup.ts";
 
 const RUNS = { numRuns: 1000 };
@@ -226,7 +226,7 @@ describe("the source of a request", () => {
   test("is own in exactly three cases, for any headers", () => {
     fc.assert(
       fc.property(headers, own, (headers, own) => {
-        const verdict = provenanceOf(headers, own);
+        const verdict = findProvenance(headers, own);
         const [site, origin] = ["sec-fetch-site", "origin"].map((name) => headers.get(name));
         const isTrusted = origin != null && own.trusted.has(origin);
         const isVouchedFor = site === "same-origin" || site === "none";
@@ -255,7 +255,7 @@ describe("the source of a request", () => {
       ["[::1]:80", "http://[::1]"],
     ];
     for (const [host, origin] of pairs)
-      assert.equal(provenanceOf(new Headers({ origin }), own(host)).kind, "own", origin);
+      assert.equal(findProvenance(new Headers({ origin }), own(host)).kind, "own", origin);
   });
 
   test("is foreign if the Origin only resembles the Host", () => {
@@ -273,9 +273,9 @@ describe("the source of a request", () => {
       "",
     ];
     for (const origin of foreign)
-      assert.equal(provenanceOf(new Headers({ origin }), own("a.test")).kind, "foreign", origin);
-    assert.equal(provenanceOf(new Headers({ origin: "http://a.test" }), own(null)).kind, "foreign");
-    assert.equal(provenanceOf(new Headers({ origin: "http://a" }), own(`a${":80".repeat(20_000)}x`)).kind, "foreign");
+      assert.equal(findProvenance(new Headers({ origin }), own("a.test")).kind, "foreign", origin);
+    assert.equal(findProvenance(new Headers({ origin: "http://a.test" }), own(null)).kind, "foreign");
+    assert.equal(findProvenance(new Headers({ origin: "http://a" }), own(`a${":80".repeat(20_000)}x`)).kind, "foreign");
   });
 
   /** @returns the origins of a Host's pages, as a browser sends them */

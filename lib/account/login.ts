@@ -1,9 +1,9 @@
 import { findCredentials, hasUsers } from "../../db/users.ts";
 import { recordFailedLogin } from "../audit/audit-log.ts";
 import type { Authenticated } from "../context.ts";
-import { queryValue } from "../http/address.ts";
 import { readFields } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
+import { queryValue } from "../http/target.ts";
 import { EMPTY_FORM } from "../pages/form.ts";
 import { loginPage } from "../pages/login.ts";
 import { nextPath } from "../pipeline/next-page.ts";

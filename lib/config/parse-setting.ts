@@ -1,4 +1,4 @@
-import { isHost } from "../http/address.ts";
+import { isHost } from "../http/target.ts";
 
 // Each function returns null if the text is invalid.
 

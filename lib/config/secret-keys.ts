@@ -34,8 +34,8 @@ export function requireSecretKey({ secretKey, databaseUrl }: Settings): void {
 export async function openKeys(config: Settings, db: Db, now: () => number): Promise<Keys> {
   const keys = deriveKeys(await findSecretKeys(config));
   await sealTrail(db, keys.audit, now());
-  // A wrong setting on one node would spoil the trail of all nodes. A missing key file is normal if a backup is restored
-  // on another machine: the trail goes on with a new key, and `audit --verify` reports it.
+  // A wrong setting on one node would spoil the trail of all nodes. If a backup is restored on another machine, its key
+  // file is missing: the trail continues with a new key, and `audit --verify` reports it.
   if (config.secretKey === null) return keys;
   const lost = await describeLostKey(keys, db);
   if (lost !== null) throw new DatabaseError(`${lost} ${PUT_KEY_BACK}`);

@@ -1,5 +1,5 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
-import { isHost } from "./address.ts";
+import { isHost } from "./target.ts";
 
 /** A set of IP networks. */
 export interface Networks {
@@ -48,7 +48,7 @@ export function isLocalHost(host: string | null): boolean {
 }
 
 /** @param peerAddress the remote address of the connection */
-export function clientOf(
+export function identifyClient(
   headers: Headers,
   peerAddress: string,
   { trustedProxies, publicUrl }: { trustedProxies: Networks; publicUrl: string | null },

@@ -2,9 +2,9 @@
 export const MAX_FORM_FIELDS = 1000;
 
 /**
- * Parses `application/x-www-form-urlencoded` like Django's QueryDict: only `&` separates, `+` is a space, a name without
- * `=` is a blank field, the last of equal names counts, an invalid `%` stays. Raw bytes that do not decode are read as
- * ISO-8859-1; escaped ones become U+FFFD. Never throws.
+ * Parses `application/x-www-form-urlencoded` like Django's QueryDict. Only `&` separates, and `+` is a space. A name
+ * without `=` is a blank field, the last of equal names counts, an invalid `%` stays. Raw bytes that do not decode are
+ * read as ISO-8859-1; escaped ones become U+FFFD. Never throws.
  *
  * @returns null if there are more than MAX_FORM_FIELDS fields
  */

@@ -22,8 +22,8 @@ export function matches(range: MediaType, type: string, subtype: string): boolea
 }
 
 /**
- * Splits `value; name=text; name="quoted \" text"` (RFC 9110 §5.6.6) like Django's `parse_header`: a `;` in quotes does
- * not split, names and the value become lower case, the last of equal names counts.
+ * Splits `value; name=text; name="quoted \" text"` (RFC 9110 §5.6.6) like Django's `parse_header`. A `;` in quotes does
+ * not split. Names and the value become lower case, and the last of equal names counts.
  */
 export function parseParameters(text: string): { value: string; parameters: Map<string, string> } {
   const [first = "", ...rest] = splitOutsideQuotes(text);

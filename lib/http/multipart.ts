@@ -13,8 +13,8 @@ export type MultipartResult =
 const MAX_PART_HEADER = 1024;
 
 /**
- * Parses `multipart/form-data` (RFC 7578) like Django's MultiPartParser: the delimiter may be anywhere in a line, without
- * a closing delimiter the last value keeps its line end, parts without a name are ignored, and
+ * Parses `multipart/form-data` (RFC 7578) like Django's MultiPartParser. The delimiter may be anywhere in a line. Without
+ * a closing delimiter, the last value keeps its line end. Parts without a name are ignored, and
  * `Content-Transfer-Encoding: base64` is decoded. Never throws.
  *
  * @param contentType the whole header, for its boundary

@@ -22,7 +22,7 @@ export type Provenance =
  * forge them. A trusted `Origin` is own with every `Sec-Fetch-Site`.
  * OWASP Cross-Site Request Forgery Prevention Cheat Sheet, "Fetch Metadata headers".
  */
-export function provenanceOf(headers: Headers, own: OwnOrigin): Provenance {
+export function findProvenance(headers: Headers, own: OwnOrigin): Provenance {
   const site = headers.get("sec-fetch-site");
   const origin = headers.get("origin");
   if (origin !== null && own.trusted.has(origin)) return { kind: "own" };

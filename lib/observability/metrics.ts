@@ -6,7 +6,7 @@ import type { WaitWatch } from "../passwords/semaphore.ts";
 export interface Answered {
   /** The path in the table of endpoints; null if no endpoint matched. */
   route: string | null;
-  /** A method of RFC 9110, or PATCH; GET stands for HEAD too, `other` for all others. */
+  /** A method of RFC 9110, or PATCH. HEAD counts as GET, every other method as `other`. */
   method: string;
   status: number;
   ms: number;

@@ -21,8 +21,8 @@ const MAX_HELD_CHARACTERS = 4 * 1024 * 1024;
 const PAUSE_MS = 10;
 
 /**
- * Writes lines in batches from a bounded buffer. If the reader disconnects or the disk is full, lines are dropped and
- * the server goes on. Warnings and errors do not wait for the next batch.
+ * Writes lines in batches from a bounded buffer. If the reader disconnects or the disk is full, lines are dropped, and
+ * no error reaches the server. Warnings and errors do not wait for the next batch.
  *
  * @param maxHeld in characters of JavaScript, 1 or 2 bytes each
  * @param pauseMs between two batches; 0 for none

@@ -1,9 +1,9 @@
 import { sha256 } from "@oslojs/crypto/sha2";
 
 /**
- * Whether a password is one of the 120,000 most common: the first 20,000 of any length, as in Django's list, and the
- * next 100,000 of at least 8 characters. `bun run passwords` makes the list. 1 other password in 100,000 is taken for
- * a common one.
+ * Whether a password is one of the 120,000 most common. The first 20,000 have any length, as in Django's list; the next
+ * 100,000 have at least 8 characters. `bun run passwords` generates the list. 1 other password in 100,000 is a false
+ * positive.
  *
  * OWASP ASVS 5.0 V6.2.4 asks for 3,000. NIST SP 800-63B-4 §3.1.1.2: a longer list than guessing can reach is of little
  * use.

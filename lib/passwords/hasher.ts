@@ -13,8 +13,8 @@ export interface Hasher {
    */
   hash(password: string, caller?: Caller): Promise<string>;
   /**
-   * A wrong password takes the work of every scheme that the database holds, so the time does not tell which scheme the
-   * user has. A right password ends the check early.
+   * A wrong password takes the work of every scheme in the database, so the time does not reveal the user's scheme. A
+   * right password ends the check early.
    *
    * @param encoded the stored password; null if the user cannot log in, which takes the same time as a wrong password
    * @throws Problem overloaded, abandoned
@@ -92,7 +92,7 @@ export const MAX_DECOY_MS = 4000;
 
 /**
  * The hashes that one check computes: one of each scheme, `checked` in the place of its own. The order does not depend
- * on `checked`: memory in the cache is faster, and the time would tell the scheme.
+ * on `checked`: cached memory is faster, so another order would reveal the scheme.
  */
 function listSteps(checked: string | null, decoys: readonly (string | null)[]): string[] {
   const costliest = new Map<string, { decoy: string; iterations: number }>();

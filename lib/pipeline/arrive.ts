@@ -1,10 +1,10 @@
 import type { Arrival, Listener, Peer, Router } from "../context.ts";
 import { generateRequestId } from "../crypto/token.ts";
-import { parseTarget, queryValue, type Target } from "../http/address.ts";
 import { type Data, readData } from "../http/body.ts";
-import { clientOf } from "../http/client-address.ts";
+import { identifyClient } from "../http/client-address.ts";
 import { parseCookies } from "../http/cookie.ts";
 import { type Negotiated, negotiate, type Representation } from "../http/negotiate.ts";
+import { parseTarget, queryValue, type Target } from "../http/target.ts";
 import type { Services } from "../services.ts";
 
 /** 64 KiB: a login is a few hundred bytes. */
@@ -20,7 +20,7 @@ export function arrive(
   const target = parseTarget(request.url);
   const negotiated = represent(headers, target);
   const isAcceptable = typeof negotiated !== "string";
-  const client = clientOf(headers, peer.address, services.config);
+  const client = identifyClient(headers, peer.address, services.config);
   const limits = { maxBytes: MAX_BODY_BYTES, timeoutSeconds: services.config.bodyTimeoutSeconds };
   let data: Promise<Data> | undefined;
   return {

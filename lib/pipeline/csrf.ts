@@ -1,6 +1,6 @@
 import type { Authenticated } from "../context.ts";
 import { deriveCsrfToken, equalSecrets } from "../crypto/token.ts";
-import { provenanceOf } from "../http/origin.ts";
+import { findProvenance } from "../http/origin.ts";
 import { Problem } from "../http/problem.ts";
 import { CSRF_COOKIE } from "../session/cookies.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
@@ -20,7 +20,7 @@ export function requireOwnOrigin(context: Authenticated): MaybePromise<void> {
   if (SAFE_METHODS.has(request.method)) return;
   const { publicUrl, trustedOrigins } = services.config;
   const own = { publicOrigin: publicUrl, host: client.host, isHttps: client.isHttps, trusted: trustedOrigins };
-  const provenance = provenanceOf(request.headers, own);
+  const provenance = findProvenance(request.headers, own);
   if (provenance.kind === "own") return;
   if (provenance.kind === "unknown") return requireToken(context);
   const { header, value } = provenance;

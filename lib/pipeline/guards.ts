@@ -2,9 +2,9 @@ import { isTokenValid } from "../../db/one-time-tokens.ts";
 import { hasUsers } from "../../db/users.ts";
 import type { Authenticated, SetupContext, UserContext } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
-import { queryValue } from "../http/address.ts";
 import { isForwarded, isLocalHost, isLoopback, parseAddress } from "../http/client-address.ts";
 import { Problem } from "../http/problem.ts";
+import { queryValue } from "../http/target.ts";
 
 /** Every client. */
 export function anyone(context: Authenticated): Authenticated {

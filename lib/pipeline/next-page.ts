@@ -1,5 +1,5 @@
 import type { Endpoint, Match, Router } from "../context.ts";
-import { decodePath, ownPath, parseTarget } from "../http/address.ts";
+import { decodePath, ownPath, parseTarget } from "../http/target.ts";
 import { setupToken } from "./guards.ts";
 
 /**

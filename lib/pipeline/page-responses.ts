@@ -1,8 +1,8 @@
 import type { Arrival } from "../context.ts";
 import { deriveCsrfToken } from "../crypto/token.ts";
-import { queryValue } from "../http/address.ts";
 import type { Html } from "../http/html.ts";
 import type { Problem } from "../http/problem.ts";
+import { queryValue } from "../http/target.ts";
 import { deviceName } from "../pages/device.ts";
 import type { FieldName, FormDefinition, FormState } from "../pages/form.ts";
 import type { Frame } from "../pages/layout.ts";

@@ -1,7 +1,7 @@
 import type { Arrival } from "../context.ts";
-import { queryValue } from "../http/address.ts";
 import { fieldMessage } from "../http/message.ts";
 import { Problem } from "../http/problem.ts";
+import { queryValue } from "../http/target.ts";
 import type { Reply } from "./reply.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { Arrival } from "../context.ts";
-import { isHost } from "../http/address.ts";
 import type { ProblemCode } from "../http/problem.ts";
+import { isHost } from "../http/target.ts";
 import type { LogFields } from "../observability/log.ts";
 import type { Answered } from "../observability/metrics.ts";
 import type { Reply } from "./reply.ts";
