@@ -98,6 +98,11 @@ const select = prepare((db, { username }: { username: string }) =>
     .where("username", "=", username),
 );
 
+export async function findCredentialsOf(db: Db, userId: number): Promise<Credentials | null> {
+  const row = await db.selectFrom("users").selectAll().where("id", "=", userId).executeTakeFirst();
+  return row ? { user: toUser(row), password: row.password } : null;
+}
+
 export async function findUser(db: Db, username: string): Promise<User | null> {
   return (await findCredentials(db, username))?.user ?? null;
 }

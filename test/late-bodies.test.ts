@@ -4,6 +4,7 @@ import type { User } from "../db/users.ts";
 import { OPERATOR } from "../lib/audit/actor.ts";
 import { deactivate, deleteUser } from "../lib/users/activation.ts";
 import { changePassword } from "../lib/users/change-password.ts";
+import { editUser } from "../lib/users/edit-user.ts";
 import { endSessions } from "../lib/users/end-sessions.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
@@ -108,6 +109,19 @@ describe("a body that arrives after its session has ended changes nothing", () =
       await scene.close();
     }
   });
+});
+
+test("a password change belongs to the session's user, also if another user got the username meanwhile", async () => {
+  const scene = await setScene();
+  const { services, user, writer } = scene;
+  const late = await hold(scene, { what: "", ...at("POST", "/password/change/", rightPassword) });
+  await editUser(services, OPERATOR, user, { username: "renamed" });
+  const namesake = await scene.addUser({ username: "alice", password: "right horse" });
+  assert.equal((await late.finish()).status, 204);
+  assert.equal((await createClient(scene.app).login("renamed", "violet orchestra 9")).status, 202);
+  assert.equal((await createClient(scene.app).login(namesake.username, "right horse")).status, 202);
+  assert.equal((await writer.get("/profile/")).status, 200);
+  await scene.close();
 });
 
 test("if a session ends while its password is checked, the answer does not say whether the password was right", async () => {

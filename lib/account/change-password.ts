@@ -1,6 +1,6 @@
 import type { TransactionDb } from "../../db/open.ts";
 import { insertSession } from "../../db/sessions.ts";
-import { findCredentials } from "../../db/users.ts";
+import { findCredentialsOf } from "../../db/users.ts";
 import { sessionActor } from "../audit/actor.ts";
 import type { UserContext } from "../context.ts";
 import { readFields } from "../http/fields.ts";
@@ -48,7 +48,7 @@ async function checkAndReplace(
   const { services, auth } = context;
   // A live session proves as much as a device cookie does.
   const caller = { ...attempt.caller, isKnown: true };
-  const credentials = await findCredentials(services.db, auth.user.username);
+  const credentials = await findCredentialsOf(services.db, auth.user.id);
   const check = await services.hasher.check(current, credentials?.password ?? null, caller);
   // The check may have waited in a queue. A session that ended meanwhile learns nothing of the password.
   await requireLiveSession(context);
