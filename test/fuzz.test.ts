@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatReport, fuzz, growth } from "./faults/fuzz.ts";
+import { IS_LONG, SEED } from "./support/effort.ts";
 
 /** A part of the 200,000 requests of `bun run test/faults/fuzz.ts`. */
-const REQUESTS = 5000;
-
-/** Another one each time; it is printed, and `bun run test/faults/fuzz.ts 5000 SEED` sends the same requests again. */
-const SEED = Date.now() % 2 ** 32;
+const REQUESTS = IS_LONG ? 20_000 : 2000;
 
 /** Garbage that may not be collected yet. A leak of 1 KB per request is found by the 200,000. */
 const MAX_GROWTH_MIB = 64;

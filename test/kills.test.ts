@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Figures, formatFigures, killOnPostgres, killOnSqlite } from "./faults/kills.ts";
+import { IS_LONG, SEED } from "./support/effort.ts";
 
 const PROCESSES = { timeout: 120_000 };
 
-/** Another one each time; it is printed, and `bun run test/faults/kills.ts 10 3 SEED` runs it again. */
-const SEED = Date.now() % 2 ** 32;
+const KILLS = IS_LONG ? { onSqlite: 20, onPostgres: 5 } : { onSqlite: 3, onPostgres: 1 };
 
 function assertNothingLost(figures: Figures): void {
   process.stdout.write(`Seed ${SEED}. ${formatFigures(figures)}\n`);
@@ -15,12 +15,12 @@ function assertNothingLost(figures: Figures): void {
 
 describe("after SIGKILL during logins and logouts, every acknowledged write is there at the next start:", () => {
   test("on SQLite, whose file is intact", PROCESSES, async () => {
-    const figures = await killOnSqlite(10, SEED);
+    const figures = await killOnSqlite(KILLS.onSqlite, SEED);
     assertNothingLost(figures);
     assert.equal(figures.integrity, "ok");
   });
 
   test("on Postgres", PROCESSES, async () => {
-    assertNothingLost(await killOnPostgres(3, SEED));
+    assertNothingLost(await killOnPostgres(KILLS.onPostgres, SEED));
   });
 });

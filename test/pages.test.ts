@@ -11,6 +11,7 @@ import type { Services } from "../lib/services.ts";
 import { preferEncoding } from "../lib/site/encoding.ts";
 import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
 import { createClient } from "./support/client.ts";
+import { repeats } from "./support/effort.ts";
 import { createTestApp } from "./support/test-app.ts";
 
 const BROWSER = { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", Accept: "text/html,*/*;q=0.8" };
@@ -215,7 +216,7 @@ describe("a path to go on to", () => {
             assert.equal(new URL(path, `${own}/login/?next=x`).origin, own);
         },
       ),
-      { numRuns: 5000 },
+      { numRuns: repeats(5000) },
     );
     for (const text of [
       "//evil.example",

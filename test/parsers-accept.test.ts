@@ -3,9 +3,10 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { matches, parseMediaType } from "../lib/http/media-type.ts";
 import { negotiate } from "../lib/http/negotiate.ts";
+import { repeats } from "./support/effort.ts";
 import { KIB_64, soup } from "./support/soup.ts";
 
-const RUNS = { numRuns: 1000 };
+const RUNS = { numRuns: repeats(1000) };
 
 describe("an Accept header", () => {
   const range = fc.constantFrom(

@@ -3,9 +3,10 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { findProvenance, type OwnOrigin } from "../lib/http/origin.ts";
 import { decodePath, isHost, parseTarget } from "../lib/http/target.ts";
+import { repeats } from "./support/effort.ts";
 import { KIB_64, soup } from "./support/soup.ts";
 
-const RUNS = { numRuns: 1000 };
+const RUNS = { numRuns: repeats(1000) };
 
 describe("a request's URL", () => {
   const tail = soup("/", "?", "#", "%2F", "%", "..", "://", "@", ":", "[", "login", "&", "=", "+", "\\", "//");

@@ -3,9 +3,10 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { parseForm } from "../lib/http/form.ts";
 import { parseJson, renderJson } from "../lib/http/json.ts";
+import { repeats } from "./support/effort.ts";
 import { byteSoup, KIB_64, soup } from "./support/soup.ts";
 
-const RUNS = { numRuns: 1000 };
+const RUNS = { numRuns: repeats(1000) };
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 

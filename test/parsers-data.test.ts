@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { readData } from "../lib/http/body.ts";
 import { Problem } from "../lib/http/problem.ts";
+import { repeats } from "./support/effort.ts";
 import { byteSoup, KIB_64, soup } from "./support/soup.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -85,7 +86,7 @@ describe("request data", () => {
         assert(refusal instanceof Problem, String(refusal));
         assert([400, 415].includes(refusal.status));
       }),
-      { numRuns: 1000 },
+      { numRuns: repeats(1000) },
     );
   });
 

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { FILE, parseMultipart } from "../lib/http/multipart.ts";
+import { repeats } from "./support/effort.ts";
 import { byteSoup, KIB_64, soup, textWithout } from "./support/soup.ts";
 
-const RUNS = { numRuns: 1000 };
+const RUNS = { numRuns: repeats(1000) };
 const BOUNDARY = "----cut";
 const TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
 

@@ -4,9 +4,10 @@ import * as fc from "fast-check";
 import { ConfigError } from "../lib/config/config.ts";
 import { parseConfig } from "../lib/config/load.ts";
 import { OPTIONS } from "../lib/config/options.ts";
+import { repeats } from "./support/effort.ts";
 import { KIB_64, soup } from "./support/soup.ts";
 
-const RUNS = { numRuns: 1000 };
+const RUNS = { numRuns: repeats(1000) };
 const NAMES = Object.values(OPTIONS).map(({ name }) => name);
 
 /** @returns the errors in the environment, null if there are none @throws any other error */

@@ -3,9 +3,10 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { parseCookies, serializeCookie } from "../lib/http/cookie.ts";
 import { parseMediaType, parseParameters } from "../lib/http/media-type.ts";
+import { repeats } from "./support/effort.ts";
 import { KIB_64, soup, textWithout, token } from "./support/soup.ts";
 
-const RUNS = { numRuns: 1000 };
+const RUNS = { numRuns: repeats(1000) };
 
 /** Cookie octets of RFC 6265 §4.1.1. */
 const cookieValue = fc.string({

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { readHash } from "../lib/passwords/django-hash.ts";
 import { createHasher } from "../lib/passwords/hasher.ts";
+import { repeats } from "./support/effort.ts";
 import { QUICK_ARGON2 } from "./support/quick-argon2.ts";
 
 const DJANGO: { password: string; encoded: string }[] = JSON.parse(
@@ -64,7 +65,7 @@ describe("a password check", () => {
         assert.deepEqual(await passwords.check(password, one), { right: true, replacement: null });
         assert.deepEqual(await passwords.check(`${password}.`, one), { right: false });
       }),
-      { numRuns: 300 },
+      { numRuns: repeats(300) },
     );
   });
 

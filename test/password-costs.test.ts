@@ -11,6 +11,7 @@ import { decoyHash, parseScheme, withIterations } from "../lib/passwords/hash-sc
 import { createHasher } from "../lib/passwords/hasher.ts";
 import { createClient } from "./support/client.ts";
 import { TEST_DATABASE_URL } from "./support/database.ts";
+import { repeats } from "./support/effort.ts";
 import { QUICK_ARGON2 } from "./support/quick-argon2.ts";
 import { soup } from "./support/soup.ts";
 import { createTestApp } from "./support/test-app.ts";
@@ -234,7 +235,7 @@ describe("the costs of stored passwords", () => {
         );
         for (const cost of costs) assert(readHash(decoyHash(cost) ?? ""), cost);
       }),
-      { numRuns: 500 },
+      { numRuns: repeats(500) },
     );
   });
 
@@ -279,7 +280,7 @@ test("the scheme of any text is parsed without an error, and PBKDF2's iterations
       const { iterations = 1 } = parseScheme(text) ?? {};
       assert(iterations >= 1 && typeof (decoyHash(text) ?? "") === "string");
     }),
-    { numRuns: 2000 },
+    { numRuns: repeats(2000) },
   );
   assert.deepEqual(parseScheme("pbkdf2_sha256$260000$salt$hash"), { name: "pbkdf2_sha256", iterations: 260000 });
   assert.equal(withIterations("pbkdf2_sha256$260000$sa$1$lt$hash", 5), "pbkdf2_sha256$5$sa$1$lt$hash");

@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { Problem } from "../lib/http/problem.ts";
 import { createHasher } from "../lib/passwords/hasher.ts";
 import { createSemaphore } from "../lib/passwords/semaphore.ts";
+import { repeats } from "./support/effort.ts";
 import { QUICK_ARGON2 } from "./support/quick-argon2.ts";
 
 /** Waits for every pending microtask. */
@@ -95,7 +96,7 @@ describe("the semaphore", () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: repeats(300) },
     );
   });
 
@@ -142,7 +143,7 @@ describe("the semaphore", () => {
           await settle();
         }
       }),
-      { numRuns: 300 },
+      { numRuns: repeats(300) },
     );
   });
 

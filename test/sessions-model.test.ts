@@ -6,6 +6,7 @@ import { OPERATOR } from "../lib/audit/actor.ts";
 import { deactivate } from "../lib/users/activation.ts";
 import { changePassword } from "../lib/users/change-password.ts";
 import { type Client, createClient } from "./support/client.ts";
+import { repeats } from "./support/effort.ts";
 import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
 
 const DAY_MS = 86_400_000;
@@ -167,6 +168,6 @@ test("any sequence of logins, logouts, waits, changes and late bodies is answere
       while (world.held.length > 0) await sendBody(world);
       await test.close();
     }),
-    { numRuns: 500 },
+    { numRuns: repeats(500) },
   );
 });

@@ -14,6 +14,7 @@ import {
   STRANGERS,
 } from "../lib/throttle/rules.ts";
 import { openTestDatabase, TEST_DATABASE_URL } from "./support/database.ts";
+import { repeats } from "./support/effort.ts";
 
 const NETWORK_FAILURES = networkFailures({ width: "/64" });
 const LONG = { timeout: 240_000 };
@@ -85,7 +86,7 @@ describe("an attempt under several limits", () => {
           counters = new Map([...counters, ...decision.changed.map((counter) => [counter.key, counter] as const)]);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: repeats(2000) },
     );
   });
 

@@ -28,7 +28,13 @@ const { app, services, addUser } = await createTestApp(environment, { db, close:
 services.log = createLog((line, level) => {
   if (level === "error") process.stderr.write(line);
 }, services.now);
-const listener = (await loadRuntime()).listen(app, { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 5 });
+const underWay = new Set<unknown>();
+const counted: typeof app = (request, peer) => {
+  const answer = app(request, peer);
+  underWay.add(answer);
+  return Promise.resolve(answer).finally(() => underWay.delete(answer));
+};
+const listener = (await loadRuntime()).listen(counted, { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 5 });
 process.stdout.write(`${JSON.stringify({ port: listener.port })}\n`);
 
 /** Only on Deno: without a forced collection, V8 may keep garbage for long and the memory seems to grow. */
@@ -42,6 +48,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   services.config = { ...services.config, throttle: !services.config.throttle };
   process.stdout.write(`${JSON.stringify(line === "users" ? await inhabit() : await desert())}\n`);
 }
+// A client may have gone away while its request is handled.
+await Promise.allSettled(underWay);
 await db.destroy();
 rmSync(folder, { recursive: true, force: true });
 process.exit();

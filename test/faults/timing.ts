@@ -3,6 +3,8 @@ import { pbkdf2Sync, scryptSync } from "node:crypto";
 import { hashSync } from "@node-rs/bcrypt";
 import { listPasswordCosts } from "../../db/password-costs.ts";
 import { setActive, setPassword } from "../../db/users.ts";
+import { readHash } from "../../lib/passwords/django-hash.ts";
+import { parseScheme } from "../../lib/passwords/hash-scheme.ts";
 import { createHasher, type Hasher, type HasherOptions } from "../../lib/passwords/hasher.ts";
 import { createClient } from "../support/client.ts";
 import { median, rankScore } from "../support/rank.ts";
@@ -45,6 +47,8 @@ export interface Timing {
   times: number[];
   /** The distance from the times of a wrong password for a hash of our own. See `rankScore`. */
   score: number;
+  /** What every attempt read and hashed: the schemes, each with its iterations. Null if the attempts differ. */
+  work: string | null;
 }
 
 const WRONG = "wrong";
@@ -67,25 +71,37 @@ export async function measure(
     if (username === "unusable") await setPassword(services.db, user.id, "!never");
     if (username.startsWith("inactive")) await setActive(services.db, user.id, false);
   }
-  services.hasher = breakIt(
-    createHasher(costs.isBlind ? options : { ...options, costs: () => listPasswordCosts(services.db) }),
-  );
+  let steps: string[] = [];
+  const read = (encoded: string) => {
+    const { name = encoded, iterations = 0 } = parseScheme(encoded) ?? {};
+    steps.push(`${name} ${iterations}`);
+    return readHash(encoded);
+  };
+  const told = costs.isBlind ? options : { ...options, costs: () => listPasswordCosts(services.db) };
+  services.hasher = breakIt(createHasher({ ...told, read }));
   const kinds = [WRONG, "unknown", "inactive", "unusable", ...Object.keys(imported)];
   const times = new Map(kinds.map((kind): [string, number[]] => [kind, []]));
+  const works = new Map(kinds.map((kind): [string, Set<string>] => [kind, new Set()]));
   const random = createRandom(seed);
   for (let attempt = -5; attempt < attempts; attempt++) {
     for (const kind of shuffle(kinds, random)) {
+      steps = [];
       const startedAt = performance.now();
       const response = await createClient(app).login(kind, "a wrong password");
       const ms = performance.now() - startedAt;
       assert.equal(response.status, 400, kind);
+      works.get(kind)?.add(steps.join(", "));
       // The first attempts are a warm-up.
       if (attempt >= 0) times.get(kind)?.push(ms);
     }
   }
   await test.close();
   const base = times.get(WRONG) ?? [];
-  return [...times].map(([kind, times]) => ({ kind, times, score: rankScore(times, base) }));
+  const workOf = (kind: string) => [...(works.get(kind) ?? [])];
+  return [...times].map(([kind, times]) => {
+    const [work = null, ...others] = workOf(kind);
+    return { kind, times, score: rankScore(times, base), work: others.length > 0 ? null : work };
+  });
 }
 
 /** Hashes of a password that no login uses. */
@@ -114,6 +130,12 @@ export function formatTimings(timings: readonly Timing[]): string {
   return timings
     .map(({ kind, times, score }) => `${kind}: median ${median(times).toFixed(2)} ms, z = ${score.toFixed(2)}`)
     .join("\n");
+}
+
+/** The kinds whose attempts do other work than those of a wrong password for a password hashed here. */
+export function worksOtherwise(timings: readonly Timing[]): string[] {
+  const expected = timings.find(({ kind }) => kind === WRONG)?.work ?? null;
+  return timings.filter(({ work }) => work === null || work !== expected).map(({ kind }) => kind);
 }
 
 export function toldApart(timings: readonly Timing[]): string[] {
