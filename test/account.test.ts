@@ -101,9 +101,9 @@ describe("PATCH /profile/", () => {
     const done = await patch({ first_name: " Ada ", username: "root", is_superuser: true, email: "a@EXAMPLE.com" });
     const profile = { username: "alice", email: "a@example.com", first_name: "Ada", last_name: "" };
     assert.deepEqual([done.status, await done.json()], [200, profile]);
-    const refused = await patch({ first_name: "x".repeat(151), last_name: "Byron", email: "no address" });
+    const denied = await patch({ first_name: "x".repeat(151), last_name: "Byron", email: "no address" });
     assert.deepEqual(
-      [refused.status, await refused.json()],
+      [denied.status, await denied.json()],
       [
         400,
         {

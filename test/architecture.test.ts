@@ -3,7 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, test } from "node:test";
 import { ROUTES } from "../lib/routes.ts";
-import { DATA, DECODED } from "./support/plain-english.ts";
+import { DATA, DECODED, TEST_DATA } from "./support/plain-english.ts";
 
 // The design's rules, so that they stay true. Each test goes over every source file.
 
@@ -146,6 +146,10 @@ describe("the form of the code", () => {
   test("no comment and no message has a word that a reader must decode", () => {
     for (const { path, text } of SOURCES) {
       assert.doesNotMatch(text.replace(DATA, ""), DECODED, path);
+    }
+    for (const path of globSync("test/**/*.ts", { cwd: ROOT, exclude: ["test/support/plain-english.ts"] })) {
+      const text = readFileSync(join(ROOT, path), "utf8");
+      assert.doesNotMatch(text.replace(DATA, "").replace(TEST_DATA, ""), DECODED, path);
     }
   });
 

@@ -18,7 +18,7 @@ describe("the database denies", () => {
   const STATEMENTS: Record<string, (db: Db, subject: string) => Promise<unknown>> = {
     "to change an event": (db, subject) =>
       db.updateTable("events").set({ address: "198.51.100.1" }).where("subject", "=", subject).execute(),
-    "to change an event into what it is": (db, subject) =>
+    "to change an event to the same values": (db, subject) =>
       db.updateTable("events").set({ number: 5 }).where("subject", "=", subject).where("number", "=", 5).execute(),
     "to delete the newest event": (db, subject) =>
       db.deleteFrom("events").where("subject", "=", subject).where("number", "=", 10).execute(),

@@ -244,9 +244,9 @@ describe("restore", () => {
     await assertRefuses(sandbox, 2, ["restore", "backup.db"], /^There is no terminal to confirm at\. Add --yes\.\n$/);
     await assertRefuses(sandbox, 1, ["restore", "nope.db"], /^There is no file \/.*\/nope\.db\.\n$/);
     const question = "backup.db, which has 1 user, 0 sessions and 1 event? Type yes to go on: ";
-    const refused = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "y\r"]]);
-    assert.equal(refused.code, 1);
-    assert(refused.stdout.includes("Not confirmed. Nothing was changed."));
+    const denied = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "y\r"]]);
+    assert.equal(denied.code, 1);
+    assert(denied.stdout.includes("Not confirmed. Nothing was changed."));
     assert.deepEqual((await readdir(sandbox.folder)).sort(), ["backup.db", "postern.db", "postern.key"]);
     const confirmed = await runAtTerminal(sandbox.folder, ["restore", "backup.db"], [[question, "yes\r"]]);
     assert.equal(confirmed.code, 0);

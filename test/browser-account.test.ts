@@ -40,7 +40,7 @@ for (const javaScriptEnabled of [true, false]) {
       async ({ page, visit, expectStatus }) => {
         expectStatus(400);
         const other = await visit();
-        for (const somebody of [page, other]) await logIn(somebody);
+        for (const browser of [page, other]) await logIn(browser);
         await page.getByRole("link", { name: "Change password" }).click();
         await page.getByText("At least 8 characters.").waitFor();
         await changePassword(page, { "Current password": "wrong", "New password": NEW_PASSWORD });
@@ -94,7 +94,7 @@ for (const javaScriptEnabled of [true, false]) {
     );
 
     browserTest(
-      "edits the profile, and sees an invalid value again as it was typed",
+      "edits the profile, and sees an invalid value again unchanged",
       async ({ page, expectStatus }) => {
         expectStatus(400);
         await logIn(page);

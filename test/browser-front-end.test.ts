@@ -120,7 +120,7 @@ describe("/client.js", onlyOnBun(NOT_ON_DENO), () => {
     expectStatus(400, 403);
     await using site = await startSite(PLAIN_PAGE, portOf(stage));
     await page.goto(site.url);
-    const refused = (username: string) =>
+    const denied = (username: string) =>
       run(
         page,
         `const error = await client.login("${username}", "wrong").catch((error) => error);
@@ -130,9 +130,9 @@ describe("/client.js", onlyOnBun(NOT_ON_DENO), () => {
       );
     const rest = { name: "LoginError", status: 400, retryAfterSeconds: null };
     const blank = "This field may not be blank.";
-    assert.deepEqual(await refused(""), { ...rest, message: blank, errors: { username: [blank] } });
+    assert.deepEqual(await denied(""), { ...rest, message: blank, errors: { username: [blank] } });
     const wrong = "Access denied: wrong username or password.";
-    assert.deepEqual(await refused("alice"), { ...rest, message: wrong, errors: { non_field_errors: [wrong] } });
+    assert.deepEqual(await denied("alice"), { ...rest, message: wrong, errors: { non_field_errors: [wrong] } });
   });
 
   browserTest("dispatches each login and logout once, in this tab and in another", async (stage) => {

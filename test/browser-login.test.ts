@@ -16,7 +16,7 @@ import {
 import { withoutNativeChecks } from "./support/page-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 
-const REFUSED = "That username or password is not right.";
+const WRONG = "That username or password is not right.";
 
 /** Values of `next` that lead to another site. */
 const ELSEWHERE = [
@@ -65,7 +65,7 @@ for (const javaScriptEnabled of [true, false]) {
         const answer = page.waitForResponse((response) => response.request().method() === "POST");
         await fillAndSend(page, { Username: "alice", Password: "wrong" }, "Log in");
         assert.equal((await answer).status(), 400);
-        await page.getByRole("alert").getByText(REFUSED).waitFor();
+        await page.getByRole("alert").getByText(WRONG).waitFor();
         assert.equal(await page.getByLabel("Username").inputValue(), "alice");
         assert.equal(await page.getByLabel("Password", { exact: true }).inputValue(), "");
         assert.equal(await focused(page), "password");
@@ -155,9 +155,9 @@ for (const javaScriptEnabled of [true, false]) {
         await fillAndSend(page, { Password: "cyan giraffe umbrella" }, "Create user");
         assert.equal(pathOf(page), "/profile/");
         assert.equal(await usernameShown(page), "root");
-        for (const somebody of [page, await visit()]) {
-          assert.equal((await somebody.goto(link))?.status(), 404);
-          await somebody.getByRole("heading", { name: "Page not found" }).waitFor();
+        for (const browser of [page, await visit()]) {
+          assert.equal((await browser.goto(link))?.status(), 404);
+          await browser.getByRole("heading", { name: "Page not found" }).waitFor();
         }
         assert.equal(await inviteFirstUser(services), null);
       },

@@ -94,7 +94,7 @@ describe("check counts the stored passwords", () => {
     );
     assert.match(messages["empty_passwords"] ?? "", /: 1 user\./);
     assert.match(messages["unusable_passwords"] ?? "", /: 2 users\./);
-    assert(!/speak|friend/i.test(JSON.stringify(messages)), "shows no password that was stored as it was typed");
+    assert(!/speak|friend/i.test(JSON.stringify(messages)), "shows no password that was stored in plain text");
   });
 
   test("of more users than one batch holds", PROCESSES, async () => {

@@ -143,10 +143,10 @@ describe("check", () => {
         .execute();
       await db.updateTable("users").set({ is_active: 0 }).execute();
     });
-    const mistakes = ["info no_superuser createsuperuser", "error sessions_not_cleared clearsessions"];
-    assert.deepEqual(await check(sandbox), { exit: 1, found: mistakes });
+    const findings = ["info no_superuser createsuperuser", "error sessions_not_cleared clearsessions"];
+    assert.deepEqual(await check(sandbox), { exit: 1, found: findings });
     await sandbox.run(["clearsessions"]);
-    assert.deepEqual(await check(sandbox), { exit: 0, found: mistakes.slice(0, 1) });
+    assert.deepEqual(await check(sandbox), { exit: 0, found: findings.slice(0, 1) });
   });
 
   test("works while a server runs", PROCESSES, async () => {

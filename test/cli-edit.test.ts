@@ -34,7 +34,7 @@ async function listChanges(sandbox: Sandbox): Promise<unknown[]> {
 }
 
 describe("edituser", () => {
-  test("changes what it is given, and the audit trail names the fields that differ", PROCESSES, async () => {
+  test("changes the given fields, and the audit trail names the fields that differ", PROCESSES, async () => {
     await using sandbox = await createUsers();
     const names = ["--email", "Bob@EXAMPLE.com", "--first-name", "Bob", "--last-name", "Builder"];
     const stdout = "User bob changed.\n";

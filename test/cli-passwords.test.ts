@@ -116,9 +116,9 @@ describe("a weak password from standard input", () => {
     await using sandbox = await createSandbox();
     await sandbox.run(create, { input: STRONG });
     const change = ["changepassword", "alice", "--password-stdin"];
-    const refused = await sandbox.run(change, { input: "alice2026" });
+    const denied = await sandbox.run(change, { input: "alice2026" });
     const similar = "The password is too similar to the username.";
-    assert.deepEqual(refused, { code: 1, stdout: "", stderr: `${similar}\n${HINT}\n` });
+    assert.deepEqual(denied, { code: 1, stdout: "", stderr: `${similar}\n${HINT}\n` });
     await assertLogsIn(sandbox, "alice", { [STRONG]: 202 });
     assert.equal((await sandbox.run([...change, "--allow-weak"], { input: "alice2026" })).code, 0);
     await assertLogsIn(sandbox, "alice", { [STRONG]: 400, alice2026: 202 });
@@ -131,8 +131,8 @@ describe("a weak password from standard input", () => {
       ["speak\0friend", "Null characters are not allowed."],
       ["x".repeat(4097), "The password is 4097 bytes long; at most 4096 are allowed."],
     ] as const) {
-      const refused = await sandbox.run([...create, "--allow-weak"], { input });
-      assert.deepEqual(refused, { code: 1, stdout: "", stderr: `${sentence}\n` });
+      const denied = await sandbox.run([...create, "--allow-weak"], { input });
+      assert.deepEqual(denied, { code: 1, stdout: "", stderr: `${sentence}\n` });
     }
   });
 
@@ -141,8 +141,8 @@ describe("a weak password from standard input", () => {
     await using service = await startRangeService([STRONG]);
     const breached = { POSTERN_BREACHED_PASSWORDS: service.url };
     const sentence = "This password has appeared in a data breach and must not be used.";
-    const refused = await sandbox.run(create, { input: STRONG, environment: breached });
-    assert.deepEqual(refused, { code: 1, stdout: "", stderr: `${sentence}\n${HINT}\n` });
+    const denied = await sandbox.run(create, { input: STRONG, environment: breached });
+    assert.deepEqual(denied, { code: 1, stdout: "", stderr: `${sentence}\n${HINT}\n` });
     const short = await sandbox.run(create, { input: "right horse", environment: { POSTERN_PASSWORD_RULES: "nist" } });
     assert.match(short.stderr, /^This password is too short\. It must contain at least 15 characters\.\n/);
     const made = await sandbox.run(create, { input: "x", environment: { POSTERN_PASSWORD_RULES: "none" } });

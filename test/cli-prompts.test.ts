@@ -138,9 +138,9 @@ describe("at a terminal", () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
     const question = "Type the username (alice) to go on: ";
-    const refused = await runAtTerminal(sandbox.folder, ["deleteuser", "alice"], [[question, "y\r"]]);
-    assert.equal(refused.code, 1);
-    assert(refused.stdout.includes("Not confirmed. Nothing was changed."));
+    const denied = await runAtTerminal(sandbox.folder, ["deleteuser", "alice"], [[question, "y\r"]]);
+    assert.equal(denied.code, 1);
+    assert(denied.stdout.includes("Not confirmed. Nothing was changed."));
     assert.deepEqual(await usernames(sandbox), ["alice"]);
     const confirmed = await runAtTerminal(sandbox.folder, ["deleteuser", "alice"], [[question, "alice\r"]]);
     assert.equal(confirmed.code, 0);

@@ -91,7 +91,7 @@ describe("a client is disconnected if it", () => {
     "begins a head and says no more": { write: (socket, times) => times === 0 && socket.write(HEAD) },
     "sends a head byte by byte": { write: (socket, times) => socket.write(HEAD[times] ?? "x"), everyMs: 200 },
     "keeps its connection after an answer and says no more": { write: (socket) => socket.write(GET) },
-    "sends a body without end that nobody asked for": {
+    "sends an endless body to an endpoint that reads none": {
       write: (socket, times) =>
         socket.write(times === 0 ? `${GET.slice(0, -2)}Transfer-Encoding: chunked\r\n\r\n` : "1\r\na\r\n"),
       everyMs: 20,

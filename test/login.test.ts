@@ -176,9 +176,9 @@ describe("POST /login/", () => {
     const real = services.hasher;
     services.hasher = { ...real, check: (...sent) => enter(() => hashed.then(() => real.check(...sent))) };
     const logins = [1, 2].map(() => createClient(app).login("alice", "right horse"));
-    const refused = await Promise.race(logins); // On Postgres, either login may be the first.
-    assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);
-    assert.deepEqual(await refused.json(), { detail: "The server is busy. Expected available in 1 seconds." });
+    const denied = await Promise.race(logins); // On Postgres, either login may be the first.
+    assert.deepEqual([denied.status, denied.headers.get("retry-after")], [503, "1"]);
+    assert.deepEqual(await denied.json(), { detail: "The server is busy. Expected available in 1 seconds." });
     assert.equal((await createClient(app).get("/profile/")).status, 403, "everything else is answered meanwhile");
     finishHashing();
     assert.deepEqual((await Promise.all(logins)).map(({ status }) => status).sort(), [202, 503]);

@@ -80,13 +80,13 @@ describe("one address for browsers and programs:", () => {
 
   test("a denied form is shown again with its status, the message and the username, but never the password", async () => {
     const { send } = await setUp();
-    const refused = await send("/login/", {
+    const denied = await send("/login/", {
       username: '"><script>',
       password: "hunter-secret",
       next: "//evil.example",
     });
-    const text = await refused.text();
-    assert.equal(refused.status, 400);
+    const text = await denied.text();
+    assert.equal(denied.status, 400);
     assert.match(text, /That username or password is not right\./);
     assert.match(text, /value="&quot;&gt;&lt;script&gt;"/);
     assert.doesNotMatch(text, /hunter-secret|evil\.example|<script>/);

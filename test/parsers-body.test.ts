@@ -143,7 +143,7 @@ describe("JSON", () => {
     });
     assert.deepEqual(parseJson("1e999"), { ok: true, value: Number.POSITIVE_INFINITY });
     assert.deepEqual(parseJson("-0"), { ok: true, value: 0n });
-    const refused = [
+    const malformed = [
       `${nines}9`,
       `-${nines}9`,
       `[{"a":${nines}9}]`,
@@ -168,7 +168,7 @@ describe("JSON", () => {
       "undefined",
       '"',
     ];
-    for (const text of refused) assert.equal(parseJson(text).ok, false, text.slice(0, 20));
+    for (const text of malformed) assert.equal(parseJson(text).ok, false, text.slice(0, 20));
   });
 
   test("of 64 KiB is parsed or denied, with the deepest and widest nesting", { timeout: 60_000 }, () => {

@@ -78,13 +78,13 @@ describe("request data", () => {
     );
     await fc.assert(
       fc.asyncProperty(body, type, async (body, type) => {
-        const refusal = await read(body, type).then(
+        const problem = await read(body, type).then(
           () => null,
           (error: unknown) => error,
         );
-        if (refusal === null) return;
-        assert(refusal instanceof Problem, String(refusal));
-        assert([400, 415].includes(refusal.status));
+        if (problem === null) return;
+        assert(problem instanceof Problem, String(problem));
+        assert([400, 415].includes(problem.status));
       }),
       { numRuns: repeats(1000) },
     );
@@ -99,11 +99,11 @@ describe("request data", () => {
           utf8('{"a":1}'),
           utf8('--x\r\nContent-Disposition: form-data; name="a"\r\n\r\né\r\n--x--'),
         ]) {
-          const refusal = await read(body, `${type};charset=${label}`).then(
+          const problem = await read(body, `${type};charset=${label}`).then(
             () => null,
             (error: unknown) => error,
           );
-          assert(refusal === null || refusal instanceof Problem, `${type} ${label}: ${refusal}`);
+          assert(problem === null || problem instanceof Problem, `${type} ${label}: ${problem}`);
         }
       }
     }

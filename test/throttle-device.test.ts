@@ -70,21 +70,21 @@ describe("a browser that has logged in to an account", () => {
     const { own, stranger, addUser, clock } = app;
     await addUser({ username: "bob", password: RIGHT });
     await guess(app, "bob", 10);
-    const refuses = async (username: string, cookie: string, why: string) => {
+    const assertThrottled = async (username: string, cookie: string, why: string) => {
       const client = stranger();
       client.cookies.set("devicecookie", cookie);
       assert.equal((await client.login(username, RIGHT)).status, 429, why);
     };
     const cookie = own.cookies.get("devicecookie") ?? "";
-    await refuses("bob", cookie, "another account");
-    await refuses("alice", "a".repeat(32), "made up");
-    await refuses("alice", own.cookies.get("sessionid") ?? "", "a session's");
+    await assertThrottled("bob", cookie, "another account");
+    await assertThrottled("alice", "a".repeat(32), "made up");
+    await assertThrottled("alice", own.cookies.get("sessionid") ?? "", "a session's");
     assert.equal((await own.login("alice", RIGHT)).status, 202);
     await app.attack();
-    await refuses("alice", cookie, "used up");
+    await assertThrottled("alice", cookie, "used up");
     clock.advance(365 * 24 * 3600);
     await app.attack();
-    await refuses("alice", own.cookies.get("devicecookie") ?? "", "too old");
+    await assertThrottled("alice", own.cookies.get("devicecookie") ?? "", "too old");
   });
 
   test("is stored as a hash, is no credential, and is deleted with its user", async () => {

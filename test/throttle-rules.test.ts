@@ -90,7 +90,7 @@ describe("an attempt under several limits", () => {
     );
   });
 
-  test("is stored as it was decided, and an empty counter is not stored", LONG, async () => {
+  test("is stored as decided, and an empty counter is not stored", LONG, async () => {
     const { db, close } = await openTestDatabase();
     await fc.assert(
       fc.asyncProperty(steps, async (taken) => {

@@ -4,3 +4,6 @@ export const DECODED: RegExp =
 
 /** Data that is stored or printed for machines, and stays: the actor of an event, the outcome of a login in the metrics, a key in the JSON of `audit --verify`. */
 export const DATA = /"nobody"|"refused"|\.mistake\b|\bmistake(?=: |"\]| \}|,)/g;
+
+/** Data of tests: a name that no user has, the system's user `nobody`, the hashes in the fixtures that must not match, the key of an error of the trail. */
+export const TEST_DATA = /["`]nobody["`]|`nobody\$|\bnobody(?=: )|\bNOBODY\b|\brefused(?=: )|\.refused\b|\bmistake\b/g;

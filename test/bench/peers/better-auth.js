@@ -14,7 +14,7 @@ database.run("pragma journal_mode = wal"); // Like Postern. Without it, logins w
 const options = {
   database,
   baseURL: `http://127.0.0.1:${port}`,
-  secret: "only-for-the-bench-and-for-nobody-else",
+  secret: "a-secret-for-the-benchmark-only",
   emailAndPassword: { enabled: true },
   session: { cookieCache: { enabled: cookieCacheSeconds !== "0", maxAge: Number(cookieCacheSeconds) } },
   rateLimit: { enabled: false },
