@@ -8,7 +8,7 @@ import { type Bounds, boundsOf, isLive, type Lifetime } from "./sessions.ts";
 interface Excess {
   /** The number of last used sessions that stay. */
   keep: number;
-  /** The most rows that one call deletes. */
+  /** Maximum number of rows that one call deletes. */
   limit: number;
 }
 

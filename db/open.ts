@@ -10,7 +10,7 @@ export type { Db, TransactionDb } from "./schema.ts";
 export interface DatabaseOptions {
   /** Whether a missing SQLite file is created. */
   mayCreate: boolean;
-  /** Most connections to Postgres; SQLite has one. */
+  /** Maximum number of Postgres connections; SQLite has one. */
   poolSize: number;
   /** Postgres only; by default the limit for requests. */
   statementTimeoutMs?: number;

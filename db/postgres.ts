@@ -19,7 +19,7 @@ const INT8 = 20;
 export interface PostgresOptions {
   /** May have the parameters of libpq, such as `sslmode`. */
   url: string;
-  /** Most connections. */
+  /** Maximum number of connections. */
   poolSize: number;
   statementTimeoutMs?: number | undefined;
   /** Whether each transaction may use another server connection, so that the session keeps no state. */

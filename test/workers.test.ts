@@ -210,6 +210,6 @@ describe("POSTERN_WORKERS", () => {
   test("is the only way to start a worker: the command worker is denied to a person", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const { code, stderr } = await sandbox.run(["worker"]);
-    assert.deepEqual({ code, stderr }, { code: 2, stderr: "Workers are started by serve: set POSTERN_WORKERS.\n" });
+    assert.deepEqual({ code, stderr }, { code: 2, stderr: "serve starts the workers. Set POSTERN_WORKERS.\n" });
   });
 });

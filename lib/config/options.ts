@@ -69,7 +69,7 @@ export const OPTIONS = {
     default: "10",
     parse: (text) => parseInteger(text, 1, 1000),
     expected: "a whole number from 1 to 1000",
-    about: "Most Postgres connections that this process opens.",
+    about: "Maximum number of Postgres connections of this process.",
   } satisfies Option<number>,
   secretKey: {
     name: "POSTERN_SECRET_KEY",
@@ -119,7 +119,7 @@ export const OPTIONS = {
     default: "100",
     parse: (text) => parseInteger(text, 1, 10_000),
     expected: "a whole number from 1 to 10000",
-    about: "Most live sessions per user. A login that exceeds it ends the least recently used ones.",
+    about: "Maximum number of live sessions per user. A login that exceeds it ends the least recently used ones.",
   } satisfies Option<number>,
   sessionCookieName: {
     name: "POSTERN_SESSION_COOKIE_NAME",
@@ -206,7 +206,7 @@ export const OPTIONS = {
     parse: (text) => parseInteger(text, 0, 100_000),
     expected: "a whole number from 0 to 100000",
     about:
-      "Most logins that may wait for a core to hash their password. The next login is answered 503. " +
+      "Maximum number of logins that may wait for a core to hash their password. The next login is answered 503. " +
       "A network may fill half of the queue, an IPv4 address or an IPv6 /64 a quarter. " +
       "Known devices have additional places, a quarter of this number.",
   } satisfies Option<number>,

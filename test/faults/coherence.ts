@@ -10,8 +10,8 @@ import { createSandbox, login, type Sandbox, type Server } from "../support/proc
 import { TEST_KEYS } from "../support/secret-key.ts";
 import { createRandom } from "./random.ts";
 
-// `bun run test/faults/coherence.ts [STEPS] [SEED]`: two servers on one SQLite file, the command line, and plain SQL begin
-// and end sessions and change users in a random order. A model predicts each answer. Then pipelined requests keep one
+// `bun run test/faults/coherence.ts [STEPS] [SEED]` begins and ends sessions and changes users in a random order: by two
+// servers on one SQLite file, by commands, and by SQL. A model predicts each answer. Then pipelined requests keep one
 // server busy while the other one ends sessions.
 
 const PASSWORD = "right horse";

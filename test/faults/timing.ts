@@ -11,8 +11,8 @@ import { median, rankScore } from "../support/rank.ts";
 import { createTestApp } from "../support/test-app.ts";
 import { createRandom } from "./random.ts";
 
-// `bun run test/faults/timing.ts [ATTEMPTS] [SEED]`: measures denied logins of several kinds in random order, with the
-// hash costs of production, and reports whether their times differ.
+// `bun run test/faults/timing.ts [ATTEMPTS] [SEED]` measures denied logins of several kinds in random order, and reports
+// whether their times differ. The hash costs are those of production.
 
 /** Two samples of one distribution exceed this once in 26 million times (a normal deviate of 5.5). */
 export const THRESHOLD = 5.5;
@@ -31,8 +31,8 @@ export interface Costs {
 export const DJANGO: Costs = { pbkdf2Iterations: [216_000, 260_000], bcryptCost: 12, scryptCost: 16384 };
 
 /**
- * One cheap hash per algorithm. Only one number of iterations: a second PBKDF2 call costs some microseconds more, which
- * are lost in the noise with the costs of production, but not with these.
+ * One cheap hash per algorithm, and only one number of iterations. A second PBKDF2 call takes some microseconds more.
+ * With the costs of production they are lost in the noise, but not with these.
  */
 export const QUICK: Costs = {
   argon2: { memoryCost: 2048, timeCost: 1, parallelism: 1 },
