@@ -66,6 +66,7 @@ export const USER_COMMANDS: Command[] = [
     operand: "USER",
     options: {
       ...FIELD_OPTIONS,
+      username: { type: "string", value: "USER", about: "The new username." },
       staff: { type: "boolean", about: "Set the flag staff." },
       "no-staff": { type: "boolean", about: "Clear the flag staff." },
       superuser: { type: "boolean", about: "Set the flag superuser." },
