@@ -46,7 +46,7 @@ describe("Deno's permissions", onlyOnDeno("Bun has no permissions"), () => {
     const { code, stderr } = await sandbox.run(["serve"], { environment: { ...environment, POSTERN_WORKERS: "2" } });
     assert.deepEqual(
       { code, stderr },
-      { code: 1, stderr: "POSTERN_WORKERS is more than 1: that takes Linux, and on Deno -A.\n" },
+      { code: 1, stderr: "POSTERN_WORKERS is more than 1. This needs Linux, and on Deno the flag -A.\n" },
     );
   });
 });
