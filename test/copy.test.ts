@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { cutEvents } from "../db/event-cut.ts";
 import { openDatabase, transaction } from "../db/open.ts";
 import { fillDatabase, readDatabase } from "./support/content.ts";
 import type { Result } from "./support/in-process.ts";
-import { startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { usePostgres } from "./support/postgres.ts";
 import { createSandbox, quickProgram, type RunOptions, type Sandbox, start } from "./support/process.ts";
 import { TEST_KEYS, TEST_SECRET_KEY } from "./support/secret-key.ts";
 import { runAtTerminal } from "./support/terminal.ts";
@@ -19,17 +19,11 @@ const SOURCE = "sqlite:postern.db";
 /** The driver reads this variable. A URL in an argument must have no password. */
 const PASSWORD = { environment: { PGPASSWORD: "postgres" } } satisfies RunOptions;
 
-let postgres: TestPostgres;
-let made = 0;
-
-before(async () => {
-  postgres = await startPostgres();
-}, PROCESSES);
-after(() => postgres.stop(), PROCESSES);
+const postgres = usePostgres(PROCESSES);
 
 /** A new, empty database: its URL for tests, and its URL without a password for arguments. */
 async function createTarget(): Promise<{ url: string; named: string }> {
-  const url = await postgres.createDatabase(`target_${made++}`);
+  const url = await postgres.createDatabase("target");
   return { url, named: url.replace(":postgres@", "@") };
 }
 

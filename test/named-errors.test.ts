@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { chmod, chown, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
-import { startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { describe, test } from "node:test";
+import { usePostgres } from "./support/postgres.ts";
 import { createSandbox, FROM_SOURCE, type Sandbox } from "./support/process.ts";
 
 const PROCESSES = { timeout: 120_000 };
@@ -111,12 +111,10 @@ describe("one sentence, and no stack trace, for", () => {
 });
 
 describe("one sentence, and no stack trace, for a Postgres server that", () => {
-  let postgres: TestPostgres | undefined;
-  after(() => postgres?.stop(), PROCESSES);
+  const postgres = usePostgres(PROCESSES);
 
   test("does not answer, has an unknown host name, or denies the user", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    postgres = await startPostgres();
     const url = new URL(await postgres.createDatabase("named"));
     const changed = (part: Partial<URL>) => Object.assign(new URL(url), part).href;
     for (const [wrong, sentence] of [

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { openDatabase } from "../db/open.ts";
 import { countLost, createLedger, drive, type Ledger } from "./faults/load.ts";
 import { createRandom } from "./faults/random.ts";
 import { type Balancer, startBalancer } from "./support/balancer.ts";
 import { until } from "./support/poll.ts";
-import { freePort, startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { freePort, usePostgres } from "./support/postgres.ts";
 import { createSandbox, login, logout, profile, type Sandbox, type Server } from "./support/process.ts";
 
 const PROCESSES = { timeout: 120_000 };
@@ -64,11 +64,7 @@ async function underLoad(balancer: Balancer, work: (more: () => Promise<void>) =
 }
 
 describe("several nodes on one Postgres", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  }, PROCESSES);
-  after(() => postgres.stop(), PROCESSES);
+  const postgres = usePostgres(PROCESSES);
 
   test("act as one: a login at one and a logout at another count at all nodes at once", PROCESSES, async () => {
     await using sandbox = await createSandbox();

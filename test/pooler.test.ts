@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { migrate } from "../db/migrate.ts";
 import { openDatabase } from "../db/open.ts";
 import { HAS_PGBOUNCER, startPgBouncer } from "./support/pgbouncer.ts";
-import { startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { usePostgres } from "./support/postgres.ts";
 import { createSandbox, login, logout, profile, type Server } from "./support/process.ts";
 
 const PROCESSES = { timeout: 120_000 };
@@ -15,11 +15,7 @@ const POOLED = { POSTERN_DATABASE_POOLER: "transaction" };
 const missing = HAS_PGBOUNCER ? "" : ", which did not run: PgBouncer is not installed";
 
 describe(`behind PgBouncer${missing}`, { skip: !HAS_PGBOUNCER }, () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  }, PROCESSES);
-  after(() => postgres.stop(), PROCESSES);
+  const postgres = usePostgres(PROCESSES);
 
   /** Two nodes, so that the pooler mixes their connections. */
   async function logInAndOut(servers: readonly Server[]): Promise<number[]> {

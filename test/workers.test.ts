@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { describe, test } from "node:test";
 import { parseConfig } from "../lib/config/load.ts";
 import { until } from "./support/poll.ts";
-import { freePort, startPostgres } from "./support/postgres.ts";
+import { freePort, usePostgres } from "./support/postgres.ts";
 import { createSandbox, login, logout, type RunOptions, type Sandbox, type Server } from "./support/process.ts";
 
 const PROCESSES = { timeout: 60_000 };
@@ -82,6 +82,8 @@ async function assertOneService(server: Server): Promise<void> {
 }
 
 describe("two workers (POSTERN_WORKERS)", () => {
+  const postgres = usePostgres(PROCESSES);
+
   test("share one port and one SQLite file: a login and a logout count in both", PROCESSES, async () => {
     await using sandbox = await createSandbox();
     const server = await startTwo(sandbox);
@@ -96,15 +98,10 @@ describe("two workers (POSTERN_WORKERS)", () => {
   });
 
   test("share one Postgres database", PROCESSES, async () => {
-    const postgres = await startPostgres();
-    try {
-      await using sandbox = await createSandbox();
-      const server = await startTwo(sandbox, { DATABASE_URL: await postgres.createDatabase("postern") });
-      await assertOneService(server);
-      assert.equal((await server.stop()).code, 0);
-    } finally {
-      await postgres.stop();
-    }
+    await using sandbox = await createSandbox();
+    const server = await startTwo(sandbox, { DATABASE_URL: await postgres.createDatabase("postern") });
+    await assertOneService(server);
+    assert.equal((await server.stop()).code, 0);
   });
 
   test("go on if one is killed, and a new one replaces it", PROCESSES, async () => {

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./poll.ts";
-import { freePort, type TestPostgres } from "./postgres.ts";
+import { freePort, type SharedPostgres } from "./postgres.ts";
 
 /** Whether PgBouncer is installed (Debian's package `pgbouncer`). */
 export const HAS_PGBOUNCER = spawnSync("pgbouncer", ["--version"]).status === 0;
@@ -16,7 +16,7 @@ export interface PgBouncer extends AsyncDisposable {
 }
 
 /** A PgBouncer with its defaults, before a Postgres. It does not run as root, so root runs it as another user. */
-export async function startPgBouncer(postgres: TestPostgres, mode: "session" | "transaction"): Promise<PgBouncer> {
+export async function startPgBouncer(postgres: SharedPostgres, mode: "session" | "transaction"): Promise<PgBouncer> {
   const folder = await mkdtemp(join(tmpdir(), "postern-pgbouncer-"));
   await chmod(folder, 0o755);
   const port = await freePort();

