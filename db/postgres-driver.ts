@@ -127,7 +127,7 @@ export class PostgresDriver implements Driver {
   async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     const held = this.#held.get(connection);
     if (held !== undefined) return this.#executeHeld<R>(held, query);
-    // No select of ours has side effects.
+    // No select of Postern has side effects.
     const isRepeatable = SelectQueryNode.is(query.query) ? isUselessConnection : hasNotRun;
     return retryOnce(() => this.#executeOnce<R>(query), isRepeatable);
   }

@@ -208,14 +208,14 @@ describe("GET and DELETE /sessions/", () => {
       (await one.get("/sessions/")).json();
     const end = async (one: typeof client, path: string) =>
       (await one.send("DELETE", path, { headers: { "Sec-Fetch-Site": "same-origin" } })).status;
-    const [ours, bobs] = [await list(client), await list(bob)];
-    assert.deepEqual(ours.map((session) => session.is_current).sort(), [false, true]);
+    const [listed, bobs] = [await list(client), await list(bob)];
+    assert.deepEqual(listed.map((session) => session.is_current).sort(), [false, true]);
     const keys = (await services.db.selectFrom("sessions").select("id").execute()).map(({ id }) => id);
-    for (const { id } of ours)
+    for (const { id } of listed)
       assert(!keys.some((key) => key.includes(id)) && !client.cookies.get("sessionid")?.includes(id));
     assert.equal(await end(client, `/sessions/${bobs[0]?.id}/`), 404);
     assert.equal(await end(client, "/sessions/nothing/"), 404);
-    assert.equal(await end(client, `/sessions/${ours.find((session) => !session.is_current)?.id}/`), 204);
+    assert.equal(await end(client, `/sessions/${listed.find((session) => !session.is_current)?.id}/`), 204);
     assert.deepEqual([(await phone.get("/profile/")).status, (await bob.get("/profile/")).status], [403, 200]);
     await phone.login("alice", PASSWORD);
     assert.equal(await end(client, "/sessions/"), 204);

@@ -14,7 +14,7 @@ const PAGE_EVENTS = 50;
  * `GET /activity/`: what has happened to the user's account, the newest first. Where there is more, `next` goes on: as
  * `?cursor=`.
  *
- * @throws Problem invalid where the cursor is none of ours
+ * @throws Problem invalid if the cursor is malformed
  */
 export async function activity(context: UserContext): Promise<Reply> {
   const { services, auth } = context;

@@ -23,7 +23,7 @@ const PAGE_SESSIONS = 100;
  * `GET /sessions/`: a page of where the user is logged in. This session is marked and comes first, then the last used
  * one. If there are more, the header `Link` has the address of the next page.
  *
- * @throws Problem invalid if the cursor is not one of ours
+ * @throws Problem invalid if the cursor is malformed
  */
 export async function sessions(context: UserContext): Promise<Reply> {
   const { shown, next } = await listPage(context);
@@ -39,7 +39,7 @@ export async function sessions(context: UserContext): Promise<Reply> {
 async function listPage(context: UserContext): Promise<{ shown: Session[]; next: string | null }> {
   const { services, auth } = context;
   const after = readCursor(context, parsePlace);
-  // Read anew: it was touched since it was found.
+  // Read again: it was touched after it was found.
   const own = after === null ? await findOwn(services.db, context, sessionName(auth.session)) : null;
   const limit = PAGE_SESSIONS - (own === null ? 0 : 1);
   const wanted = { after, exceptId: auth.session.id, limit: limit + 1 };

@@ -8,7 +8,7 @@ import type { Reply } from "./reply.ts";
 import { json } from "./responses.ts";
 import { routeFor } from "./router.ts";
 
-/** Retry-After while the database is unavailable. Each request asks it anew. */
+/** Retry-After while the database is unavailable. Each request asks it again. */
 const OUTAGE_SECONDS = 5;
 
 /** The Problem that answers an error. If the error is unexpected, the log gets all of it and the client nothing. */

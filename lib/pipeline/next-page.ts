@@ -3,8 +3,8 @@ import { decodePath, ownPath, parseTarget } from "../http/target.ts";
 import { setupToken } from "./guards.ts";
 
 /**
- * The path that `next` names, if a login may redirect to it: a page of ours, or a path of this origin that is none of our
- * endpoints and so belongs to the application. Else null.
+ * The path that `next` names, if a login may redirect to it: a page of Postern, or a path of this origin that is no
+ * endpoint of Postern and so belongs to the application. Else null.
  */
 export function nextPath(router: Router, reference: string): string | null {
   const path = ownPath(reference);

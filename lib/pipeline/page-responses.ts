@@ -55,7 +55,7 @@ export function errorPage(context: Arrival, { code, status }: Problem): Reply {
   return page(context, (frame) => problemPage({ ...frame, session: null }, props), status);
 }
 
-/** The nearest page of ours to the request's path, with the query if it is the page that the client asked for. */
+/** Postern's nearest page to the request's path, with the query if it is the page that the client asked for. */
 function pathToReturnTo({ router, target: { path, query }, request }: Arrival): string {
   const nearest = nearestPage(router, path);
   return query === "" || request.method !== "GET" || nearest !== path ? nearest : `${path}?${query}`;

@@ -25,7 +25,7 @@ export function text(body: string): Reply {
   return reply(new Response(body, { headers: { "Content-Type": "text/plain; charset=utf-8" } }));
 }
 
-/** @param path on this origin. After 303 a browser sends a GET, whatever it sent before (RFC 9110 §15.4.4). */
+/** @param path on this origin. After 303 a browser sends a GET for any method (RFC 9110 §15.4.4). */
 export function redirect(path: string, { status = 303, ...parts }: { status?: 302 | 303 } & ReplyParts = {}): Reply {
   return reply(new Response(null, { status, headers: { Location: path } }), parts);
 }

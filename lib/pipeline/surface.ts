@@ -3,7 +3,7 @@ export interface Surface {
   readonly name: "api" | "page" | "asset" | "ops";
   /** `browsers`: a program is answered as if the endpoint did not exist. `operators`: likewise everyone else. */
   readonly audience: "everyone" | "browsers" | "operators";
-  /** Whether the Host must be one of ours. Probes ask by address. */
+  /** Whether the Host must be one of the server's own. Probes ask by address. */
   readonly checksHost: boolean;
   /** Whether the representation depends on Accept. */
   readonly negotiates: boolean;

@@ -47,7 +47,7 @@ export function expiredDeviceCookie(context: Arrival): string {
   return serializeDeletion(cookieName(context.services.config.secureCookies), scopeOf(context));
 }
 
-/** Of this host alone, whatever POSTERN_COOKIE_DOMAIN says: no other host has a use for it. */
+/** For this host alone, even with POSTERN_COOKIE_DOMAIN: no other host needs it. */
 function scopeOf(context: Arrival): { secure: boolean; domain: null } {
   return { secure: isHttps(context), domain: null };
 }

@@ -18,7 +18,7 @@ export interface TestPostgres {
   start: () => Promise<void>;
   /** Stops it for good and removes its data. */
   stop: () => Promise<void>;
-  /** Starts another server, which follows this one by streaming replication. This one starts anew for it. */
+  /** Starts another server, which follows this one by streaming replication. This one restarts for it. */
   startStandby: () => Promise<TestPostgres>;
 }
 
