@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { chmod, chown, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { explainError } from "../lib/cli/explain-error.ts";
 import { usePostgres } from "./support/postgres.ts";
 import { createSandbox, FROM_SOURCE, type Sandbox } from "./support/process.ts";
 
@@ -129,4 +130,14 @@ describe("one sentence, and no stack trace, for a Postgres server that", () => {
       for (const args of [["serve"], ["users"]]) await assertNamed(sandbox, { args, url: wrong, sentence });
     }
   });
+});
+
+test("two commands that give one name at the same moment on Postgres end in a sentence", () => {
+  const error = Object.assign(new Error('duplicate key value violates unique constraint "users_username_key"'), {
+    code: "23505",
+  });
+  assert.equal(
+    explainError(error, "postgres://me@db.example/x"),
+    "Another command gave the same name at the same moment. Try again.",
+  );
 });

@@ -43,6 +43,7 @@ function explainPostgres(error: Error, databaseUrl: string): string | null {
     ENOTFOUND: `The host ${hostname} of the Postgres is unknown. Set DATABASE_URL.`,
     EAI_AGAIN: `The host ${hostname} of the Postgres cannot be looked up: the name server does not answer. Try again.`,
     ETIMEDOUT: `No Postgres answers at ${address} (${code}). Set DATABASE_URL, or open the firewall.`,
+    "23505": "Another command gave the same name at the same moment. Try again.",
     "28P01": `Postgres denied user ${user}: the password is wrong. Set DATABASE_URL.`,
     "28000": `Postgres denied user ${user}: ${error.message}. Create the role, or allow it in pg_hba.conf.`,
     "3D000": `Postgres has no database ${name}. Create it (createdb ${name}), or set DATABASE_URL.`,
