@@ -17,30 +17,37 @@ async function openWithBun(path: string): Promise<SqliteReader> {
   const { constants, Database } = await import("bun:sqlite");
   // The path has no links, as for the first connection.
   const database = new Database(path, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_NOFOLLOW);
-  const prepare = remember((sql) => database.prepare<unknown, SQLQueryBindings[]>(sql));
+  const statements = remember((sql) => database.prepare<unknown, SQLQueryBindings[]>(sql));
   return {
     // The parameters of our queries are strings, numbers and nulls.
-    read: (sql, parameters) => prepare(sql).all(...(parameters as SQLQueryBindings[])),
-    close: () => database.close(),
+    read: (sql, parameters) => statements.get(sql).all(...(parameters as SQLQueryBindings[])),
+    close: () => {
+      // An open statement would keep the file open, and the log beside it.
+      for (const statement of statements.all()) statement.finalize();
+      database.close();
+    },
   };
 }
 
 async function openWithNode(path: string): Promise<SqliteReader> {
   const { DatabaseSync } = await import("node:sqlite");
   const database = new DatabaseSync(path, { readOnly: true });
-  const prepare = remember((sql) => database.prepare(sql));
+  const statements = remember((sql) => database.prepare(sql));
   return {
-    read: (sql, parameters) => prepare(sql).all(...(parameters as SQLInputValue[])), // As above.
+    read: (sql, parameters) => statements.get(sql).all(...(parameters as SQLInputValue[])), // As above.
     close: () => database.close(),
   };
 }
 
 /** Compiles each SQL text once. The texts are few: only prepared queries are read here. */
-function remember<S>(compile: (sql: string) => S): (sql: string) => S {
+function remember<S>(compile: (sql: string) => S): { get: (sql: string) => S; all: () => Iterable<S> } {
   const statements = new Map<string, S>();
-  return (sql) => {
-    const statement = statements.get(sql) ?? compile(sql);
-    statements.set(sql, statement);
-    return statement;
+  return {
+    get: (sql) => {
+      const statement = statements.get(sql) ?? compile(sql);
+      statements.set(sql, statement);
+      return statement;
+    },
+    all: () => statements.values(),
   };
 }

@@ -78,6 +78,16 @@ test("a symbolic link is resolved: the log is beside the target", PROCESSES, asy
   assert.equal(await readFile(`${link}-wal`, "utf8"), "another file");
 });
 
+test("a server that stops leaves no log beside the database", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  await sandbox.run(["createsuperuser", "alice", "--password-stdin"], { input: PASSWORD });
+  const server = await sandbox.serve();
+  const { cookie } = await login(server, "alice", PASSWORD);
+  assert.equal((await profile(server, cookie)).status, 200);
+  assert.equal((await server.stop()).code, 0);
+  assert.deepEqual((await readdir(sandbox.folder)).sort(), ["postern.db", "postern.key"]);
+});
+
 describe("a database file", onlyOnDeno("Bun and Deno on one file need both"), () => {
   const onBun = [join(ROOT, "node_modules/.bin/bun"), "run", join(ROOT, "server.ts")];
   for (const [what, maker, reader] of [
@@ -101,7 +111,7 @@ describe("a database file", onlyOnDeno("Bun and Deno on one file need both"), ()
       assert.equal((await first.stop()).code, 0);
       assert.equal((await profile(second, before.cookie)).status, 200);
       assert.equal((await second.stop()).code, 0);
-      assert.deepEqual(await readdir(sandbox.folder), ["postern.db"]);
+      assert.deepEqual((await readdir(sandbox.folder)).sort(), ["postern.db", "postern.key"]);
       const [users, usersThere] = [await sandbox.run(["users"]), await other.run(["users"], { environment })];
       assert.deepEqual(users, usersThere);
       assert.match(users.stdout, /alice/);
