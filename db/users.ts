@@ -133,11 +133,16 @@ export async function listUsers(db: Db, { after, limit } = FIRST_USERS): Promise
   return (await rows.orderBy("username").limit(limit).execute()).map(toUser);
 }
 
-/** Other transactions that lock or change the user wait until this one ends. */
-export async function lockUser(db: TransactionDb, userId: number): Promise<void> {
+/**
+ * Other transactions that lock or change the user wait until this one ends.
+ *
+ * @returns the user as stored now; null if it was deleted
+ */
+export async function lockUser(db: TransactionDb, userId: number): Promise<User | null> {
+  const query = db.selectFrom("users").selectAll().where("id", "=", userId);
   // SQLite has no row locks. Its transactions hold the write lock from the beginning.
-  if (!isPostgres(db)) return;
-  await db.selectFrom("users").select("id").where("id", "=", userId).forNoKeyUpdate().execute();
+  const row = await (isPostgres(db) ? query.forNoKeyUpdate() : query).executeTakeFirst();
+  return row ? toUser(row) : null;
 }
 
 /**

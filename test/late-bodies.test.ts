@@ -53,6 +53,10 @@ function formAt(path: string, fields: string) {
   return { method: "POST", path, body: `csrfmiddlewaretoken=:csrf&${fields}`, type: FORM_TYPE, headers: PAGE };
 }
 
+function jsonOf(body: unknown) {
+  return { headers: { "Content-Type": JSON_TYPE, ...SAME_ORIGIN }, body: JSON.stringify(body) };
+}
+
 interface Scene extends TestApp {
   user: User;
   /** The session that writes, and another session of the same user. */
@@ -121,6 +125,23 @@ test("a password change belongs to the session's user, also if another user got 
   assert.equal((await createClient(scene.app).login("renamed", "violet orchestra 9")).status, 202);
   assert.equal((await createClient(scene.app).login(namesake.username, "right horse")).status, 202);
   assert.equal((await writer.get("/profile/")).status, 200);
+  await scene.close();
+});
+
+test("a late change of the profile is recorded by what it changes, whatever the request's head saw", async () => {
+  const scene = await setScene();
+  const { services, user, writer, other } = scene;
+  await writer.send("PATCH", "/profile/", jsonOf({ email: "thief@example.com" }));
+  const late = await hold(scene, { what: "", ...at("PATCH", "/profile/", { email: "thief@example.com" }) });
+  await other.send("PATCH", "/profile/", jsonOf({ email: "owner@example.com" }));
+  assert.equal((await late.finish()).status, 200);
+  const events = await services.db.selectFrom("events").select(["kind", "detail"]).orderBy("id").execute();
+  const changes = events.filter(({ kind }) => kind === "user_changed");
+  assert.deepEqual(
+    changes.map(({ detail }) => detail),
+    ["email", "email", "email"],
+    user.username,
+  );
   await scene.close();
 });
 

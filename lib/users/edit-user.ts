@@ -1,4 +1,4 @@
-import { type User, type UserChanges, updateUser } from "../../db/users.ts";
+import { lockUser, type User, type UserChanges, updateUser } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
 import type { Services } from "../services.ts";
@@ -34,16 +34,22 @@ export function editUser(
     username: username === undefined ? undefined : normalizeUsername(username),
     email: email === undefined ? undefined : normalizeEmail(email),
   };
-  const names = Object.keys(FIELDS) as (keyof UserChanges)[]; // Those of FIELDS and no others.
-  const detail = names
-    .filter((name) => changes[name] !== undefined && changes[name] !== user[name])
-    .map((name) => FIELDS[name])
-    .join(" ");
   return authorizedTransaction(services, by, async (db) => {
-    const changed = await updateUser(db, user.id, changes);
+    // Read again: another request may have changed the user since this one began.
+    const before = await lockUser(db, user.id);
+    const changed = before && (await updateUser(db, user.id, changes));
+    const detail = before === null ? "" : changedFields(before, changes);
     if (changed !== null && detail !== "") {
       await recordBy(db, services, by, { kind: "user_changed", subject: userSubject(user), detail });
     }
     return changed;
   });
+}
+
+function changedFields(before: User, changes: UserChanges): string {
+  const names = Object.keys(FIELDS) as (keyof UserChanges)[]; // Those of FIELDS and no others.
+  return names
+    .filter((name) => changes[name] !== undefined && changes[name] !== before[name])
+    .map((name) => FIELDS[name])
+    .join(" ");
 }
