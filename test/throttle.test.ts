@@ -221,3 +221,13 @@ test("throttled logins have an outcome in the metrics and a code in the log", as
   assert.match(metrics, /^postern_logins_total\{outcome="throttled"\} 2$/m);
   assert.match(app.logged.at(-1) ?? "", /"status":429,.*"problem":"throttled"/);
 });
+
+test("a wrong password whose event cannot be written still counts as a failure", async () => {
+  const { services, stranger, hashed } = await createGuessedApp();
+  const { schema } = services.db;
+  await schema.alterTable("events").renameTo("elsewhere").execute();
+  for (let time = 0; time < 10; time++) assert.equal((await stranger().login("alice", "wrong")).status, 500);
+  await schema.alterTable("elsewhere").renameTo("events").execute();
+  assert.equal((await stranger().login("alice", RIGHT)).status, 429);
+  assert.equal(hashed.length, 10);
+});

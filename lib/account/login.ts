@@ -1,4 +1,4 @@
-import { findCredentials, hasUsers } from "../../db/users.ts";
+import { findCredentials, hasUsers, type User } from "../../db/users.ts";
 import { recordFailedLogin } from "../audit/audit-log.ts";
 import type { Authenticated } from "../context.ts";
 import { readFields } from "../http/fields.ts";
@@ -30,8 +30,11 @@ export async function login(context: Authenticated & Throttled): Promise<Reply> 
   // A program names a user exactly, as in Django. The throttle counts under the name of the account itself.
   const username = wantsPage(context) ? await resolveUsername(context.services.db, sent.username) : sent.username;
   const attempt = await context.reserveAttempt(username);
-  const parts = await releaseOnError(attempt, () => checkAndCreateSession(context, { username, password }, attempt));
+  const sentPair = { username, password };
+  const { parts, user } = await releaseOnError(attempt, () => checkAndCreateSession(context, sentPair, attempt));
   if (parts === null) {
+    // Outside of `releaseOnError`: if the event cannot be written, the failure still counts.
+    await recordFailedLogin(context, user);
     await attempt.fail();
     throw new Problem("wrong_credentials");
   }
@@ -39,12 +42,12 @@ export async function login(context: Authenticated & Throttled): Promise<Reply> 
   return redirect(nextPath(context.router, await sentValue(context, "next")) ?? HOME, parts);
 }
 
-/** Null if the name or the password is wrong. */
+/** @returns `parts` null if the name or the password is wrong; `user` null if no user has the name */
 async function checkAndCreateSession(
   context: Authenticated,
   { username, password }: { username: string; password: string },
   attempt: Attempt,
-): Promise<ReplyParts | null> {
+): Promise<{ parts: ReplyParts | null; user: User | null }> {
   const { services } = context;
   const credentials = await findCredentials(services.db, username);
   const encoded = credentials?.user.isActive ? credentials.password : null;
@@ -52,10 +55,9 @@ async function checkAndCreateSession(
   if (credentials !== null && check.right) {
     const { user } = credentials;
     const cookies = await createSession(context, credentials, check.replacement, (db) => attempt.succeed(db, user));
-    if (cookies !== null) return { cookies, loggedInUserId: user.id };
+    if (cookies !== null) return { parts: { cookies, loggedInUserId: user.id }, user };
   }
-  await recordFailedLogin(context, credentials?.user ?? null);
-  return null;
+  return { parts: null, user: credentials?.user ?? null };
 }
 
 /** `GET /login/`: the form. A user who is logged in is redirected. */
