@@ -220,6 +220,7 @@ describe("a trusted origin", () => {
     assert.equal(sessionName(client), "sessionid");
     const denied = await client.post("/login/", { username: "alice" }, page);
     assert.equal(denied.headers.get("access-control-allow-origin"), "https://app.example.com", "also on errors");
+    assert.equal(denied.headers.get("access-control-expose-headers"), "Link, Retry-After, X-Request-Id");
   });
 
   test("gets a preflight answered before the guard, because a preflight has no cookie", async () => {

@@ -1,6 +1,6 @@
 import type { Arrival } from "../context.ts";
 import { expiredSessionCookie, isHttps } from "../session/cookies.ts";
-import { presentsNoKey } from "../session/presented-tokens.ts";
+import { presentsOnlyShortKeys } from "../session/presented-tokens.ts";
 import type { Reply } from "./reply.ts";
 import { addSecurityHeaders } from "./security-headers.ts";
 
@@ -25,6 +25,8 @@ export function finish(stage: Arrival, reply: Reply): void {
   if (origin === null) return;
   headers.set("Access-Control-Allow-Origin", origin);
   headers.set("Access-Control-Allow-Credentials", "true");
+  // A script of another origin sees other headers only if they are named here (Fetch Standard §3.3.4).
+  headers.set("Access-Control-Expose-Headers", "Link, Retry-After, X-Request-Id");
 }
 
 /** The reply's own cookies. If it has none, a session cookie that opens nothing is expired, as Django does. */
@@ -36,8 +38,8 @@ function cookiesOf(stage: Arrival, { cookies }: Reply): readonly string[] {
 function presentsStaleCookie(stage: Arrival): boolean {
   const { auth, endpoint } = stage;
   if (endpoint?.surface.readsSession === false) return false;
-  // If the session was not looked up, only a cookie that is too short to be looked up is known to be stale.
-  return auth === null ? presentsNoKey(stage) : auth.level === "anonymous" && auth.staleCookie;
+  // If the session was not looked up, expire only a key that Django ignores: one with fewer than 8 characters.
+  return auth === null ? presentsOnlyShortKeys(stage) : auth.level === "anonymous" && auth.staleCookie;
 }
 
 function varyOf({ endpoint, auth, services }: Arrival, { isPrepared }: Reply, hasCookies: boolean): string[] {

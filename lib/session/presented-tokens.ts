@@ -35,7 +35,7 @@ export function allPresentedTokens({ cookies, services }: Request): string[] {
 }
 
 /** Whether the request has a value under the configured name that cannot be a session key, and no other value. */
-export function presentsNoKey({ cookies, services }: Request): boolean {
+export function presentsOnlyShortKeys({ cookies, services }: Request): boolean {
   const values = cookies.get(services.config.sessionCookieName) ?? [];
   return values.length > 0 && values.every((value) => value.length < MIN_KEY_CHARACTERS);
 }
