@@ -23,6 +23,7 @@ describe("a path", () => {
     const post = await client.post("/login", RIGHT);
     assert.deepEqual([post.status, post.headers.get("location"), post.headers.get("allow")], [308, "/login/", null]);
     assert.equal((await client.get("/profile?")).headers.get("location"), "/profile/");
+    assert.equal((await client.get("/sessions/a%3Fb%23c")).headers.get("location"), "/sessions/a%3Fb%23c/");
   });
 
   test("is matched decoded, exactly and case-sensitively", async () => {

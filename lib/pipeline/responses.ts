@@ -44,10 +44,15 @@ export function describe(context: Arrival, { name }: Endpoint): Reply {
 export function redirectToSlash(path: string, query: string, method: string): Reply {
   const status = method === "GET" || method === "HEAD" ? 301 : 308;
   // If the target is no valid URL, the query is as the client sent it. A header takes ASCII alone.
-  const location = encodeURI(path) + (query === "" ? "" : `?${query.replace(/[^!-~]/gu, escapeCharacter)}`);
+  const location = encodePath(path) + (query === "" ? "" : `?${query.replace(/[^!-~]/gu, escapeCharacter)}`);
   return reply(
     new Response(null, { status, headers: { Location: location, "Content-Type": "text/html; charset=utf-8" } }),
   );
+}
+
+/** A decoded `?` or `#` would end the path. */
+function encodePath(path: string): string {
+  return encodeURI(path).replace(/[?#]/g, encodeURIComponent);
 }
 
 /** A lone surrogate, which no encoding has, becomes U+FFFD. */
