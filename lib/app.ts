@@ -25,11 +25,11 @@ export function createApp(services: Services, listener: Listener = "public"): Ap
   );
   const browserRouter = createRouter(rows);
   const programRouter = createRouter(rows.filter(({ surface }) => surface.audience !== "browsers"));
-  const remarkProxy = createProxyRemark(services, listener);
+  const warnAboutProxy = createProxyWarning(services, listener);
   return (request, peer) => {
     const startedAt = services.now();
     const arrival = arrive(request, peer, { services, listener, router: browserRouter });
-    remarkProxy(arrival);
+    warnAboutProxy(arrival);
     const find = arrival.representation.format === "page" ? browserRouter : programRouter;
     let stage: Arrival = arrival;
     const reach: Reach = (next) => {
@@ -84,7 +84,7 @@ function answer(arrival: Arrival, find: Arrival["router"], reach: Reach): MaybeP
 /** For a surface that reads no session. */
 const UNREAD: Anonymous = { level: "anonymous", staleCookie: false };
 
-/** If the guard denies the request, answer as if the endpoint did not exist: the Host is checked first then. */
+/** A probe may use any Host. If the guard denies it, the Host is checked before the denial, as for an unknown path. */
 async function answerOps(routed: Routed, reach: Reach): Promise<Reply> {
   const context = { ...routed, auth: UNREAD };
   try {
@@ -110,7 +110,7 @@ async function answerOtherMethod(context: Authenticated): Promise<Reply> {
   throw new Problem("method_not_allowed", { method: request.method });
 }
 
-/** If the public origin is known, a request for another host is denied (host header attacks). */
+/** Denies a malformed Host, and any other host than the public origin's if that is known (host header attacks). */
 function requireHost({ client: { host }, services: { config } }: Arrival): void {
   if (host !== null && !isHost(host)) throw new Problem("bad_host");
   if (config.ownHosts !== null && !config.ownHosts.includes(host?.toLowerCase() ?? "")) throw new Problem("bad_host");
@@ -125,7 +125,7 @@ const PROXY_REMARK =
   "The headers of a reverse proxy are ignored: POSTERN_TRUSTED_PROXIES does not name it. If it is yours, add its address.";
 
 /** Logs the first request whose proxy headers are ignored. */
-function createProxyRemark({ log }: Services, listener: Listener): (arrival: Arrival) => void {
+function createProxyWarning({ log }: Services, listener: Listener): (arrival: Arrival) => void {
   let isDone = listener === "operators";
   return ({ client }) => {
     if (isDone || !client.isProxyIgnored) return;

@@ -66,7 +66,7 @@ export interface Authenticated extends Routed {
   readonly auth: Auth;
 }
 
-/** As which user a request acts. */
+/** The login state of a request. */
 export type Auth = Anonymous | Pending | Full;
 
 export interface Anonymous {
@@ -119,7 +119,7 @@ export type Handler<C extends Authenticated> = (context: C) => MaybePromise<Repl
 /** Shows a browser a form again, with its validation errors. */
 export type FormHandler<C extends Authenticated> = (context: C, problem: Problem) => MaybePromise<Reply>;
 
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 /** One row of the table of endpoints. */
 export interface Route {
@@ -145,7 +145,7 @@ export interface Endpoint {
   readonly routes: readonly Route[];
   /** The `Allow` header, in the order of Django REST Framework. */
   readonly allow: string;
-  /** What every answer in JSON begins with once the session has been looked up: security headers, type, `Allow`, `Vary`. */
+  /** The first headers of every answer in JSON after the session lookup: security headers, type, `Allow`, `Vary`. */
   readonly headers: Headers;
   /** The name that OPTIONS gives: `Profile` for `/profile/`. */
   readonly name: string;

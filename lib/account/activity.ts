@@ -11,8 +11,8 @@ import { type Device, describeDevice } from "../session/user-agent.ts";
 const PAGE_EVENTS = 50;
 
 /**
- * `GET /activity/`: what has happened to the user's account, the newest first. Where there is more, `next` goes on: as
- * `?cursor=`.
+ * `GET /activity/`: the events of the user's account, newest first, a page at a time. If there are more, `next` is the
+ * `?cursor=` of the next page.
  *
  * @throws Problem invalid if the cursor is malformed
  */

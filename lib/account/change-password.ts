@@ -15,7 +15,7 @@ import { empty } from "../pipeline/responses.ts";
 import { authorizedData, requireLiveSession } from "../session/authorized.ts";
 import { renewedSession } from "../session/session.ts";
 import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
-import { changePassword as setPassword } from "../users/change-password.ts";
+import { changePassword as changeUserPassword } from "../users/change-password.ts";
 import { PASSWORD_FORM } from "./forms.ts";
 
 /**
@@ -61,7 +61,7 @@ async function checkAndReplace(
     if (cookie !== null) cookies.push(cookie);
   };
   const own = { checked, keepDevice: attempt.device, caller, alongside };
-  return (await setPassword(services, sessionActor(context), user, next, own)) ? cookies : null;
+  return (await changeUserPassword(services, sessionActor(context), user, next, own)) ? cookies : null;
 }
 
 /** `GET /password/change/`: the form. */

@@ -20,7 +20,7 @@ import { listKnownDevices } from "./devices.ts";
 const PAGE_SESSIONS = 100;
 
 /**
- * `GET /sessions/`: a page of where the user is logged in. This session is marked and comes first, then the last used
+ * `GET /sessions/`: the user's live sessions, a page at a time. This session is marked and comes first, then the last used
  * one. If there are more, the header `Link` has the address of the next page.
  *
  * @throws Problem invalid if the cursor is malformed

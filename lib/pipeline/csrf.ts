@@ -11,7 +11,7 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 /**
  * Denies an unsafe request that a foreign page may have sent, login included. A browser proves its origin by
  * `Sec-Fetch-Site` or `Origin`. A program or an old browser sends neither. With a live session it must repeat its
- * csrftoken, as Django demands. Without a session there is nothing to abuse.
+ * csrftoken, as Django demands. Without a session only login CSRF is left, in a browser from before 2020.
  *
  * @throws Problem csrf_site, csrf_origin, csrf_cookie, csrf_token, and those of reading the body
  */

@@ -11,7 +11,7 @@ export interface Reply {
   readonly isLoggedOut: boolean;
 }
 
-/** What a handler tells beside its response. */
+/** The parts of a Reply besides its response. */
 export type ReplyParts = Partial<Omit<Reply, "response">>;
 
 const NO_COOKIES: readonly string[] = [];

@@ -24,7 +24,7 @@ const ID_SPAN = 500;
  * in the transaction that adds the session, with the user's row locked. An older version may have left more sessions than
  * one transaction may delete. Then the next logins and `endExcessSessions` end the rest.
  *
- * @returns what to record, null if no session was ended
+ * @returns the event to record, null if no session was ended
  */
 export async function makeRoom(
   db: TransactionDb,

@@ -66,7 +66,7 @@ async function touch({ db, log, metrics }: Services, session: Session, now: numb
  * changes.
  *
  * @param replacement the password's new encoding, null if the stored one stays
- * @param alongside what else the right password does, in the same transaction; returns a further `Set-Cookie` value
+ * @param alongside work for a right password, in the same transaction; returns a further `Set-Cookie` value
  * @returns the `Set-Cookie` values; null if the user is not logged in
  */
 export async function createSession(
@@ -79,7 +79,7 @@ export async function createSession(
   const token = generateToken();
   const session = newSession(context, credentials.user, token);
   const further = await transaction(services.db, async (db) => {
-    if (!(await confirmLogin(db, credentials, replacement, session.createdAt))) return undefined;
+    if (!(await confirmLogin(db, credentials, replacement, session.createdAt))) return null;
     const ended = await endPresented(db, context);
     const excess = await makeRoom(db, services, credentials.user, lifetime(services));
     await insertSession(db, session);
@@ -89,11 +89,11 @@ export async function createSession(
     if (excess !== null) deeds.push(excess);
     for (const subject of ended) deeds.push({ kind: "sessions_ended", subject, actor, detail: "1" });
     await recordEvents(db, context, ...deeds);
-    return cookie;
+    return { cookie };
   });
-  if (further === undefined) return null;
+  if (further === null) return null;
   const cookies = sessionCookies(context, token);
-  return further === null ? cookies : [...cookies, further];
+  return further.cookie === null ? cookies : [...cookies, further.cookie];
 }
 
 /**
@@ -110,7 +110,7 @@ export function clearSessions(services: Services): Promise<number> {
   return deleteInBatches((limit) => deleteEndedSessions(services.db, lifetime(services), limit));
 }
 
-/** Ends each presented session, and expires both cookies in any case. @returns what the reply has to tell */
+/** Ends each presented session, and expires both cookies in any case. @returns the cookies, and whether a live session ended */
 export async function destroySession(context: Arrival): Promise<ReplyParts> {
   const cookies = expiredSessionCookies(context);
   if (allPresentedTokens(context).length === 0) return { cookies };

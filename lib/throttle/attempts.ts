@@ -43,7 +43,7 @@ export interface Throttled {
    * under the name that they type, whether or not a user has it. A device that the account knows is counted by itself, so
    * that no stranger can block the user's own browsers.
    *
-   * @param username as typed, trimmed
+   * @param username of the account; if no user has it, the text as typed, trimmed
    * @throws Problem throttled
    */
   readonly reserveAttempt: (username: string) => Promise<Attempt>;

@@ -10,7 +10,7 @@ import { authorizedTransaction } from "../session/authorized.ts";
 import { forgetDevices } from "../throttle/forget.ts";
 import { endMostSessions } from "./end-sessions.ts";
 
-/** What a user who changes their own password has shown, and keeps. */
+/** For a change by the account's own user, who gave the current password. */
 export interface OwnChange {
   /** The stored password that the current password was checked against, encoded. */
   checked: string;
@@ -24,7 +24,7 @@ export interface OwnChange {
 
 /**
  * Sets a user's password. Every session of the user ends before its next request. The user's devices are forgotten, and
- * the failures at the account: a person who knew the old password may have one of them.
+ * the failures at the account: a person who knew the old password may have such a device.
  *
  * One transaction deletes at most some 100 sessions. If an older version left more, most of them end first, in
  * transactions of their own. If the change then fails, these stay ended, and the password stays. The other order would
