@@ -41,7 +41,7 @@ describe("while another process writes to the SQLite file", () => {
         isAnswered = true;
       });
       await sleep(500);
-      for (let times = 0; times < 3; times++) {
+      for (let times = 0; times < 10; times++) {
         assert.equal((await fetch(`${server.url}/nowhere/`)).status, 404);
         // This request reads the database and does not wait for the login.
         assert.equal((await profile(server, before.cookie)).status, 200);
