@@ -42,7 +42,7 @@ describe("users and sessions", () => {
   });
 
   test(
-    "print every session of a user who has more than a page of them from the same millisecond",
+    "print every session of a user, also if more than a page of them are from the same millisecond",
     PROCESSES,
     async () => {
       await using sandbox = await withContent({ users: 1, sessions: 1234 });

@@ -16,7 +16,7 @@ const RENDERERS = [
  * Negotiates like Django REST Framework: `?format=` selects the renderers. Then the most specific Accept entry decides,
  * and JSON comes before the page. Quality values are ignored.
  *
- * @param accept null counts as any media type
+ * @param accept null accepts every media type
  * @param format the last `format` of the query; null or empty if there is none
  */
 export function negotiate(accept: string | null, format: string | null): Negotiated {

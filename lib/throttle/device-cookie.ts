@@ -53,7 +53,7 @@ function scopeOf(context: Arrival): { secure: boolean; domain: null } {
 }
 
 /**
- * Makes the browser known to a user who has just given the right password, by a new cookie. It replaces the presented one.
+ * After the right password, makes the browser known to the account by a new cookie. It replaces the presented one.
  *
  * @param presented the result of `findDevice`
  * @returns the `Set-Cookie` value, to send after the commit; null if the client is no browser
