@@ -10,6 +10,7 @@ import * as deviceDetails from "./migrations/0006_device_details.ts";
 import * as sessionsByUse from "./migrations/0007_sessions_by_use.ts";
 import * as passwordCosts from "./migrations/0008_password_costs.ts";
 import * as oneTimeTokens from "./migrations/0009_one_time_tokens.ts";
+import * as groups from "./migrations/0010_groups.ts";
 import { type Db, type TransactionDb, transaction } from "./open.ts";
 
 /** Every migration, oldest first. A migration never changes: add a new one. */
@@ -23,6 +24,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0007_sessions_by_use": sessionsByUse,
   "0008_password_costs": passwordCosts,
   "0009_one_time_tokens": oneTimeTokens,
+  "0010_groups": groups,
 };
 
 /** Not Kysely's default name, because another application in the database may use Kysely too. */
@@ -120,7 +122,7 @@ export interface SchemaState {
 export async function findSchemaState(db: Db): Promise<SchemaState> {
   const tables = (await db.introspection.getTables()).map(({ name }) => name);
   if (!tables.includes(MIGRATION_TABLE)) {
-    const taken = tables.filter((name) => ["users", "sessions", "throttles", "devices"].includes(name));
+    const taken = tables.filter((name) => ["users", "sessions", "throttles", "devices", "groups"].includes(name));
     return { kind: taken.length === 0 ? "empty" : "foreign", names: taken };
   }
   const unknown = (await listApplied(db)).map(({ name }) => name).filter((name) => !(name in MIGRATIONS));

@@ -25,6 +25,19 @@ export interface UsersTable {
   last_login: Instant | null;
 }
 
+export interface GroupsTable {
+  id: Generated<number>;
+  /** As a username: unique, NFKC-normalised, compared and sorted byte by byte. It has no comma. */
+  name: string;
+  created_at: Instant;
+}
+
+/** Which users are members of which groups. */
+export interface UserGroupsTable {
+  user_id: number;
+  group_id: number;
+}
+
 export interface SessionsTable {
   /** Hex SHA-256 of the token in the cookie. The token itself is not stored. */
   id: string;
@@ -155,6 +168,8 @@ export interface EventLanesTable {
 
 export interface Schema {
   users: UsersTable;
+  groups: GroupsTable;
+  user_groups: UserGroupsTable;
   sessions: SessionsTable;
   one_time_tokens: OneTimeTokensTable;
   throttles: ThrottlesTable;

@@ -102,6 +102,7 @@ describe("several nodes on one Postgres", () => {
         "0007_sessions_by_use",
         "0008_password_costs",
         "0009_one_time_tokens",
+        "0010_groups",
       ],
     );
   });

@@ -22,6 +22,7 @@ export async function openTestDatabase(): Promise<{ db: Db; close: () => Promise
   shared ??= openShared(TEST_DATABASE_URL);
   const db = await shared;
   await db.deleteFrom("users").execute();
+  await db.deleteFrom("groups").execute();
   await db.deleteFrom("throttles").execute();
   await emptyTrail(db);
   return { db, close: async () => {} };
