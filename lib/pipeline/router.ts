@@ -17,63 +17,16 @@ import type { Reply } from "./reply.ts";
 import { prepareHeaders } from "./security-headers.ts";
 import { API, ASSET, OPS, PAGE, type Surface } from "./surface.ts";
 
-/** A row of the API. The handler gets exactly the context that guard and throttle make: a mismatch does not compile. */
-export function api<C extends Authenticated, T extends C>(
-  method: Method,
-  path: string,
-  guard: Guard<C>,
-  throttle: Throttle<C, T>,
-  handler: Handler<T>,
-  form?: FormHandler<C>,
-): Route {
-  return row(API, { method, path, guard, throttle, handler, form });
-}
-
-/** A page, or a form that a browser sends. */
-export function page<C extends Authenticated, T extends C>(
-  method: Method,
-  path: string,
-  guard: Guard<C>,
-  throttle: Throttle<C, T>,
-  handler: Handler<T>,
-  form?: FormHandler<C>,
-): Route {
-  return row(PAGE, { method, path, guard, throttle, handler, form });
-}
-
-/** A file. Its handler sees no session. */
-export function asset(path: string, handler: (context: Routed) => MaybePromise<Reply>): Route {
-  return row(ASSET, { method: "GET", path, guard: anyone, throttle: unthrottled, handler });
-}
-
-/** An endpoint for operators. Its handler sees no session. */
-export function ops(
-  path: string,
-  guard: Guard<Authenticated>,
-  handler: (context: Routed) => MaybePromise<Reply>,
-): Route {
-  return row(OPS, { method: "GET", path, guard, throttle: unthrottled, handler });
-}
-
-/** The endpoint checks no secret that can be guessed. */
-export function unthrottled<C extends Authenticated>(context: C): C {
-  return context;
-}
-
-interface Row<C extends Authenticated, T extends C> {
-  method: Method;
-  path: string;
-  guard: Guard<C>;
-  throttle: Throttle<C, T>;
-  handler: Handler<T>;
-  form?: FormHandler<C> | undefined;
-}
-
-function row<C extends Authenticated, T extends C>(
-  surface: Surface,
-  { method, path, guard, throttle, handler, form }: Row<C, T>,
-): Route {
-  return {
+/** Makes the rows of a surface. A handler gets exactly the context that guard and throttle make: a mismatch does not compile. */
+function rowsOf(surface: Surface) {
+  return <C extends Authenticated, T extends C>(
+    method: Method,
+    path: string,
+    guard: Guard<C>,
+    throttle: Throttle<C, T>,
+    handler: Handler<T>,
+    form?: FormHandler<C>,
+  ): Route => ({
     method,
     path,
     surface,
@@ -82,7 +35,29 @@ function row<C extends Authenticated, T extends C>(
     throttleName: throttle.name,
     answer: (context) => andThen(guard(context), (admitted) => handler(throttle(admitted))),
     renderWithErrors: form ? async (context, problem) => form(await guard(context), problem) : null,
-  };
+  });
+}
+
+export const api = rowsOf(API);
+
+/** A page, or a form that a browser sends. */
+export const page = rowsOf(PAGE);
+
+type SessionlessHandler = (context: Routed) => MaybePromise<Reply>;
+
+/** A file. */
+export function asset(path: string, handler: SessionlessHandler): Route {
+  return rowsOf(ASSET)("GET", path, anyone, unthrottled, handler);
+}
+
+/** An endpoint for operators. */
+export function ops(path: string, guard: Guard<Authenticated>, handler: SessionlessHandler): Route {
+  return rowsOf(OPS)("GET", path, guard, unthrottled, handler);
+}
+
+/** The endpoint checks no secret that can be guessed. */
+export function unthrottled<C extends Authenticated>(context: C): C {
+  return context;
 }
 
 export function createRouter(routes: readonly Route[]): Router {
