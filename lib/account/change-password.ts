@@ -34,7 +34,7 @@ export async function changePassword(context: UserContext & Throttled): Promise<
   const cookies = await releaseOnError(attempt, () => checkAndReplace(context, passwords, attempt));
   if (cookies === null) {
     await attempt.fail();
-    throw wrongPassword();
+    throw new Problem("invalid", { current_password: [fieldMessage("password_incorrect")] });
   }
   return wantsPage(context) ? redirectDone("/profile/", "password", { cookies }) : empty(204, { cookies });
 }
@@ -77,9 +77,4 @@ export async function renderChangePassword(context: UserContext, problem: Proble
 function render(context: UserContext, state: FormState, status = 200): Reply {
   const props = { form: PASSWORD_FORM, state, passwordRule: passwordRule(context.services) };
   return page(context, (frame) => passwordPage(frame, props), status);
-}
-
-/** In the words of Django's PasswordChangeForm. */
-function wrongPassword(): Problem {
-  return new Problem("invalid", { current_password: [fieldMessage("password_incorrect")] });
 }

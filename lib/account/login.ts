@@ -26,12 +26,11 @@ const HOME = "/profile/";
  */
 export async function login(context: Authenticated & Throttled): Promise<Reply> {
   const sent = readFields(await context.data(), LOGIN_FORM.fields);
-  const { password } = sent;
   // A program names a user exactly, as in Django. The throttle counts under the name of the account itself.
   const username = wantsPage(context) ? await resolveUsername(context.services.db, sent.username) : sent.username;
   const attempt = await context.reserveAttempt(username);
-  const sentPair = { username, password };
-  const { parts, user } = await releaseOnError(attempt, () => checkAndCreateSession(context, sentPair, attempt));
+  const pair = { username, password: sent.password };
+  const { parts, user } = await releaseOnError(attempt, () => checkAndCreateSession(context, pair, attempt));
   if (parts === null) {
     // Outside of `releaseOnError`: if the event cannot be written, the failure still counts.
     await recordFailedLogin(context, user);

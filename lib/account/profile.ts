@@ -33,13 +33,10 @@ export function profile(context: UserContext): MaybePromise<Reply> {
  * @throws Problem invalid, not_authenticated
  */
 export async function editProfile(context: UserContext): Promise<Reply> {
-  const {
-    first_name: firstName,
-    last_name: lastName,
-    email,
-  } = readChanges(await authorizedData(context), PROFILE_FORM.fields);
+  const sent = readChanges(await authorizedData(context), PROFILE_FORM.fields);
   const { services, auth } = context;
-  const user = await editUser(services, sessionActor(context), auth.user, { firstName, lastName, email });
+  const changes = { firstName: sent.first_name, lastName: sent.last_name, email: sent.email };
+  const user = await editUser(services, sessionActor(context), auth.user, changes);
   if (user === null) throw new Problem("not_authenticated"); // Deleted since this request began.
   return wantsPage(context) ? redirectDone("/profile/", "saved") : json(context, toJson(user));
 }

@@ -1,4 +1,3 @@
-import type { Db } from "../../db/open.ts";
 import { findLiveSessionByPrefix, listLiveSessions, type Session, type SessionPlace } from "../../db/sessions.ts";
 import { sessionActor } from "../audit/actor.ts";
 import type { UserContext } from "../context.ts";
@@ -10,11 +9,11 @@ import { linkNext, readCursor } from "../pipeline/paging.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, json } from "../pipeline/responses.ts";
 import { lifetime } from "../session/lifetime.ts";
-import { destroySession } from "../session/session.ts";
 import { readSessionName, sessionName } from "../session/session-name.ts";
-import { type Device, readDevice } from "../session/user-agent.ts";
+import { readDevice } from "../session/user-agent.ts";
 import { endOneSession, endSessions } from "../users/end-sessions.ts";
 import { listKnownDevices } from "./devices.ts";
+import { logout } from "./logout.ts";
 
 /** As many as the limit's default, so that a program gets all of them at once. */
 const PAGE_SESSIONS = 100;
@@ -39,11 +38,12 @@ export async function sessions(context: UserContext): Promise<Reply> {
 async function listPage(context: UserContext): Promise<{ shown: Session[]; next: string | null }> {
   const { services, auth } = context;
   const after = readCursor(context, parsePlace);
+  const span = lifetime(services);
   // Read again: it was touched after it was found.
-  const own = after === null ? await findOwn(services.db, context, sessionName(auth.session)) : null;
+  const own = after === null ? await findLiveSessionByPrefix(services.db, auth.user.id, auth.session.id, span) : null;
   const limit = PAGE_SESSIONS - (own === null ? 0 : 1);
   const wanted = { after, exceptId: auth.session.id, limit: limit + 1 };
-  const found = await listLiveSessions(services.db, auth.user.id, lifetime(services), wanted);
+  const found = await listLiveSessions(services.db, auth.user.id, span, wanted);
   const others = found.slice(0, limit);
   const last = found.length > limit ? others.at(-1) : undefined;
   return { shown: own === null ? others : [own, ...others], next: last === undefined ? null : cursorOf(last) };
@@ -60,13 +60,6 @@ function parsePlace(cursor: string): SessionPlace | null {
   return id === null ? null : { lastSeenAt: Number(instant), id };
 }
 
-/** One of the user's live sessions, by its name. */
-async function findOwn(db: Db, { services, auth }: UserContext, name: string): Promise<Session | null> {
-  const prefix = readSessionName(name);
-  if (prefix === null) return null;
-  return findLiveSessionByPrefix(db, auth.user.id, prefix, lifetime(services));
-}
-
 /** `DELETE /sessions/`: 204, and every other session of the user is ended. */
 export async function endOtherSessions(context: UserContext): Promise<Reply> {
   const { services, auth } = context;
@@ -80,22 +73,25 @@ export async function endOtherSessions(context: UserContext): Promise<Reply> {
  * @throws Problem not_found if it is none of the user's live sessions
  */
 export async function endSession(context: UserContext): Promise<Reply> {
-  const { parameters, services, auth } = context;
-  if (sessionName(auth.session) === parameters["id"]) {
-    const parts = await destroySession(context);
-    return wantsPage(context) ? redirectDone("/login/", "logout", parts) : empty(204, parts);
-  }
-  const ended = await endOneSession(services, sessionActor(context), auth.user, (db) =>
-    findOwn(db, context, parameters["id"] ?? ""),
-  );
+  const { services, auth } = context;
+  const name = context.parameters["id"] ?? "";
+  if (sessionName(auth.session) === name) return logout(context);
+  const ended = await endOneSession(services, sessionActor(context), auth.user, name);
   if (ended === null) throw new Problem("not_found");
   return wantsPage(context) ? redirectLoggedOut("/sessions/", readDevice(ended.userAgent)) : empty(204);
 }
 
 function describe(session: Session, isCurrent: boolean): SessionProps {
   const { userAgent, ip, createdAt, lastSeenAt } = session;
-  const device: Device = readDevice(userAgent);
-  return { name: sessionName(session), ...device, userAgent, address: ip, createdAt, lastSeenAt, isCurrent };
+  return {
+    name: sessionName(session),
+    ...readDevice(userAgent),
+    userAgent,
+    address: ip,
+    createdAt,
+    lastSeenAt,
+    isCurrent,
+  };
 }
 
 /** Instants as Django REST Framework writes them: ISO 8601, in UTC. */

@@ -1,11 +1,13 @@
 import type { TransactionDb } from "../../db/open.ts";
-import { deleteSession, deleteSessionsOfUser, type Session } from "../../db/sessions.ts";
+import { deleteSession, deleteSessionsOfUser, findLiveSessionByPrefix, type Session } from "../../db/sessions.ts";
 import { lockUser, type User } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
+import { lifetime } from "../session/lifetime.ts";
 import { deleteMostSessions } from "../session/session-limit.ts";
+import { readSessionName } from "../session/session-name.ts";
 
 type Needs = Pick<Services, "db" | "config" | "keys" | "now">;
 
@@ -27,21 +29,17 @@ export async function endSessions(
 }
 
 /**
- * Ends one session of a user.
+ * Ends one live session of a user.
  *
- * @param find finds it, in the transaction that ends it
- * @returns the session, null if it is not found
+ * @param name as `sessionName` gives it
+ * @returns the session; null if the user has no live session of that name
  * @throws Problem not_authenticated as `authorizedTransaction`
  */
-export async function endOneSession(
-  services: Needs,
-  by: Actor,
-  user: User,
-  find: (db: TransactionDb) => Promise<Session | null>,
-): Promise<Session | null> {
+export async function endOneSession(services: Needs, by: Actor, user: User, name: string): Promise<Session | null> {
+  const prefix = readSessionName(name);
   let session: Session | null = null;
   const deleteFound = async (db: TransactionDb) => {
-    session = await find(db);
+    session = prefix === null ? null : await findLiveSessionByPrefix(db, user.id, prefix, lifetime(services));
     return session !== null && (await deleteSession(db, session.id)) !== null ? 1 : 0;
   };
   return (await endSome(services, by, user, deleteFound)) > 0 ? session : null;
