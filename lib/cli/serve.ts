@@ -1,18 +1,12 @@
-import { isOutage } from "../../db/outage.ts";
-import { pruneAuditLog } from "../audit/retention.ts";
 import type { Config } from "../config/config.ts";
-import { describeLostKey } from "../config/secret-keys.ts";
-import { describeError } from "../observability/log.ts";
+import { reportLostKey, startMaintenance } from "../ops/maintenance.ts";
 import type { Services } from "../services.ts";
 import { inviteFirstUser } from "../users/invite-first-user.ts";
-import { clearExpired } from "./clear.ts";
 import type { Cli, Command } from "./command.ts";
 import { cookieDomainSet, PUBLIC_URL_UNSET } from "./findings.ts";
 import { openListeners, urlOf } from "./listen.ts";
 import { shutDown, stopSignal } from "./shutdown.ts";
 import { startWorkers } from "./workers.ts";
-
-const CLEAR_EVERY_MS = 60 * 60 * 1000;
 
 export const SERVE_COMMAND: Command = {
   name: "serve",
@@ -31,15 +25,13 @@ async function serve(cli: Cli): Promise<void> {
     config.workers === 1
       ? await openHere(cli, services)
       : { port: config.port, stop: await startWorkers(cli, services) };
-  const lostKey = await describeLostKey(services.keys, services.db);
-  if (lostKey !== null) log("error", "audit_key_lost", { remark: `${lostKey} See the command check.` });
+  await reportLostKey(services);
   for (const sentence of remarks(config)) log("warning", "remark", { remark: sentence });
   await invite(cli, services, config.publicUrl ?? urlOf(config.host, port));
-  await clear(services);
-  const clearing = setInterval(() => clear(services), CLEAR_EVERY_MS);
+  const stopMaintenance = startMaintenance(services);
   await stopped;
-  clearInterval(clearing);
   await stop();
+  await stopMaintenance();
 }
 
 /** Says how to create the first user. The link is a secret: it goes to standard error, not to the log. */
@@ -66,17 +58,4 @@ function remarks({ cookieDomain, secureCookies, sessionCookieName, host, publicU
     sentences.push(PUBLIC_URL_UNSET);
   }
   return sentences;
-}
-
-async function clear(services: Services): Promise<void> {
-  try {
-    const { cleared, ended } = await clearExpired(services);
-    if (cleared > 0) services.log("info", "sessions_cleared", { count: cleared });
-    if (ended > 0) services.log("info", "sessions_over_limit_ended", { count: ended });
-    const cut = await pruneAuditLog(services);
-    if (cut > 0) services.log("info", "events_cut", { count: cut });
-  } catch (error) {
-    if (isOutage(error)) services.metrics.databaseFailed();
-    services.log("error", "unexpected_error", describeError(error));
-  }
 }

@@ -1,8 +1,8 @@
 import { listLiveSessions, type Session } from "../../db/sessions.ts";
 import { OPERATOR } from "../audit/actor.ts";
+import { clearExpired } from "../ops/clear-expired.ts";
 import { lifetime } from "../session/lifetime.ts";
 import { endSessions } from "../users/end-sessions.ts";
-import { clearExpired } from "./clear.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { printJson, printTable, readPages } from "./listing.ts";
 import { plural } from "./progress.ts";
