@@ -1,6 +1,6 @@
-import type { Authenticated } from "../context.ts";
+import type { Arrival, Authenticated } from "../context.ts";
 import { deriveCsrfToken, equalSecrets } from "../crypto/token.ts";
-import { findProvenance } from "../http/origin.ts";
+import { findProvenance, type Provenance } from "../http/origin.ts";
 import { Problem } from "../http/problem.ts";
 import { CSRF_COOKIE } from "../session/cookies.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
@@ -16,15 +16,27 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
  * @throws Problem csrf_site, csrf_origin, csrf_cookie, csrf_token, and those of reading the body
  */
 export function requireOwnOrigin(context: Authenticated): MaybePromise<void> {
-  const { request, services, client } = context;
-  if (SAFE_METHODS.has(request.method)) return;
-  const { publicUrl, trustedOrigins } = services.config;
-  const own = { publicOrigin: publicUrl, host: client.host, isHttps: client.isHttps, trusted: trustedOrigins };
-  const provenance = findProvenance(request.headers, own);
+  if (SAFE_METHODS.has(context.request.method)) return;
+  const provenance = provenanceOf(context);
   if (provenance.kind === "own") return;
   if (provenance.kind === "unknown") return requireToken(context);
   const { header, value } = provenance;
   throw header === "Origin" ? new Problem("csrf_origin", { origin: value }) : new Problem("csrf_site", { site: value });
+}
+
+/**
+ * Whether a foreign page sent the request to change something, or to open a WebSocket (RFC 6455 §10.2). For an application
+ * that knows the user by the session cookie. A browser proves its origin; a program without the headers is let through.
+ */
+export function isForged(arrival: Arrival): boolean {
+  const { method, headers } = arrival.request;
+  return (!SAFE_METHODS.has(method) || headers.has("upgrade")) && provenanceOf(arrival).kind === "foreign";
+}
+
+function provenanceOf({ request, services, client }: Arrival): Provenance {
+  const { publicUrl, trustedOrigins } = services.config;
+  const own = { publicOrigin: publicUrl, host: client.host, isHttps: client.isHttps, trusted: trustedOrigins };
+  return findProvenance(request.headers, own);
 }
 
 /** The token is bound to the session: a pair that a sibling host planted does not pass. */

@@ -38,10 +38,11 @@ export const bun: Runtime = {
   // On other systems, SO_REUSEPORT is missing or does not distribute connections.
   command: process.platform !== "linux" ? null : isCompiled ? [process.execPath] : [process.execPath, Bun.main],
   standardOutput: process.stdout,
+  peerOf: (request, address) => ({ address, gone: () => request.signal }),
   listen(app, options) {
     const { hostname, port, idleTimeoutSeconds, paths = [], sharesPort = false } = options;
     const answer: Answer = (request, server, path) =>
-      app(request, { address: server.requestIP(request)?.address ?? "", gone: () => request.signal, path });
+      app(request, { ...bun.peerOf(request, server.requestIP(request)?.address ?? ""), path });
     try {
       const server = Bun.serve({
         hostname,

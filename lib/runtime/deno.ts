@@ -57,11 +57,12 @@ export const deno: Runtime = {
     return [process.execPath, "run", "-A", "--unstable-net", process.argv[1] ?? ""];
   },
   standardOutput,
+  peerOf: (request, address) => (hasPlainUrl(request) ? { address } : { address, path: null }),
   listen(app, options) {
     const { hostname, port, sharesPort = false } = options;
     const inFlight = new Set<Promise<Response>>();
     const handle = (request: Request, address: string) => {
-      const answer = app(request, hasPlainUrl(request) ? { address } : { address, path: null });
+      const answer = app(request, deno.peerOf(request, address));
       if (!(answer instanceof Promise)) return answer;
       inFlight.add(answer);
       return answer.finally(() => inFlight.delete(answer));

@@ -1,10 +1,13 @@
 import type { App } from "../app.ts";
+import type { Peer } from "../context.ts";
 import type { OutputStream } from "../observability/output.ts";
 
 /** The functions of a JavaScript runtime beyond the Web APIs and `node:` modules. */
 export interface Runtime {
   /** @throws ListenError */
   listen(app: App, options: ListenOptions): Listener;
+  /** The peer of a request that a server in this process received. */
+  peerOf(request: Request, address: string): Peer;
   /** Starts this program again; arguments follow. Null if processes cannot share a port. */
   command: readonly string[] | null;
   /** Does not block if the reader stalls. */
