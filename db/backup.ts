@@ -1,14 +1,13 @@
-import { closeSync, existsSync, fstatSync, fsyncSync, linkSync, lstatSync, renameSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, linkSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { sql } from "kysely";
 import { DatabaseError } from "./error.ts";
 import { createExclusive } from "./exclusive-file.ts";
 import { explainFolder } from "./explain.ts";
-import { createWorkspace, type Folder, openFolder, resolveLinks, type Workspace } from "./folder.ts";
+import { createWorkspace, type Folder, openFolder, requireSameFile, resolveLinks } from "./folder.ts";
+import { listDamage } from "./integrity.ts";
 import { findSchemaState } from "./migrate.ts";
 import type { Db } from "./open.ts";
-
-const OWNER_ONLY = 0o600;
 
 const COPY = "copy.db";
 
@@ -42,12 +41,12 @@ async function writeCopy(db: Db, folder: Folder, name: string): Promise<void> {
   const workspace = createWorkspace(folder, `${name}.unfinished`);
   try {
     // SQLite accepts an empty file as the target. It would create one that other users can read.
-    const descriptor = createExclusive(workspace.at(COPY), OWNER_ONLY);
+    const descriptor = createExclusive(workspace.at(COPY));
     try {
       const path = join(workspace.path, COPY);
       await sql`vacuum into ${path}`.execute(db);
       await requireSoundCopy(db, path);
-      requireWritten(descriptor, workspace);
+      requireSameFile(descriptor, path, "written");
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
@@ -63,19 +62,11 @@ async function writeCopy(db: Db, folder: Folder, name: string): Promise<void> {
 async function requireSoundCopy(db: Db, path: string): Promise<void> {
   await sql`attach ${path} as copy`.execute(db);
   try {
-    const { rows } = await sql<{ integrity_check: string }>`pragma copy.integrity_check`.execute(db);
-    const damage = rows.map((row) => row.integrity_check).filter((line) => line !== "ok");
-    if (damage.length > 0) throw new Error(`the copy is damaged (${damage[0]})`);
+    const [damage] = await listDamage(db, "copy.integrity_check");
+    if (damage !== undefined) throw new Error(`the copy is damaged (${damage})`);
   } finally {
     await sql`detach copy`.execute(db);
   }
-}
-
-/** SQLite opens the copy by its path. If another user exchanged a folder of the path, SQLite wrote another file. */
-function requireWritten(descriptor: number, workspace: Workspace): void {
-  const [written, created] = [lstatSync(join(workspace.path, COPY)), fstatSync(descriptor)];
-  if (written.ino === created.ino && written.dev === created.dev) return;
-  throw new DatabaseError("another user exchanged the copy while it was written");
 }
 
 /** @throws Error if another file has the name */
@@ -86,7 +77,7 @@ function nameFile(from: string, to: string): void {
   } catch (error) {
     if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) throw error;
     // Some file systems have no hard links. There, an empty file reserves the name and the copy replaces it.
-    closeSync(createExclusive(to, OWNER_ONLY));
+    closeSync(createExclusive(to));
     renameSync(from, to);
   }
 }

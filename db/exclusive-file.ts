@@ -3,6 +3,9 @@ import { isRoot } from "./user.ts";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
 
+/** The mode of every file: each holds password hashes or a key. */
+export const OWNER_ONLY = 0o600;
+
 /**
  * Creates a file if its name is free. With O_EXCL, the system follows no symbolic link, not even a dangling one
  * (open(2)). Another user who can write the folder therefore cannot redirect the write.
@@ -12,8 +15,8 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
  * @returns a descriptor for reading and writing
  * @throws Error with the code EEXIST if the name is taken
  */
-export function createExclusive(path: string, mode: number): number {
-  return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+export function createExclusive(path: string): number {
+  return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, OWNER_ONLY);
 }
 
 /**

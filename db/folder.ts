@@ -127,6 +127,18 @@ function resolveFrom(start: string, path: string, links: number): string {
   return at;
 }
 
+/**
+ * SQLite opens the copy by its path. If another user exchanged a folder of the path, that was another file.
+ *
+ * @param verb what SQLite did with the copy
+ * @throws DatabaseError if the path does not lead to the open file
+ */
+export function requireSameFile(descriptor: number, path: string, verb: "checked" | "written"): void {
+  const [found, opened] = [lstatSync(path), fstatSync(descriptor)];
+  if (found.ino === opened.ino && found.dev === opened.dev) return;
+  throw new DatabaseError(`another user exchanged the copy while it was ${verb}`);
+}
+
 function requireOwner(link: string, uid: number, target: string): void {
   const end = lstatSync(target, { throwIfNoEntry: false }) ?? lstatSync(dirname(target), { throwIfNoEntry: false });
   if (end?.uid === uid) return;

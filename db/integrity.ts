@@ -12,10 +12,13 @@ export async function requireSound(db: Db): Promise<void> {
 }
 
 /**
- * @param check `quick_check` does not compare indexes with their tables
+ * @param check `quick_check` does not compare indexes with their tables; `copy` is an attached database
  * @returns SQLite's messages; empty if the file is sound
  */
-export async function listDamage(db: Db, check: "quick_check" | "integrity_check"): Promise<string[]> {
+export async function listDamage(
+  db: Db,
+  check: "quick_check" | "integrity_check" | "copy.integrity_check",
+): Promise<string[]> {
   const { rows } = await sql<Record<string, string>>`pragma ${sql.raw(check)}`.execute(db);
   return rows.flatMap((row) => Object.values(row)).filter((line) => line !== "ok");
 }

@@ -13,7 +13,6 @@ import { dirname, join } from "node:path";
 import { codeOf, DatabaseError, messageOf } from "./error.ts";
 import { createExclusive, giveToFolderOwner } from "./exclusive-file.ts";
 
-const OWNER_ONLY = 0o600;
 const OTHERS = 0o077;
 
 /** The path of the secret key: beside the path in DATABASE_URL, even if that is a symbolic link. */
@@ -47,8 +46,7 @@ export function readKeyFile(path: string): string | null {
 
 function explainOpen(path: string, error: unknown): string {
   if (codeOf(error) === "ELOOP") return `The key file ${path} is a symbolic link. Put the file itself there.`;
-  const reason = messageOf(error);
-  return `The key file ${path} cannot be read: ${reason}. Run the command as its owner.`;
+  return `The key file ${path} cannot be read: ${messageOf(error)}. Run the command as its owner.`;
 }
 
 /** @returns the sentence about a file that is not safe to use; null if it is safe */
@@ -74,12 +72,11 @@ function ownUid(otherwise: number): number {
 /**
  * Creates the key file if it is missing. Until the key is written, another process may read an empty file.
  *
- * @returns whether this call created the file
  * @throws DatabaseError if the file cannot be created
  */
-export function createKeyFile(path: string, text: string): boolean {
+export function createKeyFile(path: string, text: string): void {
   try {
-    const descriptor = createExclusive(path, OWNER_ONLY);
+    const descriptor = createExclusive(path);
     try {
       giveToFolderOwner(descriptor, dirname(path));
       writeSync(descriptor, `${text}\n`);
@@ -88,13 +85,12 @@ export function createKeyFile(path: string, text: string): boolean {
       closeSync(descriptor);
     }
   } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    const reason = messageOf(error);
+    if (codeOf(error) === "EEXIST") return;
+    const sentence = `The key file ${path} cannot be created: ${messageOf(error)}.`;
     const remedy = "Give the server write access to the folder, or set POSTERN_SECRET_KEY.";
-    throw new DatabaseError(`The key file ${path} cannot be created: ${reason}. ${remedy}`, { cause: error });
+    throw new DatabaseError(`${sentence} ${remedy}`, { cause: error });
   }
   syncFolder(dirname(path));
-  return true;
 }
 
 /** Makes the new name survive a power failure. On Deno, the permission may cover only the file: then does nothing. */

@@ -22,15 +22,13 @@ import { listLanes } from "./event-lanes.ts";
 import type { Lane } from "./event-macs.ts";
 import { createExclusive, giveTo } from "./exclusive-file.ts";
 import { explainFolder, explainUnreadable, isMissing } from "./explain.ts";
-import { createWorkspace, type Folder, openFolder, resolveLinks, type Workspace } from "./folder.ts";
+import { createWorkspace, type Folder, openFolder, requireSameFile, resolveLinks, type Workspace } from "./folder.ts";
 import { requireSound } from "./integrity.ts";
 import { explainSchema, findSchemaState } from "./migrate.ts";
 import { type Db, openDatabase } from "./open.ts";
 import { isBusy, isDamage } from "./outage.ts";
 import type { Instant } from "./schema.ts";
 import { asOwnerOf } from "./user.ts";
-
-const OWNER_ONLY = 0o600;
 
 const CANDIDATE = "candidate.db";
 
@@ -75,8 +73,9 @@ export async function prepareRestore(
     const descriptor = copyFile(source, workspace, CANDIDATE);
     opened.unshift({ close: () => closeSync(descriptor) });
     if (existsSync(`${source}-wal`)) closeSync(copyFile(`${source}-wal`, workspace, `${CANDIDATE}-wal`));
-    const { counts, lanes } = await checkCandidate(join(workspace.path, CANDIDATE), endSessions);
-    requireSameFile(descriptor, workspace);
+    const candidate = join(workspace.path, CANDIDATE);
+    const { counts, lanes } = await checkCandidate(candidate, endSessions);
+    requireSameFile(descriptor, candidate, "checked");
     fsyncSync(descriptor);
     return { target, folder, workspace, descriptor, counts, lanes };
   } catch (error) {
@@ -137,8 +136,7 @@ export async function commitRestore(restoration: Restoration, now: Instant): Pro
     replace(restoration, replaced, kept);
     return join(dirname(target), kept);
   } catch (error) {
-    const reason = messageOf(error);
-    throw new DatabaseError(`Cannot replace the database: ${reason}.`, { cause: error });
+    throw new DatabaseError(`Cannot replace the database: ${messageOf(error)}.`, { cause: error });
   } finally {
     await db?.destroy();
   }
@@ -170,7 +168,7 @@ function copyFile(from: string, workspace: Workspace, name: string): number {
   const source = openSync(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     if (!fstatSync(source).isFile()) throw new DatabaseError("it is not a file");
-    const copy = createExclusive(workspace.at(name), OWNER_ONLY);
+    const copy = createExclusive(workspace.at(name));
     const chunk = new Uint8Array(CHUNK_BYTES);
     for (let length = readSync(source, chunk); length > 0; length = readSync(source, chunk)) {
       for (let written = 0; written < length; ) written += writeSync(copy, chunk, written, length - written);
@@ -179,13 +177,6 @@ function copyFile(from: string, workspace: Workspace, name: string): number {
   } finally {
     closeSync(source);
   }
-}
-
-/** SQLite opens the copy by its path. If another user exchanged a folder of the path, SQLite checked another file. */
-function requireSameFile(descriptor: number, workspace: Workspace): void {
-  const [checked, copied] = [lstatSync(join(workspace.path, CANDIDATE)), fstatSync(descriptor)];
-  if (checked.ino === copied.ino && checked.dev === copied.dev) return;
-  throw new DatabaseError("another user exchanged the copy while it was checked");
 }
 
 async function checkCandidate(candidate: string, endSessions: boolean): Promise<Pick<Restoration, "counts" | "lanes">> {

@@ -5,7 +5,7 @@ import type { SQLInputValue } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 import { type Dialect, SqliteAdapter, SqliteDialect, type SqliteStatement } from "kysely";
 import { codeOf, DatabaseError } from "./error.ts";
-import { createExclusive } from "./exclusive-file.ts";
+import { createExclusive, OWNER_ONLY } from "./exclusive-file.ts";
 import { explainDatabase, isMissing } from "./explain.ts";
 import { resolveLinks } from "./folder.ts";
 import { isBusy } from "./outage.ts";
@@ -14,9 +14,6 @@ import { openSqliteReader, type SqliteReader } from "./sqlite-reader.ts";
 import { asOwnerOf, isRoot } from "./user.ts";
 import { NO_LOG, openWriteAheadLog, type WriteAheadLog } from "./write-ahead-log.ts";
 import { waitForWriteLock } from "./write-lock.ts";
-
-/** The file holds password hashes. SQLite gives its log the same mode. */
-const OWNER_ONLY = 0o600;
 
 /** The longest wait for the lock at opening. Later no wait happens in SQLite, because it blocks the process. */
 const OPENING_TIMEOUT_MS = 5000;
@@ -41,17 +38,11 @@ export async function createSqliteDialect(path: string, mayCreate: boolean): Pro
   const { dialect, reader, log } = await openFile(path);
   const adapter = new TransactionalSqliteAdapter();
   if (reader !== null) attachReader(adapter, reader.read);
-  const transactional: Dialect = {
-    createDriver: () => dialect.createDriver(),
-    createAdapter: () => adapter,
-    createQueryCompiler: () => dialect.createQueryCompiler(),
-    createIntrospector: (db) => dialect.createIntrospector(db),
-  };
   const closing = () => {
     reader?.close(); // First: the last connection writes the log into the file, and this one cannot write.
     log.close();
   };
-  return waitForWriteLock(transactional, { committed: log.flushed, closing });
+  return { ...waitForWriteLock(dialect, { committed: log.flushed, closing }), createAdapter: () => adapter };
 }
 
 /** A database opened by the driver of Bun or of Node. */
@@ -84,7 +75,7 @@ async function openFile(path: string): Promise<OpenSqliteFile> {
 }
 
 async function openAt(path: string): Promise<OpenSqliteFile> {
-  // SQLite would create a file that other users can read.
+  // SQLite would create a file that other users can read. It gives its log the mode of the file.
   if (path !== MEMORY && !existsSync(path)) createFile(path);
   const file = await (process.versions["bun"] === undefined ? openWithNode(path) : openWithBun(path));
   try {
@@ -101,7 +92,7 @@ async function openAt(path: string): Promise<OpenSqliteFile> {
 function createFile(path: string): void {
   try {
     // On Deno, a link can only be resolved with more permissions, so the system must follow it.
-    closeSync(isDeno ? openSync(path, "a", OWNER_ONLY) : createExclusive(path, OWNER_ONLY));
+    closeSync(isDeno ? openSync(path, "a", OWNER_ONLY) : createExclusive(path));
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error; // Otherwise another process has created it.
   }

@@ -17,7 +17,7 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
 describe("an exclusively created file", () => {
   test("can be read by its owner alone", () =>
     inFolder(async (folder) => {
-      const descriptor = createExclusive(join(folder, "new"), 0o600);
+      const descriptor = createExclusive(join(folder, "new"));
       assert.equal(fstatSync(descriptor).mode & 0o777, 0o600);
       closeSync(descriptor);
     }));
@@ -32,7 +32,7 @@ describe("an exclusively created file", () => {
         await writeFile(join(folder, "victim"), "kept");
         const path = join(folder, "new");
         await (target === null ? writeFile(path, "") : symlink(join(folder, target), path));
-        assert.throws(() => createExclusive(path, 0o600), { code: "EEXIST" });
+        assert.throws(() => createExclusive(path), { code: "EEXIST" });
         assert.equal(await readFile(join(folder, "victim"), "utf8"), "kept");
         assert.deepEqual((await readdir(folder)).sort(), ["new", "victim"]);
       }));
@@ -42,7 +42,7 @@ describe("an exclusively created file", () => {
   test("belongs to the owner of the folder if root creates it", { skip }, () =>
     inFolder(async (folder) => {
       await chown(folder, NOBODY, NOBODY);
-      const descriptor = createExclusive(join(folder, "new"), 0o600);
+      const descriptor = createExclusive(join(folder, "new"));
       giveToFolderOwner(descriptor, folder);
       closeSync(descriptor);
       const { uid, gid, mode } = await lstat(join(folder, "new"));
