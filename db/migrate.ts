@@ -41,16 +41,16 @@ const POSTGRES_LOCK = sql`select pg_advisory_xact_lock(3853314791062309107)`;
  * Applies the missing migrations in one transaction. Several processes may call it at the same time.
  *
  * @returns the names of the applied migrations
- * @throws DatabaseError also if a newer Postern has migrated the database
+ * @throws DatabaseError also for a foreign schema, or one that a newer Postern has migrated
  */
 export async function migrate(db: Db): Promise<string[]> {
   try {
-    await requireOurs(db);
+    const problem = explainSchema(await findSchemaState(db));
+    if (problem !== null) throw new DatabaseError(problem);
     return await transaction(db, applyMissing);
   } catch (error) {
     if (error instanceof DatabaseError) throw error;
-    const reason = messageOf(error);
-    throw new DatabaseError(`Cannot migrate the database: ${reason}.`, { cause: error });
+    throw new DatabaseError(`Cannot migrate the database: ${messageOf(error)}.`, { cause: error });
   }
 }
 
@@ -160,10 +160,4 @@ export function explainSchema({ kind, names }: SchemaState): string | null {
     `The database was migrated by a newer Postern (it has ${names.join(", ")}, which this version does not know). ` +
     "Run that version, or restore a backup from before the upgrade."
   );
-}
-
-/** @throws DatabaseError for a foreign or newer schema */
-async function requireOurs(db: Db): Promise<void> {
-  const problem = explainSchema(await findSchemaState(db));
-  if (problem !== null) throw new DatabaseError(problem);
 }

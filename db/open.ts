@@ -1,21 +1,16 @@
 import { statSync } from "node:fs";
 import { type Dialect, Kysely, sql } from "kysely";
 import { DatabaseError } from "./error.ts";
-import { createPostgresDialect } from "./postgres.ts";
+import { createPostgresDialect, type PostgresOptions } from "./postgres.ts";
 import type { Db, Schema, TransactionDb } from "./schema.ts";
 import { createSqliteDialect } from "./sqlite.ts";
 
 export type { Db, TransactionDb } from "./schema.ts";
 
-export interface DatabaseOptions {
+/** The options of Postgres do not matter to SQLite. */
+export interface DatabaseOptions extends PostgresOptions {
   /** Whether a missing SQLite file is created. */
   mayCreate: boolean;
-  /** Maximum number of Postgres connections; SQLite has one. */
-  poolSize: number;
-  /** Postgres only; by default the limit for requests. */
-  statementTimeoutMs?: number;
-  /** Whether Postgres is behind a connection pooler in transaction mode. */
-  hasTransactionPooler?: boolean;
 }
 
 /**
@@ -24,14 +19,11 @@ export interface DatabaseOptions {
  * @param url `sqlite:path`, `sqlite::memory:`, or `postgres://user:password@host/name` with the parameters of libpq
  * @throws DatabaseError if an SQLite file cannot be opened
  */
-export async function openDatabase(
-  url: string,
-  { mayCreate, poolSize, statementTimeoutMs, hasTransactionPooler = false }: DatabaseOptions,
-): Promise<Db> {
+export async function openDatabase(url: string, options: DatabaseOptions): Promise<Db> {
   const dialect = isPostgresUrl(url)
-    ? createPostgresDialect({ url, poolSize, statementTimeoutMs, hasTransactionPooler })
-    : await openSqliteFile(url.replace(/^sqlite:/, ""), mayCreate);
-  return new Kysely<Schema>({ dialect: reportingFirstErrors(dialect) });
+    ? createPostgresDialect(url, options)
+    : await openSqliteFile(url.replace(/^sqlite:/, ""), options.mayCreate);
+  return new Kysely<Schema>({ dialect });
 }
 
 async function openSqliteFile(path: string, mayCreate: boolean): Promise<Dialect> {
@@ -40,24 +32,6 @@ async function openSqliteFile(path: string, mayCreate: boolean): Promise<Dialect
   // If a restore replaced the file while it was opened, the open file has another name now.
   if (before === null || before === inodeOf(path)) return dialect;
   throw new DatabaseError(`The database ${path} was replaced while it was opened. Try again.`);
-}
-
-/**
- * If a rollback fails, Kysely reports that error in place of the first one. A rollback fails if SQLite has already ended
- * the transaction (full disk) or the connection is closed.
- */
-function reportingFirstErrors(dialect: Dialect): Dialect {
-  return {
-    createAdapter: () => dialect.createAdapter(),
-    createIntrospector: (db) => dialect.createIntrospector(db),
-    createQueryCompiler: () => dialect.createQueryCompiler(),
-    createDriver: () => {
-      const driver = dialect.createDriver();
-      const rollback = driver.rollbackTransaction.bind(driver);
-      driver.rollbackTransaction = (connection) => rollback(connection).catch(() => {});
-      return driver;
-    },
-  };
 }
 
 /** The path in an SQLite URL; null for Postgres and for a database in memory. */

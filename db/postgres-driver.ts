@@ -8,7 +8,7 @@ import {
 } from "kysely";
 import type pg from "pg";
 import { hasNotRun, isTimeout, isUselessConnection } from "./outage.ts";
-import { nameOf } from "./statement-names.ts";
+import { preparedName } from "./prepared.ts";
 
 export interface PostgresDriverOptions {
   createPool: () => pg.Pool;
@@ -92,12 +92,8 @@ export class PostgresDriver implements Driver {
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     const client = this.#clientOf(connection);
     if (this.#useless.has(client)) return; // The end of the connection rolls back.
-    try {
-      await client.query("rollback");
-    } catch (error) {
-      this.#retire(client);
-      throw error;
-    }
+    // Kysely would report the error of a rollback in place of the first one.
+    await client.query("rollback").catch(() => this.#retire(client));
   }
 
   async destroy(): Promise<void> {
@@ -144,7 +140,7 @@ export class PostgresDriver implements Driver {
   async #executeOnce<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const client = await this.#take();
     try {
-      const name = this.#options.hasTransactionPooler ? undefined : nameOf(query.sql);
+      const name = this.#options.hasTransactionPooler ? undefined : preparedName(query.sql);
       return await run<R>(client, query, name);
     } catch (error) {
       if (isUselessConnection(error)) this.#retire(client);

@@ -17,17 +17,19 @@ const CONNECTION_LIFETIME_SECONDS = 60;
 const INT8 = 20;
 
 export interface PostgresOptions {
-  /** May have the parameters of libpq, such as `sslmode`. */
-  url: string;
   /** Maximum number of connections. */
   poolSize: number;
-  statementTimeoutMs?: number | undefined;
-  /** Whether each transaction may use another server connection, so that the session keeps no state. */
-  hasTransactionPooler: boolean;
+  /** By default the limit for requests. */
+  statementTimeoutMs?: number;
+  /** Whether Postgres is behind a connection pooler in transaction mode, so that a session keeps no state. */
+  hasTransactionPooler?: boolean;
 }
 
-export function createPostgresDialect(options: PostgresOptions): Dialect {
-  const { url, poolSize, statementTimeoutMs = STATEMENT_TIMEOUT_MS, hasTransactionPooler } = options;
+/** @param url may have the parameters of libpq, such as `sslmode` */
+export function createPostgresDialect(
+  url: string,
+  { poolSize, statementTimeoutMs = STATEMENT_TIMEOUT_MS, hasTransactionPooler = false }: PostgresOptions,
+): Dialect {
   const settings: pg.PoolConfig = {
     connectionString: url,
     application_name: "postern",

@@ -1,6 +1,6 @@
+import { hash } from "node:crypto";
 import type { Compilable, CompiledQuery, DialectAdapter } from "kysely";
-import type { Db } from "./open.ts";
-import { prepareByName } from "./statement-names.ts";
+import type { Db } from "./schema.ts";
 
 /** The placeholder of a parameter while a query is built. */
 class Slot {
@@ -10,6 +10,9 @@ class Slot {
     this.name = name;
   }
 }
+
+/** The names of the prepared statements, by SQL text. */
+const NAMES = new Map<string, string>();
 
 /** Returns a slot for every property. */
 const SLOTS: object = new Proxy({}, { get: (_, name) => new Slot(String(name)) });
@@ -37,6 +40,11 @@ export function prepare<P extends object, R>(
 
 function compile<P, R>(db: Db, build: (db: Db, parameters: P) => Compilable<R>): CompiledQuery<R> {
   const query = build(db, SLOTS as P).compile(); // `build` only passes the values on.
-  prepareByName(query.sql);
+  NAMES.set(query.sql, `postern_${hash("sha256", query.sql).slice(0, 16)}`);
   return query;
+}
+
+/** The name by which each connection to Postgres parses and plans a statement once; undefined if it is not prepared. */
+export function preparedName(text: string): string | undefined {
+  return NAMES.get(text);
 }

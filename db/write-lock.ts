@@ -93,7 +93,9 @@ class WaitingDriver implements Driver {
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     const held = this.#held.get(connection);
-    if (held !== undefined) await this.#driver.rollbackTransaction(held); // Undefined if the flush after the commit failed.
+    if (held === undefined) return; // The flush after the commit failed.
+    // On a full disk, SQLite has already ended the transaction. Kysely would report that error in place of the first one.
+    await this.#driver.rollbackTransaction(held).catch(() => {});
   }
 
   async destroy(): Promise<void> {
