@@ -152,8 +152,6 @@ export interface SessionPlace {
   id: string;
 }
 
-const FIRST_SESSIONS: SessionPage = { after: null, exceptId: null, limit: 100 };
-
 /**
  * Last used first. A session that is used between two pages moves to the beginning, so the later pages may miss it.
  */
@@ -161,7 +159,7 @@ export async function listLiveSessions(
   db: Db,
   userId: number,
   lifetime: Lifetime,
-  { after, exceptId, limit } = FIRST_SESSIONS,
+  { after, exceptId, limit }: SessionPage,
 ): Promise<Session[]> {
   let rows = db
     .selectFrom("sessions")

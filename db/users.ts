@@ -18,22 +18,18 @@ export interface User {
   lastLogin: Instant | null;
 }
 
+/** The fields of a user that are text. */
+export type UserNames = Pick<User, "username" | "email" | "firstName" | "lastName">;
+
 export interface Credentials {
   user: User;
   /** In Django's layout, `algorithm$…`. */
   password: string;
 }
 
-export interface NewUser {
-  username: string;
-  email: string;
-  firstName: string;
-  lastName: string;
-  isStaff: boolean;
-  isSuperuser: boolean;
+export interface NewUser extends Omit<User, "id" | "isActive" | "lastLogin"> {
   /** Encoded. */
   password: string;
-  dateJoined: Instant;
 }
 
 /** A user's row without its password. */
@@ -124,10 +120,8 @@ export interface UserPage {
   limit: number;
 }
 
-const FIRST_USERS: UserPage = { after: null, limit: 100 };
-
 /** By username. */
-export async function listUsers(db: Db, { after, limit } = FIRST_USERS): Promise<User[]> {
+export async function listUsers(db: Db, { after, limit }: UserPage): Promise<User[]> {
   let rows = db.selectFrom("users").selectAll();
   if (after !== null) rows = rows.where("username", ">", after);
   return (await rows.orderBy("username").limit(limit).execute()).map(toUser);

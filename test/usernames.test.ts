@@ -110,7 +110,7 @@ describe("a username that a person types at the first set-up", () => {
     const link = (await inviteFirstUser(test.services)) ?? "";
     const body = new URLSearchParams({ username, email: "", password }).toString();
     const answer = await createClient(test.app).send("POST", link, { headers: FORM, body });
-    const users = (await listUsers(test.services.db)).map((user) => user.username);
+    const users = (await listUsers(test.services.db, { after: null, limit: 100 })).map((user) => user.username);
     return { status: answer.status, text: await answer.text(), users };
   }
 

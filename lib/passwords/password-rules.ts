@@ -1,4 +1,4 @@
-import type { User } from "../../db/users.ts";
+import type { UserNames } from "../../db/users.ts";
 import { type FieldMessage, type FieldMessageCode, fieldMessage } from "../http/message.ts";
 import type { Services } from "../services.ts";
 import { isBreachedPassword } from "./breached-passwords.ts";
@@ -29,18 +29,16 @@ declare const ACCEPTED: unique symbol;
  */
 export type AcceptedPassword = string & { readonly [ACCEPTED]: true };
 
-/** The user that a password is for. */
-export type PasswordOwner = Pick<User, "username" | "email" | "firstName" | "lastName">;
-
 /**
  * Judges a password by the rules of the settings.
  *
+ * @param owner the user that the password is for
  * @returns the password, or every reason against it, in Django's order
  */
 export async function judgePassword(
   services: Pick<Services, "config" | "log">,
   password: string,
-  owner: PasswordOwner,
+  owner: UserNames,
 ): Promise<AcceptedPassword | FieldMessage[]> {
   const accepted = acceptAnyPassword(password);
   if (typeof accepted !== "string") return accepted;
@@ -65,12 +63,7 @@ export function acceptAnyPassword(password: string): AcceptedPassword | FieldMes
 }
 
 /** Django's validators, in the order of its settings template, without NumericPasswordValidator. */
-async function checkRules(
-  password: string,
-  owner: PasswordOwner,
-  siteName: string,
-  min: number,
-): Promise<FieldMessage[]> {
+async function checkRules(password: string, owner: UserNames, siteName: string, min: number): Promise<FieldMessage[]> {
   const messages: FieldMessage[] = [];
   const similar = namesOf(owner, siteName).find(([, name]) => isSimilar(password, name));
   if (similar !== undefined) messages.push(fieldMessage(similar[0]));
@@ -81,7 +74,7 @@ async function checkRules(
 
 /** The names that a password must not resemble, in Django's order, each with its message. ASVS 5.0 V6.2.11. */
 function namesOf(
-  { username, firstName, lastName, email }: PasswordOwner,
+  { username, firstName, lastName, email }: UserNames,
   siteName: string,
 ): [code: FieldMessageCode & `password_like_${string}`, name: string][] {
   return [

@@ -1,13 +1,13 @@
 import { consumeToken } from "../../db/one-time-tokens.ts";
 import type { TransactionDb } from "../../db/open.ts";
-import { type Credentials, hasUsers, insertUser, type NewUser, type User } from "../../db/users.ts";
+import { type Credentials, hasUsers, insertUser, type NewUser, type User, type UserNames } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
 import type { AcceptedPassword } from "../passwords/password-rules.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
-import { normalizeEmail, USERNAME_TAKEN, type UserNames, userError } from "./user-fields.ts";
+import { normalizeEmail, USERNAME_TAKEN, userError } from "./user-fields.ts";
 import { normalizeUsername } from "./username.ts";
 
 export interface UserInput extends UserNames {

@@ -1,4 +1,4 @@
-import type { User, UserChanges } from "../../db/users.ts";
+import type { UserChanges } from "../../db/users.ts";
 import { isEmailAddress } from "../http/fields.ts";
 import { fieldMessage, wireText } from "../http/message.ts";
 import { normalizeUsername } from "./username.ts";
@@ -7,9 +7,6 @@ export const MAX_NAME_CHARACTERS = 150;
 export const MAX_EMAIL_CHARACTERS = 254;
 
 export const USERNAME_TAKEN = wireText(fieldMessage("username_taken"));
-
-/** The fields of a user that are text. */
-export type UserNames = Pick<User, "username" | "email" | "firstName" | "lastName">;
 
 /** The first validation error of some fields, in Django's words; null if all are valid. */
 export function userError({ username, email = "", firstName = "", lastName = "" }: UserChanges): string | null {
