@@ -89,7 +89,7 @@ export async function openStage(): Promise<Stage> {
       return actorOf(child);
     },
     postgres: () => {
-      postgres ??= startPostgres(root);
+      postgres ??= startPostgres({ parent: root, syncs: true });
       return postgres;
     },
     closing: closing.signal,
