@@ -11,7 +11,12 @@ export type { Db, TransactionDb } from "./schema.ts";
 export interface DatabaseOptions extends PostgresOptions {
   /** Whether a missing SQLite file is created. */
   mayCreate: boolean;
+  /** The longest wait for SQLite's write lock; by default the limit for requests. */
+  lockTimeoutMs?: number;
 }
+
+/** The longest waits for the database. */
+export type DatabaseTimeouts = Pick<DatabaseOptions, "connectTimeoutMs" | "statementTimeoutMs" | "lockTimeoutMs">;
 
 /**
  * Opens an SQLite file at once. Connects to Postgres at the first query.
@@ -22,13 +27,13 @@ export interface DatabaseOptions extends PostgresOptions {
 export async function openDatabase(url: string, options: DatabaseOptions): Promise<Db> {
   const dialect = isPostgresUrl(url)
     ? createPostgresDialect(url, options)
-    : await openSqliteFile(url.replace(/^sqlite:/, ""), options.mayCreate);
+    : await openSqliteFile(url.replace(/^sqlite:/, ""), options);
   return new Kysely<Schema>({ dialect });
 }
 
-async function openSqliteFile(path: string, mayCreate: boolean): Promise<Dialect> {
+async function openSqliteFile(path: string, { mayCreate, lockTimeoutMs }: DatabaseOptions): Promise<Dialect> {
   const before = inodeOf(path);
-  const dialect = await createSqliteDialect(path, mayCreate);
+  const dialect = await createSqliteDialect(path, mayCreate, lockTimeoutMs);
   // If a restore replaced the file while it was opened, the open file has another name now.
   if (before === null || before === inodeOf(path)) return dialect;
   throw new DatabaseError(`The database ${path} was replaced while it was opened. Try again.`);

@@ -20,20 +20,21 @@ export interface PostgresOptions {
   /** Maximum number of connections. */
   poolSize: number;
   /** By default the limit for requests. */
+  connectTimeoutMs?: number;
+  /** By default the limit for requests. */
   statementTimeoutMs?: number;
   /** Whether Postgres is behind a connection pooler in transaction mode, so that a session keeps no state. */
   hasTransactionPooler?: boolean;
 }
 
 /** @param url may have the parameters of libpq, such as `sslmode` */
-export function createPostgresDialect(
-  url: string,
-  { poolSize, statementTimeoutMs = STATEMENT_TIMEOUT_MS, hasTransactionPooler = false }: PostgresOptions,
-): Dialect {
+export function createPostgresDialect(url: string, options: PostgresOptions): Dialect {
+  const { poolSize, hasTransactionPooler = false } = options;
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const settings: pg.PoolConfig = {
     connectionString: url,
     application_name: "postern",
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: statementTimeoutMs + 1000, // The server's time-out comes first. This one is for a lost server.
     keepAlive: true,
     types: { getTypeParser: parserOf },

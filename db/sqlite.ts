@@ -29,9 +29,10 @@ const WAL_RETRY_MS = 50;
 /**
  * @param path a file, or `:memory:`
  * @param mayCreate whether a missing file is created
+ * @param lockTimeoutMs the longest wait for the write lock; by default the limit for requests
  * @throws DatabaseError
  */
-export async function createSqliteDialect(path: string, mayCreate: boolean): Promise<Dialect> {
+export async function createSqliteDialect(path: string, mayCreate: boolean, lockTimeoutMs?: number): Promise<Dialect> {
   if (!mayCreate && path !== MEMORY && isMissing(path)) {
     throw new DatabaseError(`There is no database at ${resolve(path)}. Run migrate or serve to create one.`);
   }
@@ -42,7 +43,10 @@ export async function createSqliteDialect(path: string, mayCreate: boolean): Pro
     reader?.close(); // First: the last connection writes the log into the file, and this one cannot write.
     log.close();
   };
-  return { ...waitForWriteLock(dialect, { committed: log.flushed, closing }), createAdapter: () => adapter };
+  return {
+    ...waitForWriteLock(dialect, { committed: log.flushed, closing }, lockTimeoutMs),
+    createAdapter: () => adapter,
+  };
 }
 
 /** A database opened by the driver of Bun or of Node. */

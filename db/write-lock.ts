@@ -10,7 +10,7 @@ import {
 } from "kysely";
 import { isBusy } from "./outage.ts";
 
-/** The longest wait of a statement or transaction for the lock. Counts only the sleeps. */
+/** The longest wait of a statement or transaction for the lock. */
 const MAX_WAIT_MS = 5000;
 
 /** Most writes take a few milliseconds. During a long one, the lock is tried 20 times a second. */
@@ -30,9 +30,9 @@ export interface Watch {
  *
  * @param dialect its connections must not wait, and its transactions must take the lock when they begin
  */
-export function waitForWriteLock(dialect: Dialect, watch: Watch): Dialect {
+export function waitForWriteLock(dialect: Dialect, watch: Watch, timeoutMs = MAX_WAIT_MS): Dialect {
   return {
-    createDriver: () => new WaitingDriver(dialect.createDriver(), watch),
+    createDriver: () => new WaitingDriver(dialect.createDriver(), watch, timeoutMs),
     createAdapter: () => dialect.createAdapter(),
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createIntrospector: (db) => dialect.createIntrospector(db),
@@ -43,12 +43,14 @@ export function waitForWriteLock(dialect: Dialect, watch: Watch): Dialect {
 class WaitingDriver implements Driver {
   readonly #driver: Driver;
   readonly #watch: Watch;
+  readonly #timeoutMs: number;
   /** The connection of each open transaction. */
   readonly #held = new Map<DatabaseConnection, DatabaseConnection>();
 
-  constructor(driver: Driver, watch: Watch) {
+  constructor(driver: Driver, watch: Watch, timeoutMs: number) {
     this.#driver = driver;
     this.#watch = watch;
+    this.#timeoutMs = timeoutMs;
   }
 
   init(): Promise<void> {
@@ -73,7 +75,7 @@ class WaitingDriver implements Driver {
   }
 
   beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
-    return retryWhileBusy(async () => {
+    return retryWhileBusy(this.#timeoutMs, async () => {
       const taken = await this.#driver.acquireConnection();
       try {
         await this.#driver.beginTransaction(taken, settings);
@@ -107,7 +109,7 @@ class WaitingDriver implements Driver {
   async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     const held = this.#held.get(connection);
     if (held !== undefined) return held.executeQuery<R>(query);
-    const result = await retryWhileBusy(async () => {
+    const result = await retryWhileBusy(this.#timeoutMs, async () => {
       const taken = await this.#driver.acquireConnection();
       try {
         return await taken.executeQuery<R>(query);
@@ -120,15 +122,15 @@ class WaitingDriver implements Driver {
   }
 }
 
-/** Tries again while another process holds the lock, for at most `MAX_WAIT_MS`. */
-async function retryWhileBusy<T>(attempt: () => Promise<T>): Promise<T> {
+/** Tries again while another process holds the lock, for at most that time, of which it counts only the sleeps. */
+async function retryWhileBusy<T>(timeoutMs: number, attempt: () => Promise<T>): Promise<T> {
   let waitedMs = 0;
   let sleepMs = FIRST_SLEEP_MS;
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (!isBusy(error) || waitedMs >= MAX_WAIT_MS) throw error;
+      if (!isBusy(error) || waitedMs >= timeoutMs) throw error;
     }
     await sleep(sleepMs);
     waitedMs += sleepMs;

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { migrate } from "../db/migrate.ts";
-import { type Db, isPostgresUrl, openDatabase } from "../db/open.ts";
+import { type DatabaseTimeouts, type Db, isPostgresUrl, openDatabase } from "../db/open.ts";
 import { listPasswordCosts } from "../db/password-costs.ts";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config/config.ts";
@@ -34,6 +34,8 @@ export interface ServicesOptions {
   worker?: number | null;
   /** The cost of a hash. Tests pass a low one; no setting reaches it. */
   argon2?: Argon2Parameters | undefined;
+  /** Tests pass short ones; no setting reaches them. */
+  timeouts?: DatabaseTimeouts;
 }
 
 /**
@@ -44,12 +46,12 @@ export interface ServicesOptions {
 export async function openServices(
   config: Config,
   output: Output,
-  { mayCreate = false, worker = null, argon2 }: ServicesOptions = {},
+  { mayCreate = false, worker = null, argon2, timeouts = {} }: ServicesOptions = {},
 ): Promise<Services> {
   requireSecretKey(config);
   const { databaseUrl, databasePoolSize: poolSize } = config;
   const hasTransactionPooler = config.databasePooler === "transaction";
-  const db = await openDatabase(databaseUrl, { mayCreate, poolSize, hasTransactionPooler });
+  const db = await openDatabase(databaseUrl, { mayCreate, poolSize, hasTransactionPooler, ...timeouts });
   let keys: Keys;
   try {
     if (worker === null) await migrate(db);

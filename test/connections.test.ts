@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import { type Db, openDatabase } from "../db/open.ts";
+import { LOAD_PAUSE_MS } from "./support/effort.ts";
 import { until } from "./support/poll.ts";
-import { startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { startPostgres, usePostgres } from "./support/postgres.ts";
 import { createSandbox, login, logout, profile, type Sandbox, type Server } from "./support/process.ts";
 import { startRelay } from "./support/relay.ts";
 
@@ -11,32 +13,43 @@ const PROCESSES = { timeout: 120_000 };
 
 const PASSWORD = "right horse";
 
+/** A server in this process. */
+type Node = Pick<Server, "url">;
+
 async function withDatabase<T>(url: string, work: (db: Db) => Promise<T>): Promise<T> {
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
   return work(db).finally(() => db.destroy());
 }
 
-async function startServer(sandbox: Sandbox, url: string): Promise<{ server: Server; cookie: string }> {
+async function createAlice(sandbox: Sandbox, url: string): Promise<void> {
+  const environment = { DATABASE_URL: url };
+  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD, environment });
+}
+
+async function startServer(sandbox: Sandbox, url: string): Promise<{ server: Node; cookie: string }> {
   const environment = {
     DATABASE_URL: url,
     POSTERN_DATABASE_POOL_SIZE: "3",
     POSTERN_THROTTLE: "off",
   };
-  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD, environment });
-  const server = await sandbox.serve({ environment });
+  await createAlice(sandbox, url);
+  const server = await sandbox.serveInProcess(environment);
   const { cookie } = await login(server, "alice", PASSWORD);
   await Promise.all(Array.from({ length: 12 }, () => profile(server, cookie))); // The pool is full.
   return { server, cookie };
 }
 
-const readiness = async ({ url }: Server) => (await fetch(`${url}/readyz`)).status;
+const readiness = async ({ url }: Node) => (await fetch(`${url}/readyz`)).status;
 
 /** Requests profiles and logs in until `stop` is called. */
-function startLoad(server: Server, cookie: string): { statuses: number[]; stop: () => Promise<void> } {
+function startLoad(server: Node, cookie: string): { statuses: number[]; stop: () => Promise<void> } {
   const statuses: number[] = [];
   const stopping = new AbortController();
   const repeat = async (ask: () => Promise<number>) => {
-    while (!stopping.signal.aborted) statuses.push(await ask());
+    while (!stopping.signal.aborted) {
+      statuses.push(await ask());
+      await sleep(LOAD_PAUSE_MS);
+    }
   };
   const asking = Promise.all([
     repeat(async () => (await profile(server, cookie)).status),
@@ -57,11 +70,7 @@ function startLoad(server: Server, cookie: string): { statuses: number[]; stop: 
 }
 
 describe("a Postgres connection that is of no use any more", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  }, PROCESSES);
-  after(() => postgres.stop(), PROCESSES);
+  const postgres = usePostgres(PROCESSES);
 
   test("is closed after the type of a column changed, and no request fails", PROCESSES, async () => {
     await using sandbox = await createSandbox();
@@ -87,7 +96,7 @@ describe("a Postgres connection that is of no use any more", () => {
     const { server, cookie } = await startServer(sandbox, url);
     await withDatabase(url, async (db) => {
       const others = sql`select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = 'terminated' and pid <> pg_backend_pid()`;
+        where datname = current_database() and pid <> pg_backend_pid()`;
       for (let times = 0; times < 5; times++) {
         await others.execute(db);
         assert.equal((await profile(server, cookie)).status, 200);
@@ -102,12 +111,12 @@ describe("a Postgres connection that is of no use any more", () => {
     PROCESSES,
     async () => {
       await using sandbox = await createSandbox();
-      const url = await postgres.createDatabase("failover");
-      const setUp = await startServer(sandbox, url);
-      await setUp.server.stop();
-      const standby = await postgres.startStandby();
+      const primary = await startPostgres(); // Its settings change.
+      const url = await primary.createDatabase("failover");
+      await createAlice(sandbox, url);
+      const standby = await primary.startStandby();
       try {
-        await using relay = await startRelay(postgres.port);
+        await using relay = await startRelay(primary.port);
         const { server, cookie } = await startServer(sandbox, relay.through(url));
         const load = startLoad(server, cookie);
         await withDatabase(url, async (db) => {
@@ -130,7 +139,7 @@ describe("a Postgres connection that is of no use any more", () => {
           `Failover: ${load.statuses.length} requests, 0 answered 500, the first login after ${healedMs} ms.\n`,
         );
       } finally {
-        await standby.stop();
+        await Promise.all([standby.stop(), primary.stop()]);
       }
     },
   );

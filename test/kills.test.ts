@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Figures, formatFigures, killOnPostgres, killOnSqlite } from "./faults/kills.ts";
 import { IS_LONG, SEED } from "./support/effort.ts";
+import { usePostgres } from "./support/postgres.ts";
 
 const PROCESSES = { timeout: 120_000 };
 
-const KILLS = IS_LONG ? { onSqlite: 20, onPostgres: 5 } : { onSqlite: 3, onPostgres: 1 };
+const KILLS = IS_LONG ? { onSqlite: 20, onPostgres: 5 } : { onSqlite: 2, onPostgres: 1 };
 
 function assertNothingLost(figures: Figures): void {
   process.stdout.write(`Seed ${SEED}. ${formatFigures(figures)}\n`);
@@ -14,6 +15,8 @@ function assertNothingLost(figures: Figures): void {
 }
 
 describe("after SIGKILL during logins and logouts, every acknowledged write is there at the next start:", () => {
+  const postgres = usePostgres(PROCESSES);
+
   test("on SQLite, whose file is intact", PROCESSES, async () => {
     const figures = await killOnSqlite(KILLS.onSqlite, SEED);
     assertNothingLost(figures);
@@ -21,6 +24,6 @@ describe("after SIGKILL during logins and logouts, every acknowledged write is t
   });
 
   test("on Postgres", PROCESSES, async () => {
-    assertNothingLost(await killOnPostgres(KILLS.onPostgres, SEED));
+    assertNothingLost(await killOnPostgres(postgres, KILLS.onPostgres, SEED));
   });
 });

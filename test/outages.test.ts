@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import { transaction } from "../db/open.ts";
+import { IS_LONG, LOAD_PAUSE_MS } from "./support/effort.ts";
 import { until } from "./support/poll.ts";
-import { startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { usePostgres } from "./support/postgres.ts";
 import { createSandbox, login, profile, type Sandbox, type Server } from "./support/process.ts";
 import { startRelay } from "./support/relay.ts";
 
@@ -11,16 +13,23 @@ const PROCESSES = { timeout: 120_000 };
 
 const PASSWORD = "right horse";
 
-/** The limits are 3 s for a connection and 6 s for a statement (db/postgres.ts). A longer wait is a hang. */
+/**
+ * The limits are 3 s for a connection and 6 s for a statement (db/postgres.ts): in `npm run test:faults`. A server that
+ * is lost is noticed 1 s after the time-out of the statement. A longer wait is a hang.
+ */
+const TIMEOUTS = IS_LONG ? {} : { connectTimeoutMs: 1000, statementTimeoutMs: 1000 };
 const LONGEST_ANSWER_MS = 20_000;
 
 const within = () => AbortSignal.timeout(LONGEST_ANSWER_MS);
 
-function askProfile({ url }: Server, cookie: string): Promise<Response> {
+/** A server in this process, so that a short time-out reaches it. */
+type Node = Pick<Server, "url" | "events">;
+
+function askProfile({ url }: Node, cookie: string): Promise<Response> {
   return fetch(`${url}/profile/`, { headers: { Cookie: cookie }, signal: within() });
 }
 
-function askLogin({ url }: Server): Promise<Response> {
+function askLogin({ url }: Pick<Server, "url">): Promise<Response> {
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify({ username: "alice", password: PASSWORD });
   return fetch(`${url}/login/`, { method: "POST", headers, body, signal: within() });
@@ -34,10 +43,10 @@ async function assertUnavailable(response: Response): Promise<void> {
   });
 }
 
-async function startServer(sandbox: Sandbox, url: string): Promise<{ server: Server; cookie: string }> {
+async function startServer(sandbox: Sandbox, url: string): Promise<{ server: Node; cookie: string }> {
   const environment = { DATABASE_URL: url, POSTERN_DATABASE_POOL_SIZE: "3" };
   await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD, environment });
-  const server = await sandbox.serve({ environment });
+  const server = await sandbox.serveInProcess(environment, TIMEOUTS);
   const { status, cookie } = await login(server, "alice", PASSWORD);
   assert.equal(status, 202);
   return { server, cookie };
@@ -54,14 +63,10 @@ function errorResponse(fields: string): Uint8Array {
   return message;
 }
 
-const neverFailed = (server: Server) => !server.events().some(({ event }) => event === "unexpected_error");
+const neverFailed = (server: Node) => !server.events().some(({ event }) => event === "unexpected_error");
 
 describe("while Postgres is unavailable", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  }, PROCESSES);
-  after(() => postgres.stop(), PROCESSES);
+  const postgres = usePostgres(PROCESSES);
 
   test("every request is answered 503, and afterwards the sessions are valid again", PROCESSES, async () => {
     await using sandbox = await createSandbox();
@@ -70,16 +75,19 @@ describe("while Postgres is unavailable", () => {
     const asking = new AbortController();
     const load = Promise.all(
       Array.from({ length: 3 }, async () => {
-        while (!asking.signal.aborted) answers.push((await askProfile(server, cookie)).status);
+        while (!asking.signal.aborted) {
+          answers.push((await askProfile(server, cookie)).status);
+          await sleep(LOAD_PAUSE_MS);
+        }
       }),
     );
     try {
-      await postgres.pause();
-      for (let times = 0; times < 3; times++) {
-        await assertUnavailable(await askProfile(server, cookie));
-        await assertUnavailable(await askLogin(server));
-      }
-      await postgres.start();
+      await postgres.whileStopped(async () => {
+        for (let times = 0; times < 3; times++) {
+          await assertUnavailable(await askProfile(server, cookie));
+          await assertUnavailable(await askLogin(server));
+        }
+      });
       await until("the profile is shown again", async () => (await askProfile(server, cookie)).status === 200);
       assert.equal((await askLogin(server)).status, 202);
     } finally {
@@ -139,13 +147,13 @@ test("the start waits if another process writes to the new file", PROCESSES, asy
     let server: Promise<Server> | undefined;
     await transaction(db, async () => {
       server = sandbox.serve({}, ["serve"], { isHasty: true });
-      await Promise.race([server, new Promise((resolve) => setTimeout(resolve, 1000))]);
+      await Promise.race([server, sleep(1000)]);
     });
     assert.equal((await (await server)?.stop())?.code, 0);
   });
 });
 
-test("while another process writes for 3 seconds, a login waits and is then answered", PROCESSES, async () => {
+test("while another process writes for seconds, a login waits and is then answered", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
   const server = await sandbox.serve();
@@ -155,7 +163,7 @@ test("while another process writes for 3 seconds, a login waits and is then answ
     let waiting: Promise<Response> | undefined;
     await transaction(db, async () => {
       waiting = askLogin(server).finally(() => order.push("answered"));
-      await new Promise((resolve) => setTimeout(resolve, 3000));
+      await sleep(IS_LONG ? 3000 : 1000);
       order.push("released");
     });
     return waiting;

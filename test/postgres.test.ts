@@ -4,7 +4,7 @@ import { listApplied, migrate } from "../db/migrate.ts";
 import { type Db, openDatabase } from "../db/open.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { until } from "./support/poll.ts";
-import { startPostgres, type TestPostgres } from "./support/postgres.ts";
+import { usePostgres } from "./support/postgres.ts";
 import { createTestApp } from "./support/test-app.ts";
 
 // The minimum on Postgres. `bun run test:postgres` runs the other tests there.
@@ -14,18 +14,14 @@ const PROCESSES = { timeout: 60_000 };
 const status = async (client: Client) => (await client.get("/profile/")).status;
 
 describe("on Postgres", () => {
-  let postgres: TestPostgres;
+  const postgres = usePostgres(PROCESSES);
   let url = "";
   let db: Db;
   before(async () => {
-    postgres = await startPostgres();
     url = await postgres.createDatabase("postern");
     db = await openDatabase(url, { mayCreate: false, poolSize: 3 });
   }, PROCESSES);
-  after(async () => {
-    await db.destroy();
-    await postgres.stop();
-  }, PROCESSES);
+  after(() => db.destroy(), PROCESSES);
 
   async function setUp(username: string) {
     const app = await createTestApp({}, { db, close: async () => {} });
@@ -80,14 +76,14 @@ describe("on Postgres", () => {
 
   test("an outage is answered 503 with Retry-After, and the node recovers by itself", PROCESSES, async () => {
     const { client, app, logged } = await setUp("dora");
-    await postgres.pause();
     const stranger = createClient(app);
-    for (const answer of [await client.get("/profile/"), await stranger.login("dora", "right horse")]) {
-      assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "5"]);
-      // The session is not known to be invalid, so the browser must keep its cookie.
-      assert.deepEqual(answer.headers.getSetCookie(), []);
-    }
-    await postgres.start();
+    await postgres.whileStopped(async () => {
+      for (const answer of [await client.get("/profile/"), await stranger.login("dora", "right horse")]) {
+        assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "5"]);
+        // The session is not known to be invalid, so the browser must keep its cookie.
+        assert.deepEqual(answer.headers.getSetCookie(), []);
+      }
+    });
     await until("the profile is shown again", async () => (await status(client)) === 200);
     assert.equal((await stranger.login("dora", "right horse")).status, 202);
     assert(!logged.some((line) => line.includes("unexpected_error")));

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { until } from "../support/poll.ts";
-import { startPostgres } from "../support/postgres.ts";
+import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { createSandbox, type Sandbox } from "../support/process.ts";
 import { countLost, createLedger, drive, type Ledger } from "./load.ts";
 import { createRandom } from "./random.ts";
@@ -36,15 +36,14 @@ export async function killOnSqlite(kills: number, seed: number): Promise<Figures
   return { ...figures, database: "SQLite", integrity };
 }
 
-export async function killOnPostgres(kills: number, seed: number): Promise<Figures> {
-  const postgres = await startPostgres();
-  try {
-    await using sandbox = await createSandbox();
-    const environment = { DATABASE_URL: await postgres.createDatabase("postern") };
-    return { ...(await killRepeatedly(sandbox, environment, kills, seed)), database: "Postgres", integrity: null };
-  } finally {
-    await postgres.stop();
-  }
+export async function killOnPostgres(
+  postgres: Pick<TestPostgres, "createDatabase">,
+  kills: number,
+  seed: number,
+): Promise<Figures> {
+  await using sandbox = await createSandbox();
+  const environment = { DATABASE_URL: await postgres.createDatabase("killed") };
+  return { ...(await killRepeatedly(sandbox, environment, kills, seed)), database: "Postgres", integrity: null };
 }
 
 async function killRepeatedly(sandbox: Sandbox, database: Record<string, string>, kills: number, seed: number) {
@@ -55,9 +54,9 @@ async function killRepeatedly(sandbox: Sandbox, database: Record<string, string>
   await sandbox.run(["createuser", LOAD.username, "--password-stdin"], { input, environment });
   const ledger = createLedger();
   let lost = 0;
+  let server = await sandbox.serve({ environment });
   for (let times = 0; times < kills; times++) {
     const round = createLedger();
-    const server = await sandbox.serve({ environment });
     const stopping = new AbortController();
     const load = drive(server, { ...LOAD, random }, round, stopping.signal);
     await new Promise((resolve) => setTimeout(resolve, random() * MAX_LIFE_MS));
@@ -66,14 +65,12 @@ async function killRepeatedly(sandbox: Sandbox, database: Record<string, string>
     await server.stop("SIGKILL");
     stopping.abort();
     await load;
-    const next = await sandbox.serve({ environment });
-    lost += await countLost(next, round);
-    await next.stop("SIGKILL"); // Without a clean shutdown.
+    server = await sandbox.serve({ environment });
+    lost += await countLost(server, round);
     add(ledger, round);
   }
-  const last = await sandbox.serve({ environment });
-  lost += await countLost(last, ledger);
-  await last.stop();
+  lost += await countLost(server, ledger);
+  await server.stop();
   const { logins, logouts, broken, unexpected } = ledger;
   return { kills, logins, logouts, lost, broken, unexpected: [...unexpected.keys()] };
 }
@@ -99,7 +96,10 @@ export function formatFigures({ database, kills, logins, logouts, lost, broken, 
 if (import.meta.main) {
   const [onSqlite = 100, onPostgres = 20, seed = Date.now() % 2 ** 32] = process.argv.slice(2).map(Number);
   process.stdout.write(`Seed ${seed}\n`);
-  for (const figures of [await killOnSqlite(onSqlite, seed), await killOnPostgres(onPostgres, seed)]) {
+  const postgres = await startPostgres();
+  const onBoth = [await killOnSqlite(onSqlite, seed), await killOnPostgres(postgres, onPostgres, seed)];
+  await postgres.stop();
+  for (const figures of onBoth) {
     process.stdout.write(`${formatFigures(figures)}\n`);
     const isWell = figures.lost === 0 && figures.unexpected.length === 0 && ["ok", null].includes(figures.integrity);
     if (!isWell) process.exitCode = 1;

@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers/promises";
+import { LOAD_PAUSE_MS } from "../support/effort.ts";
 import { login, logout, profile } from "../support/process.ts";
 
 export interface Target {
@@ -38,6 +40,7 @@ export async function drive(target: Target, load: Load, ledger: Ledger, stopping
     while (!stopping.aborted) {
       try {
         await step(target, load, ledger, own);
+        await setTimeout(LOAD_PAUSE_MS);
       } catch {
         ledger.broken++;
         await new Promise(setImmediate); // A closed port answers immediately; other clients must run.

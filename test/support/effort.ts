@@ -15,6 +15,9 @@ export function repeats(often: number): number {
   return IS_LONG ? often : Math.ceil(often / 5);
 }
 
+/** The wait of a client between two requests, if a test sends requests until something has happened. */
+export const LOAD_PAUSE_MS = IS_LONG ? 0 : 20;
+
 /** For a test that measures time or needs minutes: `npm test` reports it as skipped, and a line says why. */
 export function onlyInFaults(reason: string): { skip: boolean } {
   if (!IS_LONG) process.stdout.write(`Only in npm run test:faults: ${reason}\n`);

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
+import type { DatabaseTimeouts } from "../../db/open.ts";
 import { createApp } from "../../lib/app.ts";
 import { run } from "../../lib/cli/run.ts";
 import { createTerminal } from "../../lib/cli/terminal.ts";
@@ -83,14 +84,25 @@ async function runNow(
 export interface ServerInProcess {
   /** Without a final slash. */
   url: string;
+  port: number;
+  /** The events logged so far. */
+  events: () => Record<string, unknown>[];
   stop: () => Promise<void>;
 }
 
-/** Serves the database `postern.db` of a folder from this process: for tests that are not about the server's own process. */
-export async function serveInProcess(folder: string, environment: Record<string, string>): Promise<ServerInProcess> {
+/**
+ * Serves the database `postern.db` of a folder, or the one that the environment names, from this process: for tests that
+ * are not about the server's own process.
+ */
+export async function serveInProcess(
+  folder: string,
+  environment: Record<string, string>,
+  timeouts: DatabaseTimeouts = {},
+): Promise<ServerInProcess> {
   const config = parseConfig({ DATABASE_URL: `sqlite:${join(folder, "postern.db")}`, ...environment });
-  const log = createOutput(createCollector().stream, undefined, 0);
-  const services = await openServices(config, log, { mayCreate: true, argon2: QUICK_ARGON2 });
+  const logged = createCollector();
+  const log = createOutput(logged.stream, undefined, 0);
+  const services = await openServices(config, log, { mayCreate: true, argon2: QUICK_ARGON2, timeouts });
   const { idleTimeoutSeconds } = config;
   const listener = (await loadRuntime()).listen(createApp(services), {
     hostname: "127.0.0.1",
@@ -101,7 +113,14 @@ export async function serveInProcess(folder: string, environment: Record<string,
     listener.cut();
     await services.db.destroy();
   };
-  return { url: `http://127.0.0.1:${listener.port}`, stop };
+  const events = () => parseEvents(logged.text());
+  return { url: `http://127.0.0.1:${listener.port}`, port: listener.port, events, stop };
+}
+
+/** @throws SyntaxError if a line is not one event */
+export function parseEvents(text: string): Record<string, unknown>[] {
+  const lines = text.split("\n").slice(0, -1);
+  return lines.map((line): Record<string, unknown> => JSON.parse(line));
 }
 
 function enterFolder(folder: string): () => void {

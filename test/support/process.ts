@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Db, isPostgresUrl, openDatabase } from "../../db/open.ts";
+import { type DatabaseTimeouts, type Db, isPostgresUrl, openDatabase } from "../../db/open.ts";
 import { environment } from "../../lib/config/load.ts";
 import { quickProgram } from "./bundle.ts";
-import { type Result, runInProcess, type ServerInProcess, serveInProcess } from "./in-process.ts";
+import { parseEvents, type Result, runInProcess, type ServerInProcess, serveInProcess } from "./in-process.ts";
 import { TEST_SECRET_KEY } from "./secret-key.ts";
 
 export { FROM_SOURCE, quickProgram, ROOT } from "./bundle.ts";
@@ -37,8 +37,8 @@ export interface Sandbox extends AsyncDisposable {
    * @throws Error if it ends instead of listening
    */
   serve: (options?: RunOptions, args?: string[], haste?: { isHasty: boolean }) => Promise<Server>;
-  /** Serves the folder's `postern.db` from this process. It stops with the sandbox. */
-  serveInProcess: (environment?: Record<string, string>) => Promise<ServerInProcess>;
+  /** Serves the folder's `postern.db`, or DATABASE_URL, from this process. It stops with the sandbox. */
+  serveInProcess: (environment?: Record<string, string>, timeouts?: DatabaseTimeouts) => Promise<ServerInProcess>;
   /** The folder's `postern.db`, as another process sees it. */
   withDatabase: <T>(work: (db: Db) => Promise<T>) => Promise<T>;
 }
@@ -95,8 +95,8 @@ export async function createSandbox(program?: readonly string[]): Promise<Sandbo
       if (!isHasty) await profile(server, "");
       return server;
     },
-    serveInProcess: async (environment = {}) => {
-      const server = await serveInProcess(folder, cleanEnvironment(environment));
+    serveInProcess: async (environment = {}, timeouts = {}) => {
+      const server = await serveInProcess(folder, cleanEnvironment(environment), timeouts);
       let stopping: Promise<void> | undefined;
       const stop = () => (stopping ??= server.stop());
       stops.push(stop);
@@ -155,7 +155,7 @@ export function sendSignal({ pid, exitCode }: ChildProcessWithoutNullStreams, si
 }
 
 async function listening(running: Running): Promise<Server> {
-  const events = () => running.output.stdout.split("\n").slice(0, -1).map(parseEvent);
+  const events = () => parseEvents(running.output.stdout);
   const event = async (name: string) => {
     for (;;) {
       const found = events().find((entry) => entry["event"] === name);
@@ -177,11 +177,6 @@ async function listening(running: Running): Promise<Server> {
       return running.ended;
     },
   };
-}
-
-/** @throws SyntaxError if a line of standard output is not one event */
-function parseEvent(line: string): Record<string, unknown> {
-  return JSON.parse(line);
 }
 
 /** @returns the status, and the session cookie for a Cookie header */
