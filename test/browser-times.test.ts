@@ -60,21 +60,25 @@ describe("instants on a page", onlyOnBun(NOT_ON_DENO), () => {
 describe("a login that is throttled", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
-  browserTest("counts down, and then the form can be sent again", async ({ app, clock, page, expectStatus }) => {
-    expectStatus(429);
-    const { post } = createClient(app);
-    for (let failures = 0; failures < 10; failures++) await post("/login/", { ...ALICE, password: "wrong" });
-    await page.clock.install();
-    await page.goto("/login/?next=/sessions/");
-    await fillAndSend(page, { Username: "alice", Password: ALICE.password }, "Log in");
-    const button = page.getByRole("button", { name: "Log in", exact: true });
-    assert.equal(await button.isDisabled(), true);
-    await page.clock.runFor(10_000);
-    await page.getByText("Try again in 20 seconds.").waitFor();
-    await page.clock.runFor(21_000);
-    await page.getByText("Try again now.").waitFor();
-    clock.advance(31);
-    await fillAndSend(page, { Password: ALICE.password }, "Log in");
-    assert.equal(pathOf(page), "/sessions/");
-  });
+  browserTest(
+    "counts down, and then the form can be sent again",
+    async ({ app, clock, page, expectStatus }) => {
+      expectStatus(429);
+      const { post } = createClient(app);
+      for (let failures = 0; failures < 10; failures++) await post("/login/", { ...ALICE, password: "wrong" });
+      await page.clock.install();
+      await page.goto("/login/?next=/sessions/");
+      await fillAndSend(page, { Username: "alice", Password: ALICE.password }, "Log in");
+      const button = page.getByRole("button", { name: "Log in", exact: true });
+      assert.equal(await button.isDisabled(), true);
+      await page.clock.runFor(10_000);
+      await page.getByText("Try again in 20 seconds.").waitFor();
+      await page.clock.runFor(21_000);
+      await page.getByText("Try again now.").waitFor();
+      clock.advance(31);
+      await fillAndSend(page, { Password: ALICE.password }, "Log in");
+      assert.equal(pathOf(page), "/sessions/");
+    },
+    { leavesTraces: true },
+  );
 });

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, ConsoleMessage, Page, WebError } from "playwright-core";
+import type { App } from "../../lib/app.ts";
 import { loadRuntime } from "../../lib/runtime/load.ts";
+import type { Listener } from "../../lib/runtime/runtime.ts";
 import { launchChromium } from "./chromium.ts";
 import { createTestApp, type TestApp } from "./test-app.ts";
+import { closePages, closeVisitors, openVisitor } from "./visitors.ts";
 
 /** Why these tests are skipped on Deno. */
 export const NOT_ON_DENO = "playwright-core is driven by Bun";
@@ -26,12 +29,25 @@ export interface Stage extends Omit<TestApp, "close" | "logged"> {
 
 export const ALICE = { username: "alice", password: "right horse" };
 
-let browser: Promise<Browser> | undefined;
+let browser: Browser | undefined;
+let listener: Listener | undefined;
+
+/** The application of the running test. */
+let shown: App | undefined;
 
 /** Starts the one browser of this process before the tests of the `describe` around it. It ends with the process. */
 export function useBrowser(): void {
-  before(() => (browser ??= launchChromium()), PATIENCE);
+  before(async () => {
+    browser ??= await launchChromium();
+    listener ??= (await loadRuntime()).listen(answer, { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 30 });
+  }, PATIENCE);
 }
+
+/** One port serves the applications of all tests, because a context that is kept keeps its base URL. */
+const answer: App = (request, peer) => {
+  assert(shown, "no test is running");
+  return shown(request, peer);
+};
 
 /**
  * A test in a browser, on its own application with the one user alice. A message of a page on the console fails it: a
@@ -40,51 +56,80 @@ export function useBrowser(): void {
 export function browserTest(
   name: string,
   body: (stage: Stage) => Promise<void>,
-  { environment = {}, users = [ALICE], ...visitor }: BrowserTestOptions = {},
+  { environment = {}, users = [ALICE], leavesTraces = false, ...visitor }: BrowserTestOptions = {},
 ): void {
   test(name, PATIENCE, async () => {
     const testApp = await createTestApp(environment);
-    const { app, close } = testApp;
-    const listening = { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 30 };
-    const listener = (await loadRuntime()).listen((request, peer) => app(request, peer), listening);
-    const origin = `http://127.0.0.1:${listener.port}`;
-    const contexts: BrowserContext[] = [];
-    const complaints: string[] = [];
-    const expected = new Map<number, boolean>();
-    const visit: Stage["visit"] = async (options = {}) => {
-      assert(browser, "useBrowser() has started none");
-      const context = await (await browser).newContext({ baseURL: origin, ...visitor, ...options });
-      contexts.push(context);
-      context.setDefaultTimeout(STEP_MS);
-      listen(context, complaints, expected);
-      return context.newPage();
-    };
+    for (const user of users) await testApp.addUser(user);
+    shown = testApp.app;
+    const console = watchConsole();
     try {
-      for (const user of users) await testApp.addUser(user);
-      const expectStatus = (...statuses: number[]) => statuses.forEach((status) => void expected.set(status, false));
-      await body({ ...testApp, origin, page: await visit(), visit, expectStatus });
-      assert.deepEqual(complaints, []);
-      for (const [status, hasCome] of expected) assert(hasCome, `no answer of ${status} came`);
+      const { origin, visit } = await openDoor(visitor, console);
+      await body({ ...testApp, origin, page: await visit(), visit, expectStatus: console.expectStatus });
+      console.assertAsExpected();
+      if (leavesTraces) await closeVisitors();
+    } catch (error) {
+      await closeVisitors(); // A failed test may leave anything behind.
+      throw error;
     } finally {
-      for (const context of contexts) await context.close();
-      listener.cut();
-      await close();
+      await console.close();
+      shown = undefined;
+      await testApp.close();
     }
   });
+}
+
+async function openDoor(visitor: BrowserContextOptions, console: Console): Promise<Pick<Stage, "origin" | "visit">> {
+  assert(browser && listener, "useBrowser() has started none");
+  const [running, origin] = [browser, `http://127.0.0.1:${listener.port}`];
+  let place = 0;
+  const visit: Stage["visit"] = async (options = {}) => {
+    const context = await openVisitor(running, place++, origin, { baseURL: origin, ...visitor, ...options });
+    context.setDefaultTimeout(STEP_MS);
+    console.listen(context);
+    return context.newPage();
+  };
+  return { origin, visit };
 }
 
 interface BrowserTestOptions extends BrowserContextOptions {
   environment?: Record<string, string>;
   users?: { username: string; password: string }[];
+  /** Whether the test changes its context for good, such as its clock. The next test gets a new one. */
+  leavesTraces?: boolean;
 }
 
-function listen(context: BrowserContext, complaints: string[], expected: Map<number, boolean>): void {
-  context.on("weberror", (error) => complaints.push(String(error.error())));
-  context.on("console", (message) => {
+interface Console {
+  listen: (context: BrowserContext) => void;
+  expectStatus: Stage["expectStatus"];
+  /** @throws AssertionError if an unexpected message came, or an expected status did not */
+  assertAsExpected: () => void;
+  /** Closes the pages of the test, so that no message comes late, and stops listening. */
+  close: () => Promise<void>;
+}
+
+function watchConsole(): Console {
+  const contexts: BrowserContext[] = [];
+  const complaints: string[] = [];
+  const expected = new Map<number, boolean>();
+  const onError = (error: WebError) => void complaints.push(String(error.error()));
+  const onMessage = (message: ConsoleMessage) => {
     const [, status = ""] = /^Failed to load resource: .* status of (\d+)/.exec(message.text()) ?? [];
     if (expected.has(Number(status))) expected.set(Number(status), true);
     else if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-  });
+  };
+  return {
+    listen: (context) => void contexts.push(context.on("weberror", onError).on("console", onMessage)),
+    expectStatus: (...statuses) => statuses.forEach((status) => void expected.set(status, false)),
+    assertAsExpected: () => {
+      assert.deepEqual(complaints, []);
+      for (const [status, hasCome] of expected) assert(hasCome, `no answer of ${status} came`);
+    },
+    close: async () => {
+      await closePages();
+      for (const context of contexts) context.off("weberror", onError).off("console", onMessage);
+    },
+  };
 }
 
 /** Sends the form that has this button. */
