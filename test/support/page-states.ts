@@ -25,23 +25,21 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
     for (let failures = 0; failures < 10; failures++) await post("/login/", { ...ALICE, password: "wrong" });
     await logIn(stage.page);
   },
-  profile: ({ page }) => logIn(page),
-  "profile-saved": async ({ page }) => {
-    await logIn(page);
+  profile: (stage) => enter(stage, "/profile/"),
+  "profile-saved": async (stage) => {
+    const { page } = stage;
+    await enter(stage, "/profile/");
     const details = { "First name": "Alice", "Email address": "alice@example.com" };
     await fillAndSend(page, details, "Save");
     assert.equal(pathOf(page).split("?")[0], "/profile/");
   },
   "profile-error": async (stage) => {
     stage.expectStatus(400);
-    await logIn(stage.page);
+    await enter(stage, "/profile/");
     await withoutNativeChecks(stage.page);
     await fillAndSend(stage.page, { "Email address": "alice at home" }, "Save");
   },
-  password: async ({ page }) => {
-    await logIn(page);
-    await page.goto("/password/change/");
-  },
+  password: (stage) => enter(stage, "/password/change/"),
   "password-error": async (stage) => {
     await PAGE_STATES["password"]?.(stage);
     stage.expectStatus(400);
@@ -58,13 +56,9 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
       await logInElsewhere(stage, userAgent);
     }
     stage.clock.advance(3_000);
-    await logIn(stage.page);
-    await stage.page.goto("/sessions/");
+    await enter(stage, "/sessions/");
   },
-  "sessions-alone": async ({ page }) => {
-    await logIn(page);
-    await page.goto("/sessions/");
-  },
+  "sessions-alone": (stage) => enter(stage, "/sessions/"),
   activity: async (stage) => {
     await PAGE_STATES["sessions"]?.(stage);
     await logOutOthers(stage.page);
@@ -84,10 +78,9 @@ export const PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>> = {
     await services.db.deleteFrom("users").execute();
     await page.goto("/login/");
   },
-  "not-found-by-a-member": async (stage) => {
+  "not-found-by-a-member": (stage) => {
     stage.expectStatus(404);
-    await logIn(stage.page);
-    await stage.page.goto("/nowhere/");
+    return enter(stage, "/nowhere/");
   },
   "set-up-error": async (stage) => {
     await PAGE_STATES["set-up"]?.(stage);
@@ -141,8 +134,24 @@ export function withoutNativeChecks(page: Page): Promise<void> {
   });
 }
 
-async function breakDatabase({ services, page }: Stage, error: Error): Promise<void> {
-  await logIn(page);
+/** Opens a page with a session. Its login is a program's, because the page of the login has its own states. */
+async function enter(stage: Stage, path: string): Promise<void> {
+  await giveSession(stage);
+  await stage.page.goto(path);
+}
+
+/** Logs a browser in without the page of the login. */
+export async function giveSession({ app, origin, page }: Stage, user = ALICE): Promise<void> {
+  const { post, cookies } = createClient(app, new URL(origin).host, "127.0.0.1");
+  const userAgent = await page.evaluate(() => navigator.userAgent);
+  assert.equal((await post("/login/", user, { "User-Agent": userAgent })).status, 202);
+  const jar = [...cookies].map(([name, value]) => ({ name, value, url: origin, httpOnly: name !== "csrftoken" }));
+  await page.context().addCookies(jar.map((cookie) => ({ ...cookie, sameSite: "Lax" as const })));
+}
+
+async function breakDatabase(stage: Stage, error: Error): Promise<void> {
+  const { services, page } = stage;
+  await giveSession(stage);
   services.db = new Proxy(services.db, {
     get: () => {
       throw error;
