@@ -1,5 +1,6 @@
 import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import { isPostgres } from "./columns.ts";
+import { groupNames } from "./groups.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
 import { readNow } from "./read-now.ts";
@@ -78,6 +79,8 @@ const insert = prepare((db, session: Session) =>
 export interface LiveSession {
   session: Session;
   user: User;
+  /** The names of the user's groups, sorted; null if they were not read. */
+  groups: string[] | null;
 }
 
 /**
@@ -94,10 +97,22 @@ export function findLiveSession(
   return rows instanceof Promise ? rows.then(toLiveSession) : toLiveSession(rows);
 }
 
-type SessionOfUser = Omit<Selectable<SessionsTable>, "id"> & UserRow & { session_id: string };
+/** The same with the user's groups, in one statement. */
+export function findLiveSessionWithGroups(
+  db: Db,
+  id: string,
+  lifetime: Lifetime,
+): LiveSession | null | Promise<LiveSession | null> {
+  const rows = readNow(db, lookUpWithGroups(db, { id, ...boundsOf(lifetime) }));
+  return rows instanceof Promise ? rows.then(toLiveSession) : toLiveSession(rows);
+}
+
+type SessionOfUser = Omit<Selectable<SessionsTable>, "id"> & UserRow & { session_id: string; groups?: string };
 
 function toLiveSession([row]: SessionOfUser[]): LiveSession | null {
-  return row === undefined ? null : { session: toSession({ ...row, id: row.session_id }), user: toUser(row) };
+  if (row === undefined) return null;
+  const groups = row.groups === undefined ? null : row.groups.split(",").filter((name) => name !== "");
+  return { session: toSession({ ...row, id: row.session_id }), user: toUser(row), groups };
 }
 
 /** The only definition of a live session: neither expired nor idle, and its user is active. */
@@ -114,11 +129,17 @@ function liveSession(db: Db, wanted: Bounds & { id: string }) {
   );
 }
 
-const lookUp = prepare((db, wanted: Bounds & { id: string }) =>
-  liveSession(db, wanted)
+function sessionOfUser(db: Db, wanted: Bounds & { id: string }) {
+  return liveSession(db, wanted)
     .select(["sessions.id as session_id", "user_id", "created_at", "last_seen_at", "expires_at", "ip", "user_agent"])
     .select(["users.id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"])
-    .select(["date_joined", "last_login"]),
+    .select(["date_joined", "last_login"]);
+}
+
+const lookUp = prepare(sessionOfUser);
+
+const lookUpWithGroups = prepare((db, wanted: Bounds & { id: string }) =>
+  sessionOfUser(db, wanted).select(groupNames(db).as("groups")),
 );
 
 /**

@@ -1,15 +1,17 @@
 import type { Anonymous, Arrival, Authenticated, Listener, Peer, Routed } from "./context.ts";
 import { Problem, type ProblemCode } from "./http/problem.ts";
 import { isHost, requestPath } from "./http/target.ts";
-import { arrive } from "./pipeline/arrive.ts";
+import { arrive, COMPACT_JSON } from "./pipeline/arrive.ts";
 import { requireOwnOrigin } from "./pipeline/csrf.ts";
 import { errorResponse, problemOf } from "./pipeline/error-response.ts";
 import { finish, trustedOrigin } from "./pipeline/finish.ts";
+import { isFromProxy } from "./pipeline/guards.ts";
 import { andThen, type MaybePromise } from "./pipeline/maybe-promise.ts";
 import type { Reply } from "./pipeline/reply.ts";
 import { logRequest } from "./pipeline/request-log.ts";
 import { describe, preflight, redirectToSlash } from "./pipeline/responses.ts";
 import { createRouter, routeFor } from "./pipeline/router.ts";
+import { API } from "./pipeline/surface.ts";
 import { ROUTES } from "./routes.ts";
 import type { Services } from "./services.ts";
 import { authenticate } from "./session/session.ts";
@@ -36,7 +38,7 @@ export function createApp(services: Services, listener: Listener = "public"): Ap
       stage = next;
       return next;
     };
-    const send = (reply: Reply, problem: ProblemCode | null = null) => {
+    const send = (reply: Reply, problem: ProblemCode | null = reply.problem) => {
       finish(stage, reply);
       logRequest(stage, reply, { ms: services.now() - startedAt, problem });
       return reply.response;
@@ -62,20 +64,22 @@ function answer(arrival: Arrival, find: Arrival["router"], reach: Reach): MaybeP
   const { request, target, peer } = arrival;
   const path = requestPath(target, peer.path);
   const match = path === null ? undefined : find(path);
-  if (match?.endpoint.surface.checksHost === false) return answerOps({ ...arrival, ...match }, reach);
-  requireHost(arrival);
+  const { hosts } = match?.endpoint.surface ?? API;
+  if (match !== undefined && hosts === "any") return answerOps({ ...arrival, ...match }, reach);
+  if (hosts !== "own_or_proxy" || !isFromProxy(arrival)) requireHost(arrival);
   if (path === null) throw new Problem("not_found");
   if (match === undefined) {
     if (find(`${path}/`) === undefined) throw new Problem("not_found");
     return redirectToSlash(`${path}/`, target.query, request.method);
   }
   const { endpoint, parameters } = match;
-  const routed = reach<Routed>({ ...arrival, endpoint, parameters });
   const { surface, allow } = endpoint;
+  const representation = surface.audience === "programs" ? COMPACT_JSON : arrival.representation;
+  const routed = reach<Routed>({ ...arrival, endpoint, parameters, representation });
   if (!surface.readsSession) return dispatch({ ...routed, auth: UNREAD });
-  if (isTrustedPreflight(routed)) return preflight(allow);
+  if (surface.checksOrigin && isTrustedPreflight(routed)) return preflight(allow);
   if (surface.negotiates && routed.unacceptable !== null) throw new Problem(routed.unacceptable);
-  return andThen(authenticate(routed), (auth) => {
+  return andThen(authenticate(routed, surface.readsGroups), (auth) => {
     const context = reach<Authenticated>({ ...routed, auth });
     return surface.checksOrigin ? andThen(requireOwnOrigin(context), () => dispatch(context)) : dispatch(context);
   });

@@ -87,6 +87,8 @@ export interface Full extends CurrentSession {
   readonly level: "full";
   /** When the user last proved to be present, epoch milliseconds. */
   readonly provenAt: number;
+  /** The names of the user's groups, sorted; null if the surface does not read them. */
+  readonly groups: readonly string[] | null;
 }
 
 export interface CurrentSession {
@@ -119,12 +121,13 @@ export type Handler<C extends Authenticated> = (context: C) => MaybePromise<Repl
 /** Shows a browser a form again, with its validation errors. */
 export type FormHandler<C extends Authenticated> = (context: C, problem: Problem) => MaybePromise<Reply>;
 
-export type Method = "GET" | "POST" | "PATCH" | "DELETE";
+/** `ANY`: a proxy asks with the method of the original request. */
+export type Method = "GET" | "POST" | "PATCH" | "DELETE" | "ANY";
 
 /** One row of the table of endpoints. */
 export interface Route {
   readonly method: Method;
-  /** API and PAGE: with a final slash. A segment `:name` takes any one segment. */
+  /** API and PAGE: with a final slash. A segment `:name` takes any one segment, a final `*` any rest. */
   readonly path: string;
   readonly surface: Surface;
   /** The guard and its name. It throws a Problem, or lets the request in. */

@@ -7,11 +7,13 @@ import { editProfile, home, profile, renderProfile } from "./account/profile.ts"
 import { endOtherSessions, endSession, sessions } from "./account/sessions.ts";
 import { renderSetUp, setUp, showSetUp } from "./account/set-up.ts";
 import type { Route } from "./context.ts";
+import { envoyAuth, forwardedAuth, nginxAuth, whoAsks } from "./forward/forward-auth.ts";
+import { keySet } from "./forward/key-set.ts";
 import { alive } from "./ops/alive.ts";
 import { metrics } from "./ops/metrics.ts";
 import { ready } from "./ops/ready.ts";
-import { anyone, authenticated, opsOnly, probe, setupToken } from "./pipeline/guards.ts";
-import { api, asset, ops, page, unthrottled } from "./pipeline/router.ts";
+import { anyone, authenticated, opsOnly, probe, setupToken, trustedProxy } from "./pipeline/guards.ts";
+import { api, asset, forward, ops, page, unthrottled } from "./pipeline/router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
 import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
 import { passwordAttempts } from "./throttle/attempts.ts";
@@ -43,11 +45,19 @@ export const ROUTES: readonly Route[] = [
   page("GET", "/setup/", setupToken, unthrottled, showSetUp),
   page("POST", "/setup/", setupToken, unthrottled, setUp, renderSetUp),
 
+  forward("GET", "/auth/", anyone, whoAsks),
+  forward("GET", "/auth/nginx/", trustedProxy, nginxAuth),
+  forward("GET", "/auth/caddy/", trustedProxy, forwardedAuth),
+  forward("GET", "/auth/traefik/", trustedProxy, forwardedAuth),
+  forward("GET", "/auth/haproxy/", trustedProxy, forwardedAuth),
+  forward("ANY", "/auth/envoy/*", trustedProxy, envoyAuth),
+
   asset("/static/:name", hashedAsset),
   asset("/client.js", clientModule),
   asset("/client.d.ts", clientTypes),
   asset("/favicon.ico", favicon),
   asset("/robots.txt", robots),
+  asset("/.well-known/jwks.json", keySet),
   asset("/.well-known/security.txt", securityTxt),
   asset("/.well-known/change-password", changePasswordUrl),
 

@@ -6,6 +6,7 @@ import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config/config.ts";
 import { openKeys, requireSecretKey } from "./config/secret-keys.ts";
 import type { Keys } from "./crypto/keys.ts";
+import { type Assertions, createAssertions } from "./forward/assertion.ts";
 import { createLog, formatJson, formatReadable, type Log } from "./observability/log.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import type { Output } from "./observability/output.ts";
@@ -17,6 +18,7 @@ export interface Services {
   db: Db;
   hasher: Hasher;
   keys: Keys;
+  assertions: Assertions;
   log: Log;
   metrics: Metrics;
   /** The number of log lines that could not be written. */
@@ -77,6 +79,7 @@ export async function openServices(
       argon2,
     }),
     keys,
+    assertions: createAssertions(keys.assertion, now),
     log,
     metrics,
     droppedLines: output.dropped,

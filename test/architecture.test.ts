@@ -155,12 +155,12 @@ describe("the form of the code", () => {
 
   test("every row of the route table names its guard, and its throttle if a handler could check a secret", () => {
     const text = SOURCES.find(({ path }) => path === "lib/routes.ts")?.text ?? "";
-    const rows = text.match(/^ {2}(api|page|asset|ops)\(.*\),$/gm) ?? [];
+    const rows = text.match(/^ {2}(api|page|forward|asset|ops)\(.*\),$/gm) ?? [];
     assert.equal(rows.length, ROUTES.length);
     for (const row of rows) {
       assert.match(
         row,
-        /^ {2}(?:(?:api|page)\("[A-Z]+", "\/\S*", \w+, \w+, \w+(, \w+)?|asset\("\/\S*", \w+|ops\("\/\S*", \w+, \w+)\),$/,
+        /^ {2}(?:(?:api|page)\("[A-Z]+", "\/\S*", \w+, \w+, \w+(, \w+)?|asset\("\/\S*", \w+|forward\("[A-Z]+", "\/\S*", \w+, \w+|ops\("\/\S*", \w+, \w+)\),$/,
       );
     }
   });

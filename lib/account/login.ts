@@ -1,12 +1,12 @@
 import { findCredentials, hasUsers, type User } from "../../db/users.ts";
 import { recordFailedLogin } from "../audit/audit-log.ts";
-import type { Authenticated } from "../context.ts";
+import type { Authenticated, Full } from "../context.ts";
 import { readFields } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
 import { queryValue } from "../http/target.ts";
 import { EMPTY_FORM } from "../pages/form.ts";
 import { loginPage } from "../pages/login.ts";
-import { nextPath } from "../pipeline/next-page.ts";
+import { nextLocation } from "../pipeline/next-page.ts";
 import { page, sentState, sentValue, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply, ReplyParts } from "../pipeline/reply.ts";
 import { empty, redirect } from "../pipeline/responses.ts";
@@ -38,7 +38,7 @@ export async function login(context: Authenticated & Throttled): Promise<Reply> 
     throw new Problem("wrong_credentials");
   }
   if (!wantsPage(context)) return empty(202, parts);
-  return redirect(nextPath(context.router, await sentValue(context, "next")) ?? HOME, parts);
+  return redirect(nextLocation(context, await sentValue(context, "next")) ?? HOME, parts);
 }
 
 /** @returns `parts` null if the name or the password is wrong; `user` null if no user has the name */
@@ -59,19 +59,28 @@ async function checkAndCreateSession(
   return { parts: null, user: credentials?.user ?? null };
 }
 
-/** `GET /login/`: the form. A user who is logged in is redirected. */
+/**
+ * `GET /login/`: the form. A user who is logged in is redirected, unless `max_age` asks for a login that is no older than
+ * that many seconds.
+ */
 export async function showLogin(context: Authenticated): Promise<Reply> {
-  const next = nextPath(context.router, queryValue(context.target, "next") ?? "");
-  if (context.auth.level === "full") return redirect(next ?? HOME);
+  const next = nextLocation(context, queryValue(context.target, "next") ?? "");
+  if (context.auth.level === "full" && isRecent(context.auth, context)) return redirect(next ?? HOME);
   const needsSetUp = !(await hasUsers(context.services.db));
   const props = { form: LOGIN_FORM, state: EMPTY_FORM, next, needsSetUp };
   return page(context, (frame) => loginPage(frame, props));
 }
 
+/** A value that is no number asks for nothing. */
+function isRecent({ provenAt }: Full, { target, services }: Authenticated): boolean {
+  const maxAge = queryValue(target, "max_age") ?? "";
+  return !/^\d{1,9}$/.test(maxAge) || services.now() - provenAt <= Number(maxAge) * 1000;
+}
+
 /** The form again, with its errors. */
 export async function renderLogin(context: Authenticated, problem: Problem): Promise<Reply> {
   const state = await sentState(context, LOGIN_FORM, problem);
-  const next = nextPath(context.router, await sentValue(context, "next"));
+  const next = nextLocation(context, await sentValue(context, "next"));
   const props = { form: LOGIN_FORM, state, next, needsSetUp: false };
   return page(context, (frame) => loginPage(frame, props), problem.status);
 }

@@ -1,4 +1,5 @@
 import { createApp } from "../app.ts";
+import { isFixed } from "../pipeline/router.ts";
 import { ROUTES } from "../routes.ts";
 import type { Listener } from "../runtime/runtime.ts";
 import type { Services } from "../services.ts";
@@ -7,8 +8,7 @@ import type { Cli } from "./command.ts";
 /** The setting of the operators' host and port. */
 export const OPS = { host: "POSTERN_OPS_ADDRESS", port: "POSTERN_OPS_ADDRESS" };
 
-/** Paths without parameters. */
-export const FIXED_PATHS: readonly string[] = ROUTES.map(({ path }) => path).filter((path) => !path.includes(":"));
+export const FIXED_PATHS: readonly string[] = ROUTES.map(({ path }) => path).filter(isFixed);
 
 /**
  * Starts the public listener, and the operators' own if POSTERN_OPS_ADDRESS is set.

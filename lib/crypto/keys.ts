@@ -1,4 +1,5 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { deriveSigningKeys, type SigningKeys } from "./signing-keys.ts";
 
 /** NIST SP 800-107r1 §5.3.4: a key longer than the hash adds no strength to an HMAC. */
 const KEY_BYTES = 32;
@@ -31,6 +32,8 @@ export function generateSecretKey(): string {
 export interface Keys {
   /** Signs the audit trail. */
   audit: MacKey;
+  /** Signs identity assertions. */
+  assertion: SigningKeys;
 }
 
 /** Signs with the first secret key, verifies with all of them. */
@@ -43,7 +46,10 @@ export interface MacKey {
 }
 
 export function deriveKeys(secrets: SecretKeys): Keys {
-  return { audit: createMacKey(secrets, "audit trail MAC") };
+  return {
+    audit: createMacKey(secrets, "audit trail MAC"),
+    assertion: deriveSigningKeys(secrets.map((secret) => deriveKey(secret, "identity assertion"))),
+  };
 }
 
 /** RFC 5869. The purpose is part of `info`, so that keys for two purposes are independent (§3.2). */

@@ -25,6 +25,18 @@ export const PROBLEMS = {
   },
   csrf_cookie: { status: 403, detail: "CSRF Failed: CSRF cookie not set." },
   csrf_token: { status: 403, detail: "CSRF Failed: CSRF token missing or incorrect." },
+  permission_denied: { status: 403, detail: "You do not have permission to perform this action." },
+  recent_login_required: { status: 403, detail: "The login is too old for this. Log in again." },
+  proxy_not_trusted: {
+    status: 403,
+    detail: "{address} is not a trusted proxy. If it is yours, add its address to POSTERN_TRUSTED_PROXIES.",
+  },
+  forwarded_header: { status: 400, detail: "The proxy must send the header {header} with the original request." },
+  unknown_condition: { status: 400, detail: "{name} is no parameter of an auth URL.{suggestion}" },
+  invalid_condition: {
+    status: 400,
+    detail: "The parameter {name} of the auth URL is malformed. Expected: {expected}.",
+  },
   not_found: { status: 404, detail: "Not found." },
   method_not_allowed: { status: 405, detail: 'Method "{method}" not allowed.' },
   not_acceptable: { status: 406, detail: "Could not satisfy the request Accept header." },

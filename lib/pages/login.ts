@@ -6,7 +6,7 @@ import type { Words } from "./messages/messages.ts";
 export interface LoginProps {
   form: FormDefinition<"username" | "password">;
   state: FormState<"username" | "password">;
-  /** The path to go to afterwards; null for the default page. */
+  /** The path or URL to go to afterwards; null for the default page. */
   next: string | null;
   /** Whether the database has no user yet. */
   needsSetUp: boolean;

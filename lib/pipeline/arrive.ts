@@ -44,7 +44,8 @@ export function arrive(
   };
 }
 
-const COMPACT_JSON: Representation = { format: "json", indent: 0 };
+/** For every client that gets no page and asks for no other indentation. */
+export const COMPACT_JSON: Representation = { format: "json", indent: 0 };
 
 /** A page for a browser that navigates (Fetch Metadata), unless the query names a format; else as DRF negotiates. */
 function represent(headers: Headers, target: Target): Negotiated {

@@ -1,6 +1,6 @@
-import type { Arrival, Authenticated } from "../context.ts";
+import type { Arrival, Authenticated, CurrentSession } from "../context.ts";
 import { deriveCsrfToken, equalSecrets } from "../crypto/token.ts";
-import { findProvenance, type Provenance } from "../http/origin.ts";
+import { findProvenance, type OwnOrigin } from "../http/origin.ts";
 import { Problem } from "../http/problem.ts";
 import { CSRF_COOKIE } from "../session/cookies.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
@@ -17,9 +17,40 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
  */
 export function requireOwnOrigin(context: Authenticated): MaybePromise<void> {
   if (SAFE_METHODS.has(context.request.method)) return;
-  const provenance = provenanceOf(context);
-  if (provenance.kind === "own") return;
-  if (provenance.kind === "unknown") return requireToken(context);
+  const { auth, request } = context;
+  if (isProven(request.headers, ownOrigin(context)) || auth.level === "anonymous") return;
+  requireCookie(context);
+  return formToken(context).then((fromForm) => requireToken(context, auth, fromForm));
+}
+
+/**
+ * The same for a request to an application, which a proxy asks about: from its headers alone. A WebSocket opens with a
+ * GET, and a foreign page may open one (RFC 6455 §10.2), so it counts as unsafe.
+ *
+ * @throws Problem csrf_site, csrf_origin, csrf_cookie, csrf_token
+ */
+export function requireOriginalOrigin(
+  context: Authenticated,
+  { method, host, isHttps }: { method: string; host: string; isHttps: boolean },
+): void {
+  const { request, services, auth } = context;
+  const { headers } = request;
+  if (SAFE_METHODS.has(method) && !isWebSocket(headers)) return;
+  const own = { publicOrigin: null, host, isHttps, trusted: services.config.trustedOrigins };
+  if (isProven(headers, own) || auth.level === "anonymous") return;
+  requireCookie(context);
+  requireToken(context, auth, "");
+}
+
+/** A proxy may drop `Upgrade`, which belongs to one connection alone. */
+function isWebSocket(headers: Headers): boolean {
+  return headers.has("upgrade") || headers.has("sec-websocket-key") || headers.get("sec-fetch-mode") === "websocket";
+}
+
+/** @returns false if the headers say nothing. @throws Problem csrf_site, csrf_origin */
+function isProven(headers: Headers, own: OwnOrigin): boolean {
+  const provenance = findProvenance(headers, own);
+  if (provenance.kind !== "foreign") return provenance.kind === "own";
   const { header, value } = provenance;
   throw header === "Origin" ? new Problem("csrf_origin", { origin: value }) : new Problem("csrf_site", { site: value });
 }
@@ -30,23 +61,25 @@ export function requireOwnOrigin(context: Authenticated): MaybePromise<void> {
  */
 export function isForged(arrival: Arrival): boolean {
   const { method, headers } = arrival.request;
-  return (!SAFE_METHODS.has(method) || headers.has("upgrade")) && provenanceOf(arrival).kind === "foreign";
+  const isUnsafe = !SAFE_METHODS.has(method) || isWebSocket(headers);
+  return isUnsafe && findProvenance(headers, ownOrigin(arrival)).kind === "foreign";
 }
 
-function provenanceOf({ request, services, client }: Arrival): Provenance {
+function ownOrigin({ services, client: { host, isHttps } }: Arrival): OwnOrigin {
   const { publicUrl, trustedOrigins } = services.config;
-  const own = { publicOrigin: publicUrl, host: client.host, isHttps: client.isHttps, trusted: trustedOrigins };
-  return findProvenance(request.headers, own);
+  return { publicOrigin: publicUrl, host, isHttps, trusted: trustedOrigins };
+}
+
+/** Django checks the cookie before it reads the form. */
+function requireCookie({ cookies }: Authenticated): void {
+  if (!cookies.has(CSRF_COOKIE)) throw new Problem("csrf_cookie");
 }
 
 /** The token is bound to the session: a pair that a sibling host planted does not pass. */
-async function requireToken(context: Authenticated): Promise<void> {
-  const { cookies, auth, request } = context;
-  if (auth.level === "anonymous") return;
-  const presented = cookies.get(CSRF_COOKIE);
-  if (presented === undefined) throw new Problem("csrf_cookie");
-  const sent = (await formToken(context)) || (request.headers.get("x-csrftoken") ?? "");
-  const expected = deriveCsrfToken(auth.token);
+function requireToken({ cookies, request }: Authenticated, { token }: CurrentSession, fromForm: string): void {
+  const sent = fromForm || (request.headers.get("x-csrftoken") ?? "");
+  const expected = deriveCsrfToken(token);
+  const presented = cookies.get(CSRF_COOKIE) ?? [];
   if (!presented.some((cookie) => equalSecrets(cookie, expected)) || !equalSecrets(sent, expected))
     throw new Problem("csrf_token");
 }

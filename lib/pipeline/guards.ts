@@ -1,6 +1,6 @@
 import { isTokenValid } from "../../db/one-time-tokens.ts";
 import { hasUsers } from "../../db/users.ts";
-import type { Authenticated, SetupContext, UserContext } from "../context.ts";
+import type { Arrival, Authenticated, SetupContext, UserContext } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
 import { isForwarded, isLocalHost, isLoopback, parseAddress } from "../http/client-address.ts";
 import { Problem } from "../http/problem.ts";
@@ -32,6 +32,22 @@ export async function setupToken(context: Authenticated): Promise<SetupContext> 
   const isValid = await isTokenValid(db, "setup", hashToken(token), now());
   if (!isValid || (await hasUsers(db))) throw new Problem("not_found");
   return { ...context, setupToken: token };
+}
+
+/**
+ * A reverse proxy in front of an application. Only it may say which request it asks about.
+ *
+ * @throws Problem proxy_not_trusted
+ */
+export function trustedProxy(context: Authenticated): Authenticated {
+  if (!isFromProxy(context)) throw new Problem("proxy_not_trusted", { address: context.peer.address });
+  return context;
+}
+
+/** Whether the connection comes from a trusted proxy, or from this machine. */
+export function isFromProxy({ peer, services: { config } }: Arrival): boolean {
+  const address = parseAddress(peer.address) ?? "";
+  return isLoopback(address) || config.trustedProxies.has(address);
 }
 
 /** A program that watches the server, from any address. */

@@ -1,16 +1,23 @@
-import type { Endpoint, Match, Router } from "../context.ts";
+import type { Arrival, Endpoint, Match, Router } from "../context.ts";
 import { decodePath, ownPath, parseTarget } from "../http/target.ts";
 import { setupToken } from "./guards.ts";
 
 /**
- * The path that `next` names, if a login may redirect to it: a page of Postern, or a path of this origin that is no
- * endpoint of Postern and so belongs to the application. Else null.
+ * Where `next` leads, if a login may redirect there: a page of Postern, a path of this origin that is no endpoint of
+ * Postern and so belongs to the application, or a URL of an origin in POSTERN_TRUSTED_ORIGINS. Else null.
  */
-export function nextPath(router: Router, reference: string): string | null {
+export function nextLocation({ router, services: { config } }: Arrival, reference: string): string | null {
   const path = ownPath(reference);
-  if (path === null) return null;
+  if (path === null) return trustedUrl(reference, config.trustedOrigins);
   const match = matchOf(router, parseTarget(path).path);
   return match === undefined || hasPage(match.endpoint) ? path : null;
+}
+
+/** The URL as a browser will read it; null if it is not of a trusted origin. A name or a password in it does not count. */
+function trustedUrl(reference: string, trusted: ReadonlySet<string>): string | null {
+  if (!/^https?:\/\//i.test(reference) || !URL.canParse(reference)) return null;
+  const { origin, pathname, search, hash } = new URL(reference);
+  return trusted.has(origin) ? origin + pathname + search + hash : null;
 }
 
 /** The nearest path, from this one upwards, that has a page: for `/sessions/ID/`, `/sessions/`; at most `/`. */
@@ -32,5 +39,8 @@ function matchOf(router: Router, path: string): Match | undefined {
 
 /** Whether a browser with a session gets a page. The set-up has none once a user exists. */
 function hasPage({ routes }: Endpoint): boolean {
-  return routes.some(({ method, surface, guard }) => method === "GET" && surface.readsSession && guard !== setupToken);
+  return routes.some(
+    ({ method, surface: { readsSession, audience }, guard }) =>
+      method === "GET" && readsSession && audience !== "programs" && guard !== setupToken,
+  );
 }

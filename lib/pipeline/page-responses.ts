@@ -40,7 +40,7 @@ export function page(context: Arrival, draw: (frame: Frame) => Html, status = 20
   const headers = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Language": frame.language,
-    "Content-Security-Policy": contentSecurityPolicy(frame.logoUrl),
+    "Content-Security-Policy": contentSecurityPolicy(frame.logoUrl, context.services.config.trustedOrigins),
     Vary: "Accept-Language, Sec-Fetch-Mode",
   };
   // Not compressed: a page holds a secret beside text that the address may choose (BREACH). It has a few kilobytes.
@@ -126,11 +126,14 @@ function noticeOf({ target }: Arrival, { words }: Locale): string | null {
   return words[NOTICES[done as Done]]; // `hasOwn` has checked that it is one.
 }
 
-/** Everything from this origin and nothing inline. Only the logo may come from another one (CSP Level 3). */
-function contentSecurityPolicy(logoUrl: string | null): string {
+/**
+ * Everything from this origin and nothing inline (CSP Level 3). Only the logo may come from another one. A browser applies
+ * `form-action` to redirects too, and a login may lead to a trusted origin.
+ */
+function contentSecurityPolicy(logoUrl: string | null, trustedOrigins: ReadonlySet<string>): string {
   const logo = logoUrl === null || logoUrl.startsWith("/") ? "" : ` ${new URL(logoUrl).origin}`;
   return (
     `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'${logo}; connect-src 'self'; ` +
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    `form-action ${["'self'", ...trustedOrigins].join(" ")}; frame-ancestors 'none'; base-uri 'none'`
   );
 }

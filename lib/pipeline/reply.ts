@@ -1,3 +1,5 @@
+import type { ProblemCode } from "../http/problem.ts";
+
 /** The answer of a handler, and the facts of it that the pipeline and the log need. */
 export interface Reply {
   readonly response: Response;
@@ -9,6 +11,8 @@ export interface Reply {
   readonly loggedInUserId: number | null;
   /** Whether this request ended a live session that it presented. */
   readonly isLoggedOut: boolean;
+  /** Why the request was denied, for the log; null if it was not, or by a Problem. */
+  readonly problem: ProblemCode | null;
 }
 
 /** The parts of a Reply besides its response. */
@@ -17,6 +21,12 @@ export type ReplyParts = Partial<Omit<Reply, "response">>;
 const NO_COOKIES: readonly string[] = [];
 
 export function reply(response: Response, parts: ReplyParts = {}): Reply {
-  const { isPrepared = false, cookies = NO_COOKIES, loggedInUserId = null, isLoggedOut = false } = parts;
-  return { response, isPrepared, cookies, loggedInUserId, isLoggedOut };
+  const {
+    isPrepared = false,
+    cookies = NO_COOKIES,
+    loggedInUserId = null,
+    isLoggedOut = false,
+    problem = null,
+  } = parts;
+  return { response, isPrepared, cookies, loggedInUserId, isLoggedOut, problem };
 }

@@ -15,7 +15,7 @@ import { anyone } from "./guards.ts";
 import { andThen, type MaybePromise } from "./maybe-promise.ts";
 import type { Reply } from "./reply.ts";
 import { prepareHeaders } from "./security-headers.ts";
-import { API, ASSET, OPS, PAGE, type Surface } from "./surface.ts";
+import { API, ASSET, FORWARD, OPS, PAGE, type Surface } from "./surface.ts";
 
 /** Makes the rows of a surface. A handler gets exactly the context that guard and throttle make: a mismatch does not compile. */
 function rowsOf(surface: Surface) {
@@ -50,6 +50,16 @@ export function asset(path: string, handler: SessionlessHandler): Route {
   return rowsOf(ASSET)("GET", path, anyone, unthrottled, handler);
 }
 
+/** An endpoint for proxies and back ends. It answers JSON or nothing but headers, never a page. */
+export function forward(
+  method: Method,
+  path: string,
+  guard: Guard<Authenticated>,
+  handler: Handler<Authenticated>,
+): Route {
+  return rowsOf(FORWARD)(method, path, guard, unthrottled, handler);
+}
+
 /** An endpoint for operators. */
 export function ops(path: string, guard: Guard<Authenticated>, handler: SessionlessHandler): Route {
   return rowsOf(OPS)("GET", path, guard, unthrottled, handler);
@@ -68,7 +78,7 @@ export function createRouter(routes: readonly Route[]): Router {
     const allow = allowOf(rows);
     const headers = prepareHeaders({ "Content-Type": "application/json", Allow: allow, ...varyOf(surface) });
     const endpoint = { path, surface, routes: rows, allow, headers, name: nameOf(path) };
-    if (path.includes(":")) varying.push({ pattern: patternOf(path), endpoint });
+    if (!isFixed(path)) varying.push({ pattern: patternOf(path), endpoint });
     else fixed.set(path, { endpoint, parameters: {} });
   }
   return (path) => {
@@ -90,11 +100,20 @@ function varyOf({ negotiates, readsSession }: Surface): { Vary?: string } {
 /** The row of a method. HEAD is answered as GET, without the body. */
 export function routeFor({ routes }: Endpoint, method: string): Route | undefined {
   const wanted = method === "HEAD" ? "GET" : method;
-  return routes.find((row) => row.method === wanted);
+  return routes.find((row) => row.method === wanted || row.method === "ANY");
+}
+
+/** Whether a route's path matches itself alone. */
+export function isFixed(path: string): boolean {
+  return !/[:*]/.test(path);
 }
 
 function patternOf(path: string): RegExp {
-  return new RegExp(`^${path.replaceAll(".", "\\.").replace(/:(\w+)/g, "(?<$1>[^/]+)")}$`);
+  const escaped = path
+    .replaceAll(".", "\\.")
+    .replace(/:(\w+)/g, "(?<$1>[^/]+)")
+    .replace(/\*$/, ".*");
+  return new RegExp(`^${escaped}$`, "s");
 }
 
 const DRF_ORDER = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -102,6 +121,7 @@ const DRF_ORDER = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 function allowOf(routes: readonly Route[]): string {
   const methods = new Set<string>(["OPTIONS", ...routes.map(({ method }) => method)]);
   if (methods.has("GET")) methods.add("HEAD");
+  if (methods.has("ANY")) return DRF_ORDER.join(", ");
   return DRF_ORDER.filter((method) => methods.has(method)).join(", ");
 }
 

@@ -1,14 +1,19 @@
 /** How the pipeline treats the endpoints of one kind. */
 export interface Surface {
-  readonly name: "api" | "page" | "asset" | "ops";
-  /** `browsers`: a program is answered as if the endpoint did not exist. `operators`: likewise everyone else. */
-  readonly audience: "everyone" | "browsers" | "operators";
-  /** Whether the Host must be one of the server's own. Probes ask by address. */
-  readonly checksHost: boolean;
+  readonly name: "api" | "page" | "asset" | "forward" | "ops";
+  /**
+   * `browsers`: a program is answered as if the endpoint did not exist. `operators`: likewise everyone else. `programs`: a
+   * browser gets JSON too.
+   */
+  readonly audience: "everyone" | "browsers" | "programs" | "operators";
+  /** Which Host is accepted: the server's own, any from a proxy or this machine, or any. Probes ask by address. */
+  readonly hosts: "own" | "own_or_proxy" | "any";
   /** Whether the representation depends on Accept. */
   readonly negotiates: boolean;
   /** Whether the session is looked up. If not, the answer neither sets a cookie nor depends on one. */
   readonly readsSession: boolean;
+  /** Whether the groups of the session's user are read with it. */
+  readonly readsGroups: boolean;
   /** Whether an unsafe request must prove its origin. */
   readonly checksOrigin: boolean;
 }
@@ -17,9 +22,10 @@ export interface Surface {
 export const API: Surface = {
   name: "api",
   audience: "everyone",
-  checksHost: true,
+  hosts: "own",
   negotiates: true,
   readsSession: true,
+  readsGroups: false,
   checksOrigin: true,
 };
 
@@ -30,11 +36,26 @@ export const PAGE: Surface = { ...API, name: "page", audience: "browsers" };
 export const ASSET: Surface = {
   name: "asset",
   audience: "everyone",
-  checksHost: true,
+  hosts: "own",
   negotiates: false,
   readsSession: false,
+  readsGroups: false,
   checksOrigin: false,
 };
 
 /** Health, readiness and metrics. */
-export const OPS: Surface = { ...ASSET, name: "ops", audience: "operators", checksHost: false };
+export const OPS: Surface = { ...ASSET, name: "ops", audience: "operators", hosts: "any" };
+
+/**
+ * Who is logged in, for proxies and back ends. A proxy asks about requests to other hosts, and its question itself is no
+ * unsafe request: the handler checks the origin of the original one.
+ */
+export const FORWARD: Surface = {
+  ...API,
+  name: "forward",
+  audience: "programs",
+  hosts: "own_or_proxy",
+  negotiates: false,
+  readsGroups: true,
+  checksOrigin: false,
+};

@@ -5,6 +5,7 @@ import {
   deleteEndedSessions,
   deleteSession,
   findLiveSession,
+  findLiveSessionWithGroups,
   insertSession,
   lockLiveSession,
   type Session,
@@ -28,22 +29,32 @@ import { userAgentOf } from "./user-agent.ts";
 /** `last_seen_at` is written at most once in this time. */
 const TOUCH_EVERY_MS = 60_000;
 
-/** Finds the first session that the request presents and that is alive. At once on an SQLite file. */
-export function authenticate(context: Arrival): MaybePromise<Auth> {
-  return andThen(findFirstLive(context.services, presentedTokens(context)), (found) => found ?? anonymous(context));
+/**
+ * Finds the first session that the request presents and that is alive. At once on an SQLite file.
+ *
+ * @param readsGroups whether the groups of its user are read in the same statement
+ */
+export function authenticate(context: Arrival, readsGroups = false): MaybePromise<Auth> {
+  const found = findFirstLive(context.services, presentedTokens(context), readsGroups);
+  return andThen(found, (found) => found ?? anonymous(context));
 }
 
 function anonymous({ cookies, services }: Arrival): Anonymous {
   return { level: "anonymous", staleCookie: cookies.has(services.config.sessionCookieName) };
 }
 
-function findFirstLive(services: Services, [token, ...others]: string[]): MaybePromise<Full | null> {
+function findFirstLive(
+  services: Services,
+  [token, ...others]: string[],
+  readsGroups: boolean,
+): MaybePromise<Full | null> {
   if (token === undefined) return null;
   const span = lifetime(services);
-  return andThen(findLiveSession(services.db, hashToken(token), span), (live) => {
-    if (live === null) return findFirstLive(services, others);
-    const { session, user } = live;
-    const auth: Full = { level: "full", session, user, token, provenAt: session.createdAt };
+  const find = readsGroups ? findLiveSessionWithGroups : findLiveSession;
+  return andThen(find(services.db, hashToken(token), span), (live) => {
+    if (live === null) return findFirstLive(services, others, readsGroups);
+    const { session, user, groups } = live;
+    const auth: Full = { level: "full", session, user, groups, token, provenAt: session.createdAt };
     if (span.now - session.lastSeenAt < TOUCH_EVERY_MS) return auth;
     return touch(services, session, span.now).then(() => auth);
   });

@@ -3,6 +3,7 @@ import type { User } from "../../db/users.ts";
 import { type App, createApp } from "../../lib/app.ts";
 import { OPERATOR } from "../../lib/audit/actor.ts";
 import { parseConfig } from "../../lib/config/load.ts";
+import { createAssertions } from "../../lib/forward/assertion.ts";
 import { wireText } from "../../lib/http/message.ts";
 import { createLog } from "../../lib/observability/log.ts";
 import { createMetrics } from "../../lib/observability/metrics.ts";
@@ -54,6 +55,7 @@ export async function createTestApp(
     db,
     hasher: createHasher({ concurrency: 2, maxWaiting: 1000, argon2: QUICK_ARGON2, watch: metrics.watchHashes }),
     keys: TEST_KEYS,
+    assertions: createAssertions(TEST_KEYS.assertion, now),
     log: createLog((line) => logged.push(line), now),
     metrics,
     droppedLines: () => 0,

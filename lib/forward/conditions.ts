@@ -1,0 +1,94 @@
+import { didYouMean } from "../config/closest-name.ts";
+import type { Auth } from "../context.ts";
+import { Problem } from "../http/problem.ts";
+import { normalizeUsername } from "../users/username.ts";
+
+/** The conditions of one application, from the query of the auth URL in the proxy's configuration. */
+export interface Conditions {
+  /** The user must be in one of these groups; empty if every user may pass. */
+  readonly groups: readonly string[];
+  readonly needsStaff: boolean;
+  /** The login may be this old; null if its age does not matter. */
+  readonly maxAgeSeconds: number | null;
+  /** Whether a request without a session passes too. */
+  readonly allowsAnonymous: boolean;
+  /** Whether an unsafe request must prove its origin. */
+  readonly checksOrigin: boolean;
+  /** The audience of the assertion, an origin; null for the application's own. */
+  readonly audience: string | null;
+}
+
+const NONE: Conditions = {
+  groups: [],
+  needsStaff: false,
+  maxAgeSeconds: null,
+  allowsAnonymous: false,
+  checksOrigin: true,
+  audience: null,
+};
+
+interface Parameter {
+  expected: string;
+  /** @returns null if the value is malformed */
+  read: (value: string, earlier: Conditions) => Partial<Conditions> | null;
+}
+
+const PARAMETERS: Readonly<Record<string, Parameter>> = {
+  group: {
+    expected: "the name of a group",
+    read: (value, { groups }) => (value === "" ? null : { groups: [...groups, normalizeUsername(value)] }),
+  },
+  staff: { expected: "no value", read: (value) => (value === "" ? { needsStaff: true } : null) },
+  max_age: {
+    expected: "seconds, a whole number from 1 to 999999999",
+    read: (value) => (/^[1-9]\d{0,8}$/.test(value) ? { maxAgeSeconds: Number(value) } : null),
+  },
+  anonymous: { expected: "allow", read: (value) => (value === "allow" ? { allowsAnonymous: true } : null) },
+  csrf: { expected: "off", read: (value) => (value === "off" ? { checksOrigin: false } : null) },
+  aud: {
+    expected: "an origin such as https://app.example.com",
+    read: (value) => (isOrigin(value) ? { audience: value } : null),
+  },
+};
+
+/** What an answer repeats of a misspelt name. */
+const MAX_SHOWN_CHARACTERS = 40;
+
+/** A condition that is misspelt must not let everyone in. @throws Problem unknown_condition, invalid_condition */
+export function readConditions(query: string): Conditions {
+  if (query === "") return NONE;
+  let conditions = NONE;
+  // URLSearchParams drops a leading `?`, which may be part of the first name. The `&` protects it.
+  for (const [name, value] of new URLSearchParams(`&${query}`)) {
+    const parameter = Object.hasOwn(PARAMETERS, name) ? PARAMETERS[name] : undefined;
+    if (parameter === undefined) {
+      const known = Object.keys(PARAMETERS);
+      const shown = name.slice(0, MAX_SHOWN_CHARACTERS);
+      throw new Problem("unknown_condition", { name: shown, suggestion: didYouMean(shown, known) });
+    }
+    const read = parameter.read(value, conditions);
+    if (read === null) throw new Problem("invalid_condition", { name, expected: parameter.expected });
+    conditions = { ...conditions, ...read };
+  }
+  const { groups, needsStaff, maxAgeSeconds, allowsAnonymous } = conditions;
+  if (allowsAnonymous && (needsStaff || maxAgeSeconds !== null || groups.length > 0)) {
+    throw new Problem("invalid_condition", { name: "anonymous", expected: "no group, staff or max_age beside it" });
+  }
+  return conditions;
+}
+
+export type Denial = "not_authenticated" | "permission_denied" | "recent_login_required";
+
+/** @returns the condition that the request does not meet; null if it may pass */
+export function findDenial(auth: Auth, conditions: Conditions, now: number): Denial | null {
+  if (auth.level !== "full") return conditions.allowsAnonymous ? null : "not_authenticated";
+  const { groups, needsStaff, maxAgeSeconds } = conditions;
+  if (needsStaff && !auth.user.isStaff) return "permission_denied";
+  if (groups.length > 0 && !groups.some((name) => auth.groups?.includes(name))) return "permission_denied";
+  if (maxAgeSeconds !== null && now - auth.provenAt > maxAgeSeconds * 1000) return "recent_login_required";
+  return null;
+}
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}

@@ -1,0 +1,76 @@
+import type { Auth, Full } from "../context.ts";
+import type { Services } from "../services.ts";
+
+/** The user who is logged in, as `GET /auth/` answers. The instants are ISO 8601, in UTC. */
+export interface Identity {
+  id: number;
+  username: string;
+  email: string;
+  first_name: string;
+  last_name: string;
+  /** Sorted. */
+  groups: readonly string[];
+  is_staff: boolean;
+  is_superuser: boolean;
+  logged_in_at: string;
+  /** When the user last proved to be present. */
+  proved_at: string;
+  /** When the session ends if it is not used before. */
+  expires_at: string;
+}
+
+export function identityOf({ config }: Pick<Services, "config">, { session, user, groups, provenAt }: Full): Identity {
+  const endsAt = Math.min(session.expiresAt, session.lastSeenAt + config.sessionIdleSeconds * 1000);
+  return {
+    id: user.id,
+    username: user.username,
+    email: user.email,
+    first_name: user.firstName,
+    last_name: user.lastName,
+    groups: groups ?? [],
+    is_staff: user.isStaff,
+    is_superuser: user.isSuperuser,
+    logged_in_at: new Date(session.createdAt).toISOString(),
+    proved_at: new Date(provenAt).toISOString(),
+    expires_at: new Date(endsAt).toISOString(),
+  };
+}
+
+/** The same keys without a user, for an application that lets everyone in. */
+export const ANONYMOUS: Record<keyof Identity, unknown> = {
+  id: null,
+  username: "",
+  email: "",
+  first_name: "",
+  last_name: "",
+  groups: [],
+  is_staff: false,
+  is_superuser: false,
+  logged_in_at: null,
+  proved_at: null,
+  expires_at: null,
+};
+
+/**
+ * Sets every header that tells an application who asks. Without a user they are empty, not absent: a proxy copies them
+ * over those that a client sent.
+ *
+ * @param assertion empty without a user
+ */
+export function setIdentityHeaders(headers: Headers, auth: Auth, assertion: string): void {
+  const full = auth.level === "full" ? auth : null;
+  headers.set("Remote-User", headerText(full?.user.username ?? ""));
+  headers.set("Remote-Id", full === null ? "" : String(full.user.id));
+  headers.set("Remote-Name", headerText(full === null ? "" : `${full.user.firstName} ${full.user.lastName}`.trim()));
+  headers.set("Remote-Email", headerText(full?.user.email ?? ""));
+  headers.set("Remote-Groups", headerText(full?.groups?.join(",") ?? ""));
+  headers.set("Postern-Assertion", assertion);
+}
+
+/** UTF-8, one character a byte as `Headers` wants it. A control character would end the header, so it becomes a space. */
+function headerText(text: string): string {
+  if (/^[ -~]*$/.test(text)) return text;
+  return Buffer.from(text.replace(/\p{Cc}/gu, " "), "utf8")
+    .toString("latin1")
+    .trim();
+}
