@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createRemoteJWKSet, customFetch, decodeProtectedHeader, jwtVerify } from "jose";
+import { deriveKeys, generateSecretKey, parseSecretKeys } from "../lib/crypto/keys.ts";
+import { createAssertions } from "../lib/forward/assertion.ts";
+import type { Services } from "../lib/services.ts";
 import { createClient } from "./support/client.ts";
 import { ALICE, createForwarding, IDENTITY_HEADERS, identityHeaders } from "./support/forwarding.ts";
 
@@ -22,7 +25,7 @@ describe("GET /auth/", () => {
       is_superuser: false,
       logged_in_at: "2026-01-01T00:00:00.000Z",
       proved_at: "2026-01-01T00:00:00.000Z",
-      expires_at: "2026-01-15T00:00:00.000Z",
+      expires_at: "2026-01-08T00:00:00.000Z",
     });
     const { "Postern-Assertion": assertion, ...others } = identityHeaders(response);
     assert.match(assertion ?? "", /^[\w-]+\.[\w-]+\.[\w-]+$/);
@@ -171,9 +174,14 @@ describe("an identity assertion", () => {
   async function verify(forwarding: Awaited<ReturnType<typeof createForwarding>>, token: string, audience: string) {
     const { app, clock } = forwarding;
     const keys = createRemoteJWKSet(new URL("http://login.test/.well-known/jwks.json"), {
-      [customFetch]: async (url, init) => app(new Request(url, init), { address: "192.0.2.9" }),
+      [customFetch]: async (url) => createClient(app, "login.test").get(new URL(url).pathname),
     });
     return jwtVerify(token, keys, { audience, issuer: "https://login.test", currentDate: new Date(clock.now) });
+  }
+
+  function servicesWithKeys(text: string, now: () => number): Pick<Services, "keys" | "assertions"> {
+    const keys = deriveKeys(parseSecretKeys(text) ?? []);
+    return { keys, assertions: createAssertions(keys.assertion, now) };
   }
 
   const PUBLIC = { PUBLIC_URL: "https://login.test" };
