@@ -2,6 +2,7 @@ import { hasUsers } from "../../db/users.ts";
 import { type App, createApp } from "../app.ts";
 import { explainError } from "../cli/explain-error.ts";
 import type { Peer, Route, Router } from "../context.ts";
+import { type Identity, identityOf } from "../forward/identity.ts";
 import { parseTarget, requestPath } from "../http/target.ts";
 import type { Level } from "../observability/log.ts";
 import { createOutput, type Output } from "../observability/output.ts";
@@ -17,7 +18,6 @@ import { openServices, type Services } from "../services.ts";
 import { authenticate } from "../session/session.ts";
 import { inviteFirstUser } from "../users/invite-first-user.ts";
 import { PosternError } from "./error.ts";
-import { type Identity, identityOf } from "./identity.ts";
 import { nameOptions, type PosternSettings, parseOptions } from "./options.ts";
 
 export type { Identity, PosternSettings };
@@ -116,8 +116,8 @@ function embed(services: Services, runtime: Runtime, stopMaintenance: () => Prom
     user: (request, peer) =>
       track(async () => {
         const arrival = arrive(request, peerOf(request, peer), { services, listener: "public", router });
-        const auth = isForged(arrival) ? null : await authenticate(arrival);
-        return auth?.level === "full" ? identityOf(auth) : null;
+        const auth = isForged(arrival) ? null : await authenticate(arrival, true);
+        return auth?.level === "full" ? identityOf(services, auth) : null;
       }),
     setUpPath: () => track(() => inviteFirstUser(services)),
     close: () => (closing ??= close()),

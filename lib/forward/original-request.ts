@@ -40,9 +40,12 @@ export function fromForwardedHeaders({ request: { headers } }: Routed): Original
   return build(null, { method, scheme: readScheme(headers), host: read(headers, "X-Forwarded-Host", /./), path });
 }
 
-/** Envoy keeps the method and the Host, and puts a prefix before the path: the row's own path is `/auth/envoy/*`. */
-export function fromEnvoy({ request, target, endpoint }: Routed): OriginalRequest {
-  const { headers, method } = request;
+/**
+ * Envoy keeps the Host, and puts a prefix before the path: the row's own path is `/auth/envoy/*`. It keeps the method too,
+ * but Bun takes a method that it does not know for GET.
+ */
+export function fromEnvoy({ request: { headers }, target, endpoint }: Routed): OriginalRequest {
+  const method = read(headers, "X-Forwarded-Method", METHOD);
   const path = target.path.slice(endpoint.path.length - "/*".length) + (target.query === "" ? "" : `?${target.query}`);
   return build("Host", { method, scheme: readScheme(headers), host: headers.get("host") ?? "", path });
 }

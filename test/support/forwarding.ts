@@ -42,7 +42,11 @@ export const PROXIES: Record<string, (original: Required<Original>) => { method:
   haproxy: forwarded("haproxy"),
   envoy: ({ method, url }) => {
     const { scheme, host, path } = split(url);
-    return { method, path: `/auth/envoy${path}`, headers: { "X-Forwarded-Proto": scheme, Host: host } };
+    return {
+      method,
+      path: `/auth/envoy${path}`,
+      headers: { "X-Forwarded-Method": method, "X-Forwarded-Proto": scheme, Host: host },
+    };
   },
 };
 
