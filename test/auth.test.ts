@@ -25,7 +25,7 @@ describe("GET /auth/", () => {
       is_superuser: false,
       logged_in_at: "2026-01-01T00:00:00.000Z",
       proved_at: "2026-01-01T00:00:00.000Z",
-      expires_at: "2026-01-08T00:00:00.000Z",
+      expires_at: "2026-01-15T00:00:00.000Z",
     });
     const { "Postern-Assertion": assertion, ...others } = identityHeaders(response);
     assert.match(assertion ?? "", /^[\w-]+\.[\w-]+\.[\w-]+$/);

@@ -117,7 +117,7 @@ function embed(services: Services, runtime: Runtime, stopMaintenance: () => Prom
       track(async () => {
         const arrival = arrive(request, peerOf(request, peer), { services, listener: "public", router });
         const auth = isForged(arrival) ? null : await authenticate(arrival, true);
-        return auth?.level === "full" ? identityOf(services, auth) : null;
+        return auth?.level === "full" ? identityOf(auth) : null;
       }),
     setUpPath: () => track(() => inviteFirstUser(services)),
     close: () => (closing ??= close()),

@@ -28,7 +28,7 @@ export function whoAsks(context: Authenticated): MaybePromise<Reply> {
   const conditions = readConditions(target.query);
   const denial = findDenial(auth, conditions, services.now());
   if (denial !== null) return deny(context, denial, loginUrl(context, conditions.maxAgeSeconds, null));
-  const identity = auth.level === "full" ? identityOf(services, auth) : ANONYMOUS;
+  const identity = auth.level === "full" ? identityOf(auth) : ANONYMOUS;
   return identify(context, conditions.audience ?? ownOrigin(context), json(context, identity));
 }
 

@@ -1,5 +1,4 @@
 import type { Auth, Full } from "../context.ts";
-import type { Services } from "../services.ts";
 
 /** The user who is logged in, as `GET /auth/` answers. The instants are ISO 8601, in UTC. */
 export interface Identity {
@@ -15,12 +14,11 @@ export interface Identity {
   logged_in_at: string;
   /** When the user last proved to be present. */
   proved_at: string;
-  /** When the session ends if it is not used before. */
+  /** When the session ends at the latest. */
   expires_at: string;
 }
 
-export function identityOf({ config }: Pick<Services, "config">, { session, user, groups, provenAt }: Full): Identity {
-  const endsAt = Math.min(session.expiresAt, session.lastSeenAt + config.sessionIdleSeconds * 1000);
+export function identityOf({ session, user, groups, provenAt }: Full): Identity {
   return {
     id: user.id,
     username: user.username,
@@ -32,7 +30,7 @@ export function identityOf({ config }: Pick<Services, "config">, { session, user
     is_superuser: user.isSuperuser,
     logged_in_at: new Date(session.createdAt).toISOString(),
     proved_at: new Date(provenAt).toISOString(),
-    expires_at: new Date(endsAt).toISOString(),
+    expires_at: new Date(session.expiresAt).toISOString(),
   };
 }
 
