@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { environment } from "../../lib/config/load.ts";
 import type { Result } from "./in-process.ts";
-import { FROM_SOURCE, start } from "./process.ts";
+import { quickProgram, start } from "./process.ts";
 import type { Person, Step } from "./terminal.ts";
 
 /** Passes bytes between our pipes and a terminal. If it is patient, it types after the terminal has stopped the echo. */
@@ -42,7 +42,7 @@ export async function runAtPseudoTerminal(
   steps: Step[],
   { isHasty = false }: Person = {},
 ): Promise<Result> {
-  const { child, output, ended } = start(terminalCommand([...FROM_SOURCE, ...args], isHasty), folder);
+  const { child, output, ended } = start(terminalCommand([...quickProgram(), ...args], isHasty), folder);
   let seen = 0;
   for (const [question, typed] of steps) {
     while (!output.stdout.includes(question, seen)) {
@@ -55,10 +55,13 @@ export async function runAtPseudoTerminal(
   return ended;
 }
 
+let hasPython: boolean | undefined;
+
 /** @throws Error if this machine has no program for a terminal */
 function terminalCommand(command: string[], isHasty: boolean): string[] {
-  if (works("python3", ["-c", "import pty, termios"])) {
-    return ["python3", "-c", PYTHON_TERMINAL, isHasty ? "hasty" : "patient", ...command];
+  hasPython ??= works("python3", ["-I", "-S", "-c", "import pty, termios"]);
+  if (hasPython) {
+    return ["python3", "-I", "-S", "-c", PYTHON_TERMINAL, isHasty ? "hasty" : "patient", ...command];
   }
   if (works("script", ["--version"])) {
     const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
