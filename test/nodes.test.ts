@@ -1,16 +1,26 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { openDatabase } from "../db/open.ts";
 import { countLost, createLedger, drive, type Ledger } from "./faults/load.ts";
 import { createRandom } from "./faults/random.ts";
 import { type Balancer, startBalancer } from "./support/balancer.ts";
+import { IS_LONG, LOAD_PAUSE_MS } from "./support/effort.ts";
 import { until } from "./support/poll.ts";
 import { freePort, usePostgres } from "./support/postgres.ts";
 import { createSandbox, login, logout, profile, type Sandbox, type Server } from "./support/process.ts";
 
 const PROCESSES = { timeout: 120_000 };
 
-const LOAD = { username: "alice", password: "right horse", clients: 4, random: createRandom(1) };
+/** How many nodes start at the same time. */
+const AT_ONCE = IS_LONG ? 10 : 3;
+
+const LOAD = {
+  username: "alice",
+  password: "right horse",
+  clients: 4,
+  pauseMs: LOAD_PAUSE_MS,
+  random: createRandom(1),
+};
 
 /** A node that uses the same port after a restart. */
 interface Node {
@@ -35,10 +45,12 @@ async function startNode(sandbox: Sandbox, url: string): Promise<Node> {
   return node;
 }
 
-async function startThree(sandbox: Sandbox, url: string): Promise<[Node, Node, Node]> {
-  const environment = { DATABASE_URL: url };
-  await sandbox.run(["createuser", LOAD.username, "--password-stdin"], { input: LOAD.password, environment });
-  return Promise.all([startNode(sandbox, url), startNode(sandbox, url), startNode(sandbox, url)]);
+/** Starts them at the same time on an empty database. */
+async function startNodes(sandbox: Sandbox, url: string): Promise<[Node, Node, Node]> {
+  const more = Array.from({ length: AT_ONCE - 3 }, () => startNode(sandbox, url));
+  const three = [startNode(sandbox, url), startNode(sandbox, url), startNode(sandbox, url)] as const;
+  for (const node of await Promise.all(more)) await node.server.stop("SIGKILL");
+  return Promise.all(three);
 }
 
 /** Sends requests through the balancer while `work` runs. */
@@ -66,23 +78,20 @@ async function underLoad(balancer: Balancer, work: (more: () => Promise<void>) =
 describe("several nodes on one Postgres", () => {
   const postgres = usePostgres(PROCESSES);
 
-  test("act as one: a login at one and a logout at another count at all nodes at once", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const nodes = await startThree(sandbox, await postgres.createDatabase("three"));
-    const [{ server: a }, { server: b }, { server: c }] = nodes;
-    const { status, cookie } = await login(a, LOAD.username, LOAD.password);
-    assert.equal(status, 202);
-    assert.equal((await profile(b, cookie)).status, 200);
-    assert.equal((await logout(c, cookie)).status, 204);
-    for (const server of [a, b]) assert.equal((await profile(server, cookie)).status, 403);
-  });
+  let sandbox: Sandbox;
+  let url = "";
+  let nodes: [Node, Node, Node];
+  before(async () => {
+    sandbox = await createSandbox();
+    url = await postgres.createDatabase("nodes");
+    nodes = await startNodes(sandbox, url);
+    const environment = { DATABASE_URL: url };
+    await sandbox.run(["createuser", LOAD.username, "--password-stdin"], { input: LOAD.password, environment });
+  }, PROCESSES);
+  after(() => sandbox[Symbol.asyncDispose](), PROCESSES);
 
   test("start at the same time on an empty database, which is migrated once", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const url = await postgres.createDatabase("ten");
-    const environment = { DATABASE_URL: url };
-    const nodes = await Promise.all(Array.from({ length: 10 }, () => sandbox.serve({ environment })));
-    for (const node of nodes) assert.equal((await profile(node, "")).status, 403);
+    for (const { server } of nodes) assert.equal((await profile(server, "")).status, 403);
     const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
     const rows = await db
       .withTables<{ postern_migration: { name: string } }>()
@@ -107,9 +116,16 @@ describe("several nodes on one Postgres", () => {
     );
   });
 
+  test("act as one: a login at one and a logout at another count at all nodes at once", PROCESSES, async () => {
+    const [{ server: a }, { server: b }, { server: c }] = nodes;
+    const { status, cookie } = await login(a, LOAD.username, LOAD.password);
+    assert.equal(status, 202);
+    assert.equal((await profile(b, cookie)).status, 200);
+    assert.equal((await logout(c, cookie)).status, 204);
+    for (const server of [a, b]) assert.equal((await profile(server, cookie)).status, 403);
+  });
+
   test("lose no acknowledged write when one of them is killed", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const nodes = await startThree(sandbox, await postgres.createDatabase("killed"));
     await using balancer = await startBalancer(nodes.map(({ port }) => port));
     const [killed, ...others] = nodes;
     const ledger = await underLoad(balancer, async (more) => {
@@ -120,11 +136,10 @@ describe("several nodes on one Postgres", () => {
     // The killed node fails at most one request per client.
     const lost = balancer.failures();
     assert(lost.length <= LOAD.clients, lost.join("\n"));
+    await killed.restart();
   });
 
   test("restart one after another without a failed request", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const nodes = await startThree(sandbox, await postgres.createDatabase("rolling"));
     await using balancer = await startBalancer(nodes.map(({ port }) => port));
     const exits: number[] = [];
     const ledger = await underLoad(balancer, async (more) => {

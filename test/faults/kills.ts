@@ -21,7 +21,7 @@ export interface Figures {
   integrity: string | null;
 }
 
-const LOAD = { username: "alice", password: "right horse", clients: 4 };
+const LOAD = { username: "alice", password: "right horse", clients: 4, pauseMs: 0 };
 
 /** The longest time between two kills. */
 const MAX_LIFE_MS = 400;

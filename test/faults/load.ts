@@ -1,5 +1,4 @@
 import { setTimeout } from "node:timers/promises";
-import { LOAD_PAUSE_MS } from "../support/effort.ts";
 import { login, logout, profile } from "../support/process.ts";
 
 export interface Target {
@@ -30,6 +29,8 @@ export interface Load {
   username: string;
   password: string;
   clients: number;
+  /** The wait of a client between two requests. */
+  pauseMs: number;
   random: () => number;
 }
 
@@ -40,7 +41,7 @@ export async function drive(target: Target, load: Load, ledger: Ledger, stopping
     while (!stopping.aborted) {
       try {
         await step(target, load, ledger, own);
-        await setTimeout(LOAD_PAUSE_MS);
+        if (load.pauseMs > 0) await setTimeout(load.pauseMs);
       } catch {
         ledger.broken++;
         await new Promise(setImmediate); // A closed port answers immediately; other clients must run.

@@ -16,7 +16,7 @@ export function repeats(often: number): number {
 }
 
 /** The wait of a client between two requests, if a test sends requests until something has happened. */
-export const LOAD_PAUSE_MS = IS_LONG ? 0 : 20;
+export const LOAD_PAUSE_MS = IS_LONG ? 0 : 50;
 
 /** For a test that measures time or needs minutes: `npm test` reports it as skipped, and a line says why. */
 export function onlyInFaults(reason: string): { skip: boolean } {
