@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
-import { describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { parseConfig } from "../lib/config/load.ts";
 import { until } from "./support/poll.ts";
 import { freePort, usePostgres } from "./support/postgres.ts";
@@ -83,10 +83,15 @@ async function assertOneService(server: Server): Promise<void> {
 
 describe("two workers (POSTERN_WORKERS)", () => {
   const postgres = usePostgres(PROCESSES);
+  let shared: Sandbox;
+  let server: Server;
+  before(async () => {
+    shared = await createSandbox();
+    server = await startTwo(shared);
+  }, PROCESSES);
+  after(() => shared[Symbol.asyncDispose](), PROCESSES);
 
   test("share one port and one SQLite file: a login and a logout count in both", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const server = await startTwo(sandbox);
     assert.deepEqual(
       listening(server)
         .map(({ worker }) => worker)
@@ -94,19 +99,17 @@ describe("two workers (POSTERN_WORKERS)", () => {
       [1, 2],
     );
     await assertOneService(server);
-    assert.equal((await server.stop()).code, 0);
   });
 
-  test("share one Postgres database", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const server = await startTwo(sandbox, { DATABASE_URL: await postgres.createDatabase("postern") });
-    await assertOneService(server);
-    assert.equal((await server.stop()).code, 0);
+  test("do not share the port with another server", PROCESSES, async () => {
+    const { port } = server;
+    const environment = { PORT: String(port), POSTERN_WORKERS: "2" };
+    const { code, stdout, stderr } = await shared.run(["serve"], { environment });
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.equal(stderr, `Port ${port} is in use. Stop the other server, or set PORT.\n`);
   });
 
   test("go on if one is killed, and a new one replaces it", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const server = await startTwo(sandbox);
     const { cookie } = await login(server, "alice", PASSWORD);
     for (let times = 1; times <= 2; times++) {
       process.kill(await workerOf(server, 1), "SIGKILL");
@@ -123,39 +126,37 @@ describe("two workers (POSTERN_WORKERS)", () => {
         [1, "SIGKILL", 200],
       ],
     );
-    assert.equal((await server.stop()).code, 0);
   });
 
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    test(`both end at ${signal}, and then their parent with exit code 0`, PROCESSES, async () => {
-      await using sandbox = await createSandbox();
-      const server = await startTwo(sandbox);
-      const workers = [...(await findWorkers(server)).values()];
-      assert.equal(workers.length, 2);
-      const { code, stderr } = await server.stop(signal);
-      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-      assert.deepEqual(workers.filter(isRunning), []);
-      const stops = eventsNamed(server, "stopped").map(({ worker }) => worker ?? null);
-      assert.deepEqual([stops.slice(0, 2).sort(), stops.at(-1)], [[1, 2], null]);
-    });
-  }
-
   test("end if their parent is killed", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const server = await startTwo(sandbox);
     const workers = [...(await findWorkers(server)).values()];
+    assert.equal(workers.length, 2);
     await server.stop("SIGKILL");
     await until("they are gone", () => !workers.some(isRunning));
   });
 
-  test("do not share the port with another server", PROCESSES, async () => {
-    await using sandbox = await createSandbox();
-    const { port } = await startTwo(sandbox);
-    const environment = { PORT: String(port), POSTERN_WORKERS: "2" };
-    const { code, stdout, stderr } = await sandbox.run(["serve"], { environment });
-    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-    assert.equal(stderr, `Port ${port} is in use. Stop the other server, or set PORT.\n`);
-  });
+  for (const [signal, database] of [
+    ["SIGTERM", "SQLite"],
+    ["SIGINT", "Postgres"],
+  ] as const) {
+    test(
+      `share one ${database} database; both end at ${signal}, and then their parent with exit code 0`,
+      PROCESSES,
+      async () => {
+        await using sandbox = await createSandbox();
+        const url = database === "Postgres" ? { DATABASE_URL: await postgres.createDatabase("postern") } : {};
+        const server = await startTwo(sandbox, url);
+        await assertOneService(server);
+        const workers = [...(await findWorkers(server)).values()];
+        assert.equal(workers.length, 2);
+        const { code, stderr } = await server.stop(signal);
+        assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+        assert.deepEqual(workers.filter(isRunning), []);
+        const stops = eventsNamed(server, "stopped").map(({ worker }) => worker ?? null);
+        assert.deepEqual([stops.slice(0, 2).sort(), stops.at(-1)], [[1, 2], null]);
+      },
+    );
+  }
 });
 
 test("one worker, the default, starts no second process", PROCESSES, async () => {
