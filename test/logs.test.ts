@@ -7,7 +7,7 @@ import { createApp } from "../lib/app.ts";
 import { createLog, formatReadable, type Level } from "../lib/observability/log.ts";
 import { createOutput } from "../lib/observability/output.ts";
 import { createClient } from "./support/client.ts";
-import { createSandbox, FROM_SOURCE, login, sendSignal, start } from "./support/process.ts";
+import { createSandbox, login, quickProgram, sendSignal, start } from "./support/process.ts";
 import { runAtPseudoTerminal } from "./support/pseudo-terminal.ts";
 import { createTestApp } from "./support/test-app.ts";
 
@@ -165,7 +165,7 @@ test("the log of a whole run holds no secret of it", PROCESSES, async () => {
 describe("standard output", () => {
   /** A server whose standard output the test can stall or close. */
   async function serve(folder: string) {
-    const running = start([...FROM_SOURCE, "serve"], folder, { environment: { PORT: "0" } });
+    const running = start([...quickProgram(), "serve"], folder, { environment: { PORT: "0" } });
     running.child.stdin.end();
     while (!running.output.stdout.includes('"no_users"')) await once(running.child.stdout, "data");
     const [, url = ""] = /"url":"(.*?)\/"/.exec(running.output.stdout) ?? [];
@@ -186,8 +186,8 @@ describe("standard output", () => {
     await using sandbox = await createSandbox();
     const { child, ask, ended } = await serve(sandbox.folder);
     child.stdout.pause();
-    // About 400 KB, more than a pipe holds.
-    for (let times = 0; times < 40; times++) {
+    // About 200 KB, more than a pipe holds.
+    for (let times = 0; times < 20; times++) {
       const statuses = await Promise.all(Array.from({ length: 50 }, ask));
       assert(statuses.every((status) => status === 403));
     }

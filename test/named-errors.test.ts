@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { explainError } from "../lib/cli/explain-error.ts";
 import { usePostgres } from "./support/postgres.ts";
-import { createSandbox, FROM_SOURCE, type Sandbox } from "./support/process.ts";
+import { createSandbox, quickProgram, type Sandbox } from "./support/process.ts";
 
 const PROCESSES = { timeout: 120_000 };
 
@@ -36,6 +36,11 @@ async function assertNamed(sandbox: Sandbox, { args, url, sentence }: Expected, 
   assert.equal(code, 1);
 }
 
+/** The commands run at the same time, as that user. */
+async function assertAllNamed(sandbox: Sandbox, all: Expected[]): Promise<void> {
+  await Promise.all(all.map((expected) => assertNamed(sandbox, expected, USER)));
+}
+
 describe("one sentence, and no stack trace, for", () => {
   test("a folder without search or write permission", { ...PROCESSES, skip }, async () => {
     await using sandbox = await createUsersSandbox();
@@ -53,11 +58,14 @@ describe("one sentence, and no stack trace, for", () => {
       await chmod(folder, mode);
       const beside = mode === 0o755 ? ", and SQLite creates its log there, beside the database" : "";
       const opening = new RegExp(`^Cannot open the database locked/postern\\.db: ${problem}${beside}\\.\\n$`);
-      for (const args of [["serve"], ["users"]]) await assertNamed(sandbox, { args, url, sentence: opening }, USER);
       const restoring = /^Cannot restore copy\.db: this user may not write the folder \/.*\/locked\.\n$/;
-      await assertNamed(sandbox, { args: ["restore", "copy.db", "--yes"], url, sentence: restoring }, USER);
       const writing = /^Cannot write the backup locked\/x\.db: this user may not write the folder \/.*\/locked\.\n$/;
-      await assertNamed(sandbox, { args: ["backup", "locked/x.db"], sentence: writing }, USER);
+      await assertAllNamed(sandbox, [
+        { args: ["serve"], url, sentence: opening },
+        { args: ["users"], url, sentence: opening },
+        { args: ["restore", "copy.db", "--yes"], url, sentence: restoring },
+        { args: ["backup", "locked/x.db"], sentence: writing },
+      ]);
     }
   });
 
@@ -66,9 +74,11 @@ describe("one sentence, and no stack trace, for", () => {
     await copyFile(join(sandbox.folder, "postern.db"), join(sandbox.folder, "roots.db"));
     await chmod(join(sandbox.folder, "roots.db"), 0o600);
     const opening = /^Cannot open the database roots\.db: this user may not read it\. Run as its owner/;
-    await assertNamed(sandbox, { args: ["users"], url: "sqlite:roots.db", sentence: opening }, USER);
     const restoring = /^Cannot restore roots\.db: this user may not read it\.\n$/;
-    await assertNamed(sandbox, { args: ["restore", "roots.db", "--yes"], sentence: restoring }, USER);
+    await assertAllNamed(sandbox, [
+      { args: ["users"], url: "sqlite:roots.db", sentence: opening },
+      { args: ["restore", "roots.db", "--yes"], sentence: restoring },
+    ]);
   });
 
   test("a damaged database, with the remedy", PROCESSES, async () => {
@@ -91,11 +101,12 @@ describe("one sentence, and no stack trace, for", () => {
   test("standard output on a full disk", { ...PROCESSES, skip: !existsSync("/dev/full") }, async () => {
     await using sandbox = await createSandbox();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: "right horse" });
-    for (const command of ["users", "users --json", "help"]) {
-      const program = ["sh", "-c", `exec "$@" ${command} > /dev/full`, "sh", ...FROM_SOURCE];
+    const run = async (command: string) => {
+      const program = ["sh", "-c", `exec "$@" ${command} > /dev/full`, "sh", ...quickProgram()];
       const expected = { code: 1, stdout: "", stderr: "The command cannot go on: the disk is full.\n" };
       assert.deepEqual(await sandbox.run([], { program }), expected, command);
-    }
+    };
+    await Promise.all(["users", "users --json", "help"].map(run));
   });
 
   test("a path that is not a file", PROCESSES, async () => {

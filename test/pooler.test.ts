@@ -18,7 +18,7 @@ describe(`behind PgBouncer${missing}`, { skip: !HAS_PGBOUNCER }, () => {
   const postgres = usePostgres(PROCESSES);
 
   /** Two nodes, so that the pooler mixes their connections. */
-  async function logInAndOut(servers: readonly Server[]): Promise<number[]> {
+  async function logInAndOut(servers: readonly Pick<Server, "url">[]): Promise<number[]> {
     const visit = async (index: number) => {
       const server = servers[index % servers.length] ?? assert.fail();
       const { status, cookie } = await login(server, "alice", PASSWORD);
@@ -42,7 +42,7 @@ describe(`behind PgBouncer${missing}`, { skip: !HAS_PGBOUNCER }, () => {
       };
       const created = await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD, environment });
       assert.equal(created.stderr, "");
-      const servers = [await sandbox.serve({ environment }), await sandbox.serve({ environment })];
+      const servers = [await sandbox.serveInProcess(environment), await sandbox.serveInProcess(environment)];
       const statuses = [...(await logInAndOut(servers)), ...(await logInAndOut(servers))];
       assert.deepEqual(statuses, Array.from({ length: 24 }, () => [202, 200, 204, 403]).flat());
       for (const server of servers) {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseConfig } from "../lib/config/load.ts";
+import { IS_LONG } from "./support/effort.ts";
 import { createSandbox, login, profile, type RunOptions, type Sandbox } from "./support/process.ts";
 import { IS_DENO } from "./support/runtime.ts";
 
@@ -199,7 +200,7 @@ for (const [where, name] of [
   test(`a new database, created ${where}, can be read by its owner only`, PROCESSES, async () => {
     await using sandbox = await createSandbox();
     if (name !== "postern.db") await symlink(name, join(sandbox.folder, "postern.db"));
-    const server = await sandbox.serve();
+    const server = await sandbox.serveInProcess();
     await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
     const made = await readdir(sandbox.folder);
     assert(made.includes(`${name}-wal`));
@@ -237,11 +238,12 @@ describe("the server that is stopped", () => {
   }
 
   test("immediately after it logs that it listens exits with 0", PROCESSES, async () => {
-    for (let times = 0; times < 5; times++) {
+    const startAndStop = async () => {
       await using sandbox = await createSandbox();
       const server = await sandbox.serve({}, ["serve"], { isHasty: true });
       assert.equal((await server.stop()).code, 0);
-    }
+    };
+    await Promise.all(Array.from({ length: IS_LONG ? 5 : 2 }, startAndStop));
   });
 
   test("accepts no new connection, but answers the request in flight", PROCESSES, async () => {
@@ -274,7 +276,7 @@ describe("the server that is stopped", () => {
     const { cookie } = await login(server, "alice", PASSWORD);
     await server.stop();
     assert.deepEqual((await readdir(sandbox.folder)).sort(), ["postern.db", "postern.key"]);
-    const next = await sandbox.serve();
+    const next = await sandbox.serveInProcess();
     assert.equal((await profile(next, cookie)).status, 200);
   });
 });

@@ -20,6 +20,13 @@ const USERS = ["alice", "bob", "carol"];
 /** The rate limit of an address is lower than the logins of 10,000 steps. */
 const ENVIRONMENT = { POSTERN_THROTTLE: "off" };
 
+type Node = Pick<Server, "url" | "port">;
+
+/** In two processes, of which this one is the second. */
+async function serveTwo(sandbox: Sandbox): Promise<readonly [Node, Node]> {
+  return [await sandbox.serve({ environment: ENVIRONMENT }), await sandbox.serveInProcess(ENVIRONMENT)];
+}
+
 interface Person {
   id: number;
   name: string;
@@ -29,7 +36,7 @@ interface Person {
 
 interface World {
   sandbox: Sandbox;
-  servers: Server[];
+  servers: readonly Node[];
   db: Db;
   people: Person[];
   /** Every session, live or ended, by its token. */
@@ -57,10 +64,7 @@ const STEPS = WEIGHTS.flatMap(([weight, step]) => Array.from({ length: weight },
 export async function playCoherence(steps: number, seed: number): Promise<number> {
   await using sandbox = await createSandbox();
   for (const name of USERS) await sandbox.run(["createuser", name, "--password-stdin"], { input: PASSWORD });
-  const servers = [
-    await sandbox.serve({ environment: ENVIRONMENT }),
-    await sandbox.serve({ environment: ENVIRONMENT }),
-  ];
+  const servers = await serveTwo(sandbox);
   return await sandbox.withDatabase(async (db) => {
     const people = USERS.map((name, index) => ({ id: index + 1, name, firstName: "", isActive: true }));
     const world = { sandbox, servers, db, people, sessions: new Map(), random: createRandom(seed), checks: 0 };
@@ -84,8 +88,7 @@ const LATE_REQUESTS = 200;
 export async function playPipelining(rounds: number): Promise<number> {
   await using sandbox = await createSandbox();
   await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
-  const environment = ENVIRONMENT;
-  const [busy, other] = [await sandbox.serve({ environment }), await sandbox.serve({ environment })];
+  const [busy, other] = await serveTwo(sandbox);
   const tokens: string[] = [];
   for (let round = 0; round < rounds; round++) tokens.push(await tokenOf(other));
   const stopping = new AbortController();
@@ -105,13 +108,13 @@ export async function playPipelining(rounds: number): Promise<number> {
   return rounds * LATE_REQUESTS;
 }
 
-async function tokenOf(server: Server): Promise<string> {
+async function tokenOf(server: Node): Promise<string> {
   const { status, cookie } = await login(server, "alice", PASSWORD);
   assert.equal(status, 202);
   return cookie.slice("sessionid=".length);
 }
 
-async function check(world: World, server: Server, token: string): Promise<void> {
+async function check(world: World, server: Node, token: string): Promise<void> {
   const session = world.sessions.get(token);
   const isIn = session?.isLive === true;
   const response = await ask(server, "GET", "/profile/", token);
@@ -250,7 +253,7 @@ function fail(): never {
   throw new Error("The list is empty.");
 }
 
-function ask(server: Server, method: string, path: string, token: string, body?: unknown): Promise<Response> {
+function ask(server: Node, method: string, path: string, token: string, body?: unknown): Promise<Response> {
   const headers = { Cookie: `sessionid=${token}`, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json" };
   return fetch(`${server.url}${path}`, {
     method,

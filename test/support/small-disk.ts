@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { FROM_SOURCE, type Server } from "./process.ts";
+import { quickProgram, type Server } from "./process.ts";
 
 const run = promisify(execFile);
 
@@ -30,7 +30,7 @@ export async function createSmallDisk(parent: string): Promise<SmallDisk> {
   const ballast = join(folder, "ballast");
   return {
     kind: "a tmpfs of 1 MiB",
-    program: FROM_SOURCE,
+    program: quickProgram(),
     databaseUrl: "sqlite:disk/postern.db",
     fill: async () => {
       for (let bytes = 1 << 20; bytes >= 512; bytes /= 2) {
@@ -51,7 +51,7 @@ function limitedFiles(): SmallDisk {
   };
   return {
     kind: "a limit on the size of files (RLIMIT_FSIZE)",
-    program: ["sh", "-c", `trap "" XFSZ; exec "$@"`, "sh", ...FROM_SOURCE],
+    program: ["sh", "-c", `trap "" XFSZ; exec "$@"`, "sh", ...quickProgram()],
     databaseUrl: "sqlite:disk/postern.db",
     fill: limit("4096"),
     makeRoom: limit("unlimited"),
