@@ -107,7 +107,7 @@ async function count(context: Arrival, username: string): Promise<CountedAttempt
   if (decision.waitMs === null) return attempt;
   // A denied attempt is still a request, unless the requests denied it.
   if (decision.changed.length > 0) await countRequest(context.services, attempt.limits);
-  throw throttled(decision.waitMs);
+  throw new Problem("throttled", { seconds: Math.max(1, Math.ceil(decision.waitMs / 1000)) });
 }
 
 async function decideAttempt(
@@ -133,11 +133,6 @@ async function decideAttempt(
 
 function counterOf(counters: ReadonlyMap<string, Counter>, key: string): Counter {
   return counters.get(key) ?? emptyCounter(key);
-}
-
-function throttled(waitMs: number): Problem {
-  const seconds = Math.max(1, Math.ceil(waitMs / 1000));
-  return new Problem("throttled", { seconds });
 }
 
 /** Whether the attempt, as a failure, makes the next one wait. */

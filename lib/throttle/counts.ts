@@ -1,6 +1,7 @@
 import { type Db, transaction } from "../../db/open.ts";
-import { lockCounters, saveCounters } from "../../db/throttles.ts";
+import { type Counter, lockCounters, saveCounters } from "../../db/throttles.ts";
 import type { Services } from "../services.ts";
+import { keysOf } from "./limits.ts";
 import { type Decision, decide, type Limit, type Limits } from "./rules.ts";
 import { createTurns } from "./turns.ts";
 
@@ -19,10 +20,7 @@ export function inTurn<T>({ requests }: Limits, work: () => Promise<T>): Promise
 export async function countAttempt({ db, now }: Services, limits: Limits): Promise<Decision> {
   const decideOnce = () =>
     transaction(db, async (db) => {
-      const stored = await lockCounters(
-        db,
-        [...limits.requests, ...limits.failures].map(({ key }) => key),
-      );
+      const stored = await lockCounters(db, keysOf(limits));
       const decision = decide(limits, stored, now());
       if (decision.waitMs !== null) throw new Denied(decision);
       await saveCounters(db, stored, decision.changed);
@@ -73,22 +71,14 @@ export async function countRequest(services: Services, limits: Limits): Promise<
 
 async function countBatch({ db, now }: Services, batch: Waiting): Promise<void> {
   await transaction(db, async (db) => {
-    const stored = await lockCounters(
-      db,
-      batch.flat().map(({ key }) => key),
-    );
-    const counters = new Map(stored);
-    const changed = new Set<string>();
+    const keys = batch.flat().map(({ key }) => key);
+    const stored = await lockCounters(db, keys);
+    const changed = new Map<string, Counter>();
     for (const requests of batch) {
-      for (const counter of decide({ requests, failures: [] }, counters, now()).changed) {
-        counters.set(counter.key, counter);
-        changed.add(counter.key);
-      }
+      const counters = new Map([...stored, ...changed]);
+      for (const counter of decide({ requests, failures: [] }, counters, now()).changed)
+        changed.set(counter.key, counter);
     }
-    await saveCounters(
-      db,
-      stored,
-      [...counters.values()].filter(({ key }) => changed.has(key)),
-    );
+    await saveCounters(db, stored, [...changed.values()]);
   });
 }

@@ -117,18 +117,19 @@ export function decide({ requests, failures }: Limits, stored: ReadonlyMap<strin
 
 /** Under several limits: the longest wait, since the attempt must pass them all. */
 function countUnder(limits: readonly Limit[], stored: ReadonlyMap<string, Counter>, now: number): Decision {
-  const answers = limits.map(({ key, rule }) => count(stored.get(key) ?? emptyCounter(key), rule, now));
+  const answers = limits.map(({ key, rule }) => {
+    const counter = stored.get(key) ?? emptyCounter(key);
+    return rule.kind === "rate" ? fill(counter, rule, now) : fail(counter, rule, now);
+  });
   const waits = answers.flatMap((answer) => ("waitMs" in answer ? [answer.waitMs] : []));
   const changed = answers.flatMap((answer) => ("counter" in answer ? [answer.counter] : []));
   return { waitMs: waits.length > 0 ? Math.max(...waits) : null, changed };
 }
 
 /** The counter with one attempt more, or the wait for it. */
-function count(stored: Counter, rule: FailureRule | RateRule, now: number): { counter: Counter } | { waitMs: number } {
-  return rule.kind === "rate" ? fill(stored, rule, now) : fail(stored, rule, now);
-}
+type Counted = { counter: Counter } | { waitMs: number };
 
-function fail({ key, ...stored }: Counter, rule: FailureRule, now: number): { counter: Counter } | { waitMs: number } {
+function fail({ key, ...stored }: Counter, rule: FailureRule, now: number): Counted {
   const { steps, limit } = rule;
   const longestMs = Math.max(...steps.map(({ waitMs }) => waitMs));
   const { failures, blockedUntil } = stored.expiresAt > now ? stored : { failures: 0, blockedUntil: 0 };
@@ -142,7 +143,7 @@ function fail({ key, ...stored }: Counter, rule: FailureRule, now: number): { co
   return { counter: { key, failures: failures + 1, blockedUntil: next, expiresAt: now + step.keepMs } };
 }
 
-function fill({ key, blockedUntil }: Counter, rule: RateRule, now: number): { counter: Counter } | { waitMs: number } {
+function fill({ key, blockedUntil }: Counter, rule: RateRule, now: number): Counted {
   const { periodMs } = rule;
   const shareMs = shareOf(rule);
   const storedMs = Math.max(0, blockedUntil - now);
