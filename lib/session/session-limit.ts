@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { deleteInBatches } from "../../db/batches.ts";
 import {
   deleteExcessSessions,
   deleteSessionsBeyond,
@@ -60,16 +61,14 @@ export async function endExcessSessions(services: Services, lifetime: Lifetime):
 async function endExcessSessionsOf(services: Services, userId: number, lifetime: Lifetime): Promise<number> {
   const { db, config } = services;
   const keep = config.sessionsPerUser;
-  return inBatches(() =>
+  const deleteSome = (limit: number) =>
     transaction(db, async (db) => {
       await lockUser(db, userId);
-      const count = await deleteExcessSessions(db, userId, lifetime, { keep, limit: SESSIONS_AT_ONCE });
-      if (count > 0) {
-        await recordBy(db, services, SYSTEM, excessDeed(userSubject({ id: userId }), count, keep));
-      }
+      const count = await deleteExcessSessions(db, userId, lifetime, { keep, limit });
+      if (count > 0) await recordBy(db, services, SYSTEM, excessDeed(userSubject({ id: userId }), count, keep));
       return count;
-    }),
-  );
+    });
+  return deleteInBatches(deleteSome, SESSIONS_AT_ONCE);
 }
 
 function excessDeed(subject: string, count: number, limit: number): Omit<Deed, "actor"> {
@@ -92,15 +91,6 @@ export async function deleteMostSessions(
 ): Promise<number> {
   if (!(await hasMoreSessions(db, id, SESSIONS_AT_ONCE + 1))) return 0;
   const bounds = { keep: SESSIONS_AT_ONCE, limit: SESSIONS_AT_ONCE };
-  return inBatches(() => runBatch((db) => deleteSessionsBeyond(db, id, exceptId, bounds)));
-}
-
-/** Calls `endSome` until it ends fewer than it may, and lets requests in between. @returns the total */
-async function inBatches(endSome: () => Promise<number>): Promise<number> {
-  for (let total = 0; ; ) {
-    const count = await endSome();
-    total += count;
-    if (count < SESSIONS_AT_ONCE) return total;
-    await setImmediate();
-  }
+  const deleteSome = () => runBatch((db) => deleteSessionsBeyond(db, id, exceptId, bounds));
+  return deleteInBatches(deleteSome, SESSIONS_AT_ONCE);
 }
