@@ -6,7 +6,7 @@ import { page, wantsPage } from "../pipeline/page-responses.ts";
 import { linkNext, readCursor } from "../pipeline/paging.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { json } from "../pipeline/responses.ts";
-import { type Device, describeDevice } from "../session/user-agent.ts";
+import { type Device, describeDevice, storedDevice } from "../session/user-agent.ts";
 
 const PAGE_EVENTS = 50;
 
@@ -28,8 +28,9 @@ export async function activity(context: UserContext): Promise<Reply> {
   return linkNext(context, json(context, { next, results: props.map(toJson) }), "/activity/", next);
 }
 
-function describe({ at, kind, address, browser, system, actor }: RecordedEvent, subject: string): ActivityProps {
-  return { at, event: kind, address, browser: browser || null, system: system || null, by: byWhom(actor, subject) };
+function describe(event: RecordedEvent, subject: string): ActivityProps {
+  const { at, kind, address, actor } = event;
+  return { at, event: kind, address, ...storedDevice(event), by: byWhom(actor, subject) };
 }
 
 const BY: ReadonlyMap<string, ActivityProps["by"]> = new Map([

@@ -9,6 +9,7 @@ import { redirectDone, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, json, redirect } from "../pipeline/responses.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
+import { storedDevice } from "../session/user-agent.ts";
 import { deviceName, expiredDeviceCookie, MAX_DEVICES, presentedDevices } from "../throttle/device-cookie.ts";
 import { forgetDevice as forget } from "../throttle/forget.ts";
 
@@ -26,8 +27,7 @@ export async function listKnownDevices(context: UserContext): Promise<KnownDevic
   const presented = presentedDevices(context);
   return (await listOwn(context.services.db, context)).map((device) => ({
     name: deviceName(device),
-    browser: device.browser || null,
-    system: device.system || null,
+    ...storedDevice(device),
     createdAt: device.createdAt,
     lastUsedAt: device.lastUsedAt,
     isCurrent: presented.includes(device.id),

@@ -11,6 +11,7 @@ import { page, redirectDone, sentState, wantsPage } from "../pipeline/page-respo
 import type { Reply } from "../pipeline/reply.ts";
 import { json, redirect } from "../pipeline/responses.ts";
 import { authorizedData } from "../session/authorized.ts";
+import { storedDevice } from "../session/user-agent.ts";
 import { editUser } from "../users/edit-user.ts";
 import { PROFILE_FORM } from "./forms.ts";
 
@@ -49,7 +50,7 @@ export async function renderProfile(context: UserContext, problem: Problem): Pro
 async function showProfile(context: UserContext, state: FormState, status = 200): Promise<Reply> {
   const { services, auth } = context;
   const login = await findEventBefore(services.db, userSubject(auth.user), "login", auth.session.createdAt);
-  const previousLogin = login && { at: login.at, browser: login.browser || null, system: login.system || null };
+  const previousLogin = login && { at: login.at, ...storedDevice(login) };
   const props = { form: PROFILE_FORM, state, username: auth.user.username, previousLogin };
   return page(context, (frame) => profilePage(frame, props), status);
 }

@@ -78,7 +78,7 @@ export async function endSession(context: UserContext): Promise<Reply> {
   if (sessionName(auth.session) === name) return logout(context);
   const ended = await endOneSession(services, sessionActor(context), auth.user, name);
   if (ended === null) throw new Problem("not_found");
-  return wantsPage(context) ? redirectLoggedOut("/sessions/", readDevice(ended.userAgent)) : empty(204);
+  return wantsPage(context) ? redirectLoggedOut(readDevice(ended.userAgent)) : empty(204);
 }
 
 function describe(session: Session, isCurrent: boolean): SessionProps {

@@ -1,7 +1,7 @@
 import type { Session } from "../../db/sessions.ts";
 import type { User } from "../../db/users.ts";
 import type { Arrival, UserContext } from "../context.ts";
-import { readDevice, userAgentOf } from "../session/user-agent.ts";
+import { deviceToStore } from "../session/user-agent.ts";
 
 /** The request by which an actor acts. A text is empty if it is unknown. */
 export interface Origin {
@@ -39,13 +39,7 @@ export function visitorActor(context: Arrival): Actor {
 }
 
 export function originOf({ client, request, requestId }: Arrival): Origin {
-  const { browser, system } = readDevice(userAgentOf(request));
-  return { address: client.address, browser: short(browser), system: short(system), requestId };
-}
-
-/** If the browser is unknown, its name is text that the client made up. */
-function short(words: string | null): string {
-  return (words ?? "").slice(0, 60);
+  return { address: client.address, ...deviceToStore(request), requestId };
 }
 
 // The trail stores these texts. They never change: the MACs of the rows cover them.

@@ -66,13 +66,10 @@ export function redirectDone(path: string, done: Done, parts?: ReplyParts): Repl
   return redirect(`${path}?done=${done}`, parts);
 }
 
-/** The same after a session of another device has ended. The address names the device if the name is a known one. */
-export function redirectLoggedOut(path: string, device: Device): Reply {
-  const { browser, system } = device;
-  const query = isKnownDevice(device)
-    ? `&${new URLSearchParams({ browser: browser ?? "", system: system ?? "" })}`
-    : "";
-  return redirect(`${path}?done=session${query}`);
+/** To the sessions after one of another device has ended. The address names the device if the name is a known one. */
+export function redirectLoggedOut(device: Device): Reply {
+  const query = isKnownDevice(device) ? `&${new URLSearchParams(device)}` : "";
+  return redirect(`/sessions/?done=session${query}`);
 }
 
 /** The values that a form was sent with, and its errors. Passwords are left out. A missing value is empty. */

@@ -25,11 +25,25 @@ export function readDevice(userAgent: string): Device {
   return { browser: browser.name || (product ?? null), system: os.name || null };
 }
 
+/** A device as the database stores it. A text is empty if it is unknown. */
+type StoredDevice = Record<keyof Device, string>;
+
+/** The device of a request. Each name is cut: if it is unknown to us, the client may have made it up. */
+export function deviceToStore(request: Request): StoredDevice {
+  const { browser, system } = readDevice(userAgentOf(request));
+  return { browser: (browser ?? "").slice(0, 60), system: (system ?? "").slice(0, 60) };
+}
+
+export function storedDevice({ browser, system }: StoredDevice): Device {
+  return { browser: browser || null, system: system || null };
+}
+
 const BROWSERS: ReadonlySet<string> = new Set(Object.values(Bowser.BROWSER_MAP));
 const SYSTEMS: ReadonlySet<string> = new Set(Object.values(Bowser.OS_MAP));
 
 /** Whether both names are among those that `readDevice` knows, and not a client's own words. */
-export function isKnownDevice({ browser, system }: Device): boolean {
+export function isKnownDevice(device: Device): device is StoredDevice {
+  const { browser, system } = device;
   return browser !== null && system !== null && BROWSERS.has(browser) && SYSTEMS.has(system);
 }
 

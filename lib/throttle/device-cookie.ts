@@ -5,7 +5,7 @@ import type { Arrival } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
 import { serializeCookie, serializeDeletion } from "../http/cookie.ts";
 import { isHttps } from "../session/cookies.ts";
-import { readDevice, userAgentOf } from "../session/user-agent.ts";
+import { deviceToStore } from "../session/user-agent.ts";
 
 // Device cookies, as OWASP describes them (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies):
 // a browser that has logged in to an account is counted apart from strangers, so that they cannot lock the owner out. The
@@ -70,12 +70,10 @@ export async function rememberDevice(
   if (!request.headers.has("sec-fetch-site") && !request.headers.has("origin")) return null;
   const token = generateToken();
   const at = now();
-  const words = readDevice(userAgentOf(request));
   const device: Device = {
     id: hashToken(token),
     userId,
-    browser: short(words.browser),
-    system: short(words.system),
+    ...deviceToStore(request),
     createdAt: at,
     lastUsedAt: at,
     expiresAt: at + DEVICE_SECONDS * 1000,
@@ -87,11 +85,6 @@ export async function rememberDevice(
   }
   const attributes = { ...scopeOf(context), httpOnly: true, maxAgeSeconds: DEVICE_SECONDS };
   return serializeCookie(cookieName(config.secureCookies), token, attributes, at);
-}
-
-/** If no browser is recognized, the name is what the client made up. */
-function short(words: string | null): string {
-  return (words ?? "").slice(0, 60);
 }
 
 function cookieName(isSecure: boolean): string {
