@@ -50,10 +50,7 @@ export async function openServices(
   output: Output,
   { mayCreate = false, worker = null, argon2, timeouts = {} }: ServicesOptions = {},
 ): Promise<Services> {
-  requireSecretKey(config);
-  const { databaseUrl, databasePoolSize: poolSize } = config;
-  const hasTransactionPooler = config.databasePooler === "transaction";
-  const db = await openDatabase(databaseUrl, { mayCreate, poolSize, hasTransactionPooler, ...timeouts });
+  const db = await openConfiguredDatabase(config, mayCreate, timeouts);
   let keys: Keys;
   try {
     if (worker === null) await migrate(db);
@@ -62,7 +59,7 @@ export async function openServices(
     await db.destroy();
     throw error;
   }
-  const database = isPostgresUrl(databaseUrl) ? "postgres" : "sqlite";
+  const database = isPostgresUrl(config.databaseUrl) ? "postgres" : "sqlite";
   const metrics = createMetrics(now, { version: manifest.version, database });
   const log = createLog(output.write, now, {
     format: output.isTerminal ? formatReadable : formatJson,
@@ -86,6 +83,23 @@ export async function openServices(
     lifecycle: { isStopping: false },
     now,
   };
+}
+
+/**
+ * Opens the database of the settings, without a migration.
+ *
+ * @param mayCreate whether an SQLite file that is missing is made
+ * @throws ConfigError if its secret key is missing; DatabaseError
+ */
+export async function openConfiguredDatabase(
+  config: Config,
+  mayCreate: boolean,
+  timeouts: DatabaseTimeouts = {},
+): Promise<Db> {
+  requireSecretKey(config);
+  const { databaseUrl, databasePoolSize: poolSize } = config;
+  const hasTransactionPooler = config.databasePooler === "transaction";
+  return openDatabase(databaseUrl, { mayCreate, poolSize, hasTransactionPooler, ...timeouts });
 }
 
 /** The one clock. */

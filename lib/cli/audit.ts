@@ -3,14 +3,14 @@ import { TRAIL } from "../../db/event-cut.ts";
 import { listLanes } from "../../db/event-lanes.ts";
 import { listEvents, type RecordedEvent } from "../../db/events.ts";
 import { migrate } from "../../db/migrate.ts";
-import { openDatabase, transaction } from "../../db/open.ts";
+import { transaction } from "../../db/open.ts";
 import { isOutage } from "../../db/outage.ts";
 import { findUsernames } from "../../db/users.ts";
 import { OPERATOR, userIdOf, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
-import { openNewKeys, requireSecretKey } from "../config/secret-keys.ts";
-import type { Services } from "../services.ts";
-import { describeDevice } from "../session/user-agent.ts";
+import { openNewKeys } from "../config/secret-keys.ts";
+import { openConfiguredDatabase, type Services } from "../services.ts";
+import { describeDevice, storedDevice } from "../session/user-agent.ts";
 import { findTypedUser } from "../users/username.ts";
 import { verifyTrail } from "./audit-verify.ts";
 import type { Cli, Command, Input } from "./command.ts";
@@ -66,10 +66,7 @@ async function audit(cli: Cli, input: Input): Promise<void> {
 async function continueWithNewKey({ config, now, terminal }: Cli, input: Input): Promise<void> {
   if (Object.keys(input.values).length + input.flags.size > 1) throw new UsageError("--new-key takes no other option.");
   const settings = config();
-  requireSecretKey(settings);
-  const { databaseUrl, databasePoolSize: poolSize, databasePooler } = settings;
-  const hasTransactionPooler = databasePooler === "transaction";
-  const db = await openDatabase(databaseUrl, { mayCreate: false, poolSize, hasTransactionPooler });
+  const db = await openConfiguredDatabase(settings, false);
   try {
     await migrate(db);
     const keys = await openNewKeys(settings);
@@ -155,19 +152,16 @@ async function formatAll({ db }: Services, events: RecordedEvent[], isJson: bool
     const { at, kind, subject, actor, address, detail } = event;
     if (isJson) return formatJson(toJson(event, nameOf(subject)), 0);
     const user = nameOf(subject) ?? subject.replace(/^unknown:.*/, "(no such user)");
-    const device = deviceOf(event) ?? "";
+    const device = describeDevice(storedDevice(event)) ?? "";
     return formatRow([formatInstant(at), kind, user, nameOf(actor) ?? actor, address, device, detail], WIDTHS);
   });
-}
-
-function deviceOf({ browser, system }: RecordedEvent): string | null {
-  return describeDevice({ browser: browser || null, system: system || null });
 }
 
 function toJson(event: RecordedEvent, username: string | null): Record<string, unknown> {
   const { id, at, kind, subject, actor, address, requestId, detail, number, previous, hash, mac } = event;
   const told = { id, at: new Date(at).toISOString(), event: kind, subject, username, actor, address };
-  return { ...told, device: deviceOf(event), request_id: requestId, detail, number, previous, hash, mac };
+  const device = describeDevice(storedDevice(event));
+  return { ...told, device, request_id: requestId, detail, number, previous, hash, mac };
 }
 
 /** The option is a username, or the subject of a deleted user. */

@@ -1,9 +1,9 @@
 import { migrate } from "../../db/migrate.ts";
-import { openDatabase } from "../../db/open.ts";
 import { didYouMean } from "../config/closest-name.ts";
 import { OPTIONS } from "../config/options.ts";
-import { openKeys, requireSecretKey } from "../config/secret-keys.ts";
+import { openKeys } from "../config/secret-keys.ts";
 import { generateSecretKey } from "../crypto/keys.ts";
+import { openConfiguredDatabase } from "../services.ts";
 import { AUDIT_COMMAND } from "./audit.ts";
 import { BACKUP_COMMANDS } from "./backup.ts";
 import { CHECK_COMMAND } from "./check.ts";
@@ -26,10 +26,7 @@ export const COMMANDS: readonly Command[] = [
     about: "Bring the database up to date. serve does so too.",
     run: async ({ config, terminal, now }) => {
       const settings = config();
-      requireSecretKey(settings);
-      const { databaseUrl, databasePoolSize: poolSize, databasePooler } = settings;
-      const hasTransactionPooler = databasePooler === "transaction";
-      const db = await openDatabase(databaseUrl, { mayCreate: true, poolSize, hasTransactionPooler });
+      const db = await openConfiguredDatabase(settings, true);
       try {
         const applied = await migrate(db);
         await openKeys(settings, db, now);
