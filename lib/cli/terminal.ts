@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from "node:readline";
 import { type Readable, Writable } from "node:stream";
+import { escapeCharacter } from "../observability/log.ts";
 import { CommandError } from "./errors.ts";
 
 /** The connection of a command to a person, or to the program that runs it. */
@@ -140,9 +141,7 @@ export function formatRow(row: string[], widths: number[]): string {
 
 /** JSON that is safe to print: control and format characters are escaped. Indent 0 gives one line. */
 export function formatJson(value: unknown, indent = 2): string {
-  const escaped = (character: string) =>
-    Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`);
-  return JSON.stringify(value, null, indent).replace(/[^\P{C}\n]/gu, (character) => escaped(character).join(""));
+  return JSON.stringify(value, null, indent).replace(/[^\P{C}\n]/gu, escapeCharacter);
 }
 
 /** Text from outside, such as a User-Agent, must not steer the operator's terminal. */

@@ -12,8 +12,7 @@ export function parseForm(body: Uint8Array, encoding: string): Map<string, strin
   const parts = decodeRaw(body, encoding).split("&");
   if (parts.length > MAX_FORM_FIELDS) return null;
   const decoder = new TextDecoder(encoding, { ignoreBOM: true });
-  const decode = (text: string) =>
-    text.replaceAll("+", " ").replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => decoder.decode(percentDecode(escapes)));
+  const decode = (text: string) => percentDecode(text.replaceAll("+", " "), decoder);
   const fields = new Map<string, string>();
   for (const part of parts) {
     if (part === "") continue;
@@ -36,9 +35,12 @@ export function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** @param escapes a run of `%XX` */
-export function percentDecode(escapes: string): Uint8Array {
-  return Uint8Array.from(escapes.split("%").slice(1), (digits) => Number.parseInt(digits, 16));
+/** Decodes each run of `%XX`. An invalid `%` stays. */
+export function percentDecode(text: string, decoder: TextDecoder): string {
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => {
+    const digits = escapes.split("%").slice(1);
+    return decoder.decode(Uint8Array.from(digits, (pair) => Number.parseInt(pair, 16)));
+  });
 }
 
 function decodeRaw(body: Uint8Array, encoding: string): string {

@@ -63,8 +63,7 @@ function decodeExtended(text: string): string {
   const [charset = "", language, value, ...more] = text.split("'");
   if (language === undefined || value === undefined || more.length > 0) return text;
   try {
-    const decoder = new TextDecoder(charset || "utf-8", { ignoreBOM: true });
-    return value.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => decoder.decode(percentDecode(escapes)));
+    return percentDecode(value, new TextDecoder(charset || "utf-8", { ignoreBOM: true }));
   } catch {
     return value; // Unknown charset.
   }

@@ -56,12 +56,13 @@ function readable(value: LogFields[string] | undefined): string {
 
 function escapeUnsafe(text: string): string {
   if (PLAIN.test(text)) return text;
-  return text.replace(UNSAFE, (character) =>
-    Array.from(
-      { length: character.length },
-      (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`,
-    ).join(""),
-  );
+  return text.replace(UNSAFE, escapeCharacter);
+}
+
+/** As in JSON; two escapes for a character beyond the first 65,536. */
+export function escapeCharacter(character: string): string {
+  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }
 
 /** The stacks of an error and of its causes, at most 5. The client receives none of this. */

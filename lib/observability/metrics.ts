@@ -41,13 +41,13 @@ const LOGIN_OUTCOMES: Partial<Record<ProblemCode, string>> = {
 
 /** @param build labels of `postern_build_info` */
 export function createMetrics(now: () => number, build: Record<string, string>): Metrics {
-  const registers = [new Registry()] as const;
+  const registry = new Registry();
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
-    new Counter({ name, help, labelNames, registers: [...registers] });
+    new Counter({ name, help, labelNames, registers: [registry] });
   const gauge = (name: string, help: string, labelNames: string[] = []) =>
-    new Gauge({ name, help, labelNames, registers: [...registers] });
+    new Gauge({ name, help, labelNames, registers: [registry] });
   const histogram = <L extends string>(name: string, help: string, labelNames: L[]) =>
-    new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [...registers] });
+    new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [registry] });
 
   gauge("postern_build_info", "The running version; always 1.", Object.keys(build)).set(build, 1);
   const requests = counter("postern_http_requests_total", "Requests answered.", ["route", "method", "status"]);
@@ -83,7 +83,7 @@ export function createMetrics(now: () => number, build: Record<string, string>):
     render: ({ sessionsLive, logLinesDropped }) => {
       sessions.set(sessionsLive ?? Number.NaN);
       dropped.set(logLinesDropped);
-      return registers[0].metrics();
+      return registry.metrics();
     },
   };
 }
