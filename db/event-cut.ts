@@ -7,8 +7,8 @@ import type { Instant } from "./schema.ts";
 /** The subject of events about the trail itself. */
 export const TRAIL = "trail";
 
-/** The actor of events that the server causes. */
-export const SYSTEM = "system";
+/** The actor of events that the server causes, and no origin. */
+export const BY_SYSTEM = { actor: "system", address: "", browser: "", system: "", requestId: "" };
 
 /** An event from further in the future has a wrong date. It is cut too, because it would never be old enough. */
 const MAX_CLOCK_STEP_MS = 24 * 60 * 60 * 1000;
@@ -37,9 +37,8 @@ export async function cutEvents(db: TransactionDb, key: TrailKey, times: Horizon
   for (const lane of [...lanes.keys()].filter((lane) => lane !== null).sort((a, b) => a - b)) {
     await cutLane(db, key, lane, lanes.get(lane) ?? [], times.now);
   }
-  const origin = { actor: SYSTEM, address: "", browser: "", system: "", requestId: "" };
   const detail = `${count} from before ${new Date(times.horizon).toISOString()}`;
-  await appendEvents(db, key, [{ at: times.now, kind: "events_cut", subject: TRAIL, ...origin, detail }]);
+  await appendEvents(db, key, [{ at: times.now, kind: "events_cut", subject: TRAIL, ...BY_SYSTEM, detail }]);
   return count;
 }
 

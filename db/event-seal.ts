@@ -1,5 +1,5 @@
 import { isPostgres } from "./columns.ts";
-import { SYSTEM, TRAIL } from "./event-cut.ts";
+import { BY_SYSTEM, TRAIL } from "./event-cut.ts";
 import { emptyLane, endLane, FIRST_LANES, listLanes, placeInLane, type TakenLane } from "./event-lanes.ts";
 import { type Lane, signChain, signLane, type TrailKey } from "./event-macs.ts";
 import { appendEvents } from "./events.ts";
@@ -29,9 +29,8 @@ export async function sealTrail(db: Db, key: TrailKey, now: Instant): Promise<vo
     const count = await sealEvents(db, key, { isNew, now });
     if (count === 0 && isNew) return;
     await sealChains(db, key);
-    const origin = { actor: SYSTEM, address: "", browser: "", system: "", requestId: "" };
     const detail = `${count} events without MACs`;
-    await appendEvents(db, key, [{ at: now, kind: "trail_sealed", subject: TRAIL, ...origin, detail }]);
+    await appendEvents(db, key, [{ at: now, kind: "trail_sealed", subject: TRAIL, ...BY_SYSTEM, detail }]);
   });
 }
 

@@ -17,13 +17,13 @@ async function openWithBun(path: string): Promise<SqliteReader> {
   const { constants, Database } = await import("bun:sqlite");
   // The path has no links, as for the first connection.
   const database = new Database(path, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_NOFOLLOW);
-  const statements = remember((sql) => database.prepare<unknown, SQLQueryBindings[]>(sql));
+  const compile = (sql: string) => database.prepare<unknown, SQLQueryBindings[]>(sql);
+  const statements = createStatementCache(compile, (statement) => statement.finalize());
   return {
     // The parameters of our queries are strings, numbers and nulls.
     read: (sql, parameters) => statements.get(sql).all(...(parameters as SQLQueryBindings[])),
     close: () => {
-      // An open statement would keep the file open, and the log beside it.
-      for (const statement of statements.all()) statement.finalize();
+      statements.clear(); // An open statement would keep the file open, and the log beside it.
       database.close();
     },
   };
@@ -32,22 +32,25 @@ async function openWithBun(path: string): Promise<SqliteReader> {
 async function openWithNode(path: string): Promise<SqliteReader> {
   const { DatabaseSync } = await import("node:sqlite");
   const database = new DatabaseSync(path, { readOnly: true });
-  const statements = remember((sql) => database.prepare(sql));
+  const statements = createStatementCache((sql) => database.prepare(sql));
   return {
     read: (sql, parameters) => statements.get(sql).all(...(parameters as SQLInputValue[])), // As above.
     close: () => database.close(),
   };
 }
 
-/** Compiles each SQL text once. The texts are few: only prepared queries are read here. */
-function remember<S>(compile: (sql: string) => S): { get: (sql: string) => S; all: () => Iterable<S> } {
+/** Compiles each SQL text once. The texts are few: their values are parameters. */
+export function createStatementCache<S>(compile: (sql: string) => S, discard: (statement: S) => void = () => {}) {
   const statements = new Map<string, S>();
   return {
-    get: (sql) => {
+    get: (sql: string): S => {
       const statement = statements.get(sql) ?? compile(sql);
       statements.set(sql, statement);
       return statement;
     },
-    all: () => statements.values(),
+    clear: () => {
+      for (const statement of statements.values()) discard(statement);
+      statements.clear();
+    },
   };
 }

@@ -10,7 +10,7 @@ import { explainDatabase, isMissing } from "./explain.ts";
 import { resolveLinks } from "./folder.ts";
 import { isBusy } from "./outage.ts";
 import { attachReader } from "./read-now.ts";
-import { openSqliteReader, type SqliteReader } from "./sqlite-reader.ts";
+import { createStatementCache, openSqliteReader, type SqliteReader } from "./sqlite-reader.ts";
 import { asOwnerOf, isRoot } from "./user.ts";
 import { NO_LOG, openWriteAheadLog, type WriteAheadLog } from "./write-ahead-log.ts";
 import { waitForWriteLock } from "./write-lock.ts";
@@ -131,7 +131,7 @@ async function openWithBun(path: string): Promise<SqliteFile> {
   // The path has no links. If one appears, another user has planted it.
   const flags = constants.SQLITE_OPEN_READWRITE | constants.SQLITE_OPEN_CREATE | constants.SQLITE_OPEN_NOFOLLOW;
   const database = new Database(path, flags);
-  const statements = createStatementCache(database.prepare.bind(database), (statement) => statement.finalize());
+  const statements = createStatements(database.prepare.bind(database), (statement) => statement.finalize());
   // The cast restores the generic row type, which has no effect at run time.
   database.prepare = statements.prepare as Database["prepare"];
   const close = database.close.bind(database);
@@ -159,7 +159,7 @@ async function openWithNode(path: string): Promise<SqliteFile> {
       iterate: (parameters) => statement.iterate(...values(parameters)),
     };
   };
-  const { prepare, clear } = createStatementCache(compile, () => {});
+  const { prepare, clear } = createStatements(compile);
   const close = () => {
     clear();
     database.close();
@@ -173,20 +173,14 @@ async function openWithNode(path: string): Promise<SqliteFile> {
   };
 }
 
-/** Compiles each SQL text once. Turns `begin` into `begin immediate`. */
-function createStatementCache<S>(compile: (sql: string) => S, discard: (statement: S) => void) {
-  const statements = new Map<string, S>();
-  const clear = () => {
-    for (const statement of statements.values()) discard(statement);
-    statements.clear();
-  };
+/** Turns `begin` into `begin immediate`. */
+function createStatements<S>(compile: (sql: string) => S, discard?: (statement: S) => void) {
+  const { get, clear } = createStatementCache(compile, discard);
   const prepare = (sql: string): S => {
     // After a change of its table, a cached statement of node:sqlite returns the old columns.
     if (/^(create|alter|drop)\b/i.test(sql)) clear();
     // A deferred transaction fails at its first write, without a wait, if another process wrote since its first read.
-    const statement = statements.get(sql) ?? compile(sql === "begin" ? "begin immediate" : sql);
-    statements.set(sql, statement);
-    return statement;
+    return get(sql === "begin" ? "begin immediate" : sql);
   };
   return { prepare, clear };
 }
