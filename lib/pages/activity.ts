@@ -43,24 +43,20 @@ ${clockTime(frame, at)}
 </li>`;
 }
 
-const good = (icon: Html) => ({ icon, tone: "good" });
-const bad = (icon: Html) => ({ icon, tone: "bad" });
-const plain = (icon: Html) => ({ icon, tone: "plain" });
-
-const LOOKS: Readonly<Record<EventKind, { icon: Html; tone: string }>> = {
-  login: good(ICONS.yes),
-  login_failed: bad(ICONS.no),
-  login_throttled: bad(ICONS.no),
-  logout: plain(ICONS.out),
-  sessions_ended: plain(ICONS.out),
-  device_forgotten: plain(ICONS.computer),
-  password_changed: plain(ICONS.key),
-  set_up: plain(ICONS.person),
-  user_made: plain(ICONS.person),
-  user_changed: plain(ICONS.edit),
-  user_activated: plain(ICONS.person),
-  user_deactivated: bad(ICONS.person),
-  user_deleted: bad(ICONS.person),
-  events_cut: plain(ICONS.shield),
-  trail_sealed: plain(ICONS.shield),
+const LOOKS: Readonly<Record<EventKind, { icon: Html; tone: "good" | "bad" | "plain" }>> = {
+  login: { icon: ICONS.yes, tone: "good" },
+  login_failed: { icon: ICONS.no, tone: "bad" },
+  login_throttled: { icon: ICONS.no, tone: "bad" },
+  logout: { icon: ICONS.out, tone: "plain" },
+  sessions_ended: { icon: ICONS.out, tone: "plain" },
+  device_forgotten: { icon: ICONS.computer, tone: "plain" },
+  password_changed: { icon: ICONS.key, tone: "plain" },
+  set_up: { icon: ICONS.person, tone: "plain" },
+  user_made: { icon: ICONS.person, tone: "plain" },
+  user_changed: { icon: ICONS.edit, tone: "plain" },
+  user_activated: { icon: ICONS.person, tone: "plain" },
+  user_deactivated: { icon: ICONS.person, tone: "bad" },
+  user_deleted: { icon: ICONS.person, tone: "bad" },
+  events_cut: { icon: ICONS.shield, tone: "plain" },
+  trail_sealed: { icon: ICONS.shield, tone: "plain" },
 };

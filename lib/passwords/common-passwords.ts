@@ -26,22 +26,13 @@ export function commonForm(password: string): string {
   return password.toLowerCase().trim();
 }
 
-/** A Bloom filter that holds the words. */
-export function makeFilter(words: Iterable<string>, bits: number): Uint8Array {
-  const filter = new Uint8Array(Math.ceil(bits / 8));
-  for (const word of words) {
-    for (const { byte, mask } of placesOf(filter, word)) filter[byte] = (filter[byte] ?? 0) | mask;
-  }
-  return filter;
-}
-
 /** True for every word of the filter, and for a few others. */
 function isInFilter(filter: Uint8Array, word: string): boolean {
   return placesOf(filter, word).every(({ byte, mask }) => ((filter[byte] ?? 0) & mask) !== 0);
 }
 
 /** A word sets 8 bits: its SHA-256 read as 8 numbers of 32 bits. */
-function placesOf(filter: Uint8Array, word: string): { byte: number; mask: number }[] {
+export function placesOf(filter: Uint8Array, word: string): { byte: number; mask: number }[] {
   const digest = sha256(new TextEncoder().encode(word));
   const numbers = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
   return Array.from({ length: 8 }, (_, index) => {
