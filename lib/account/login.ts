@@ -1,5 +1,5 @@
 import { findCredentials, hasUsers, type User } from "../../db/users.ts";
-import { recordFailedLogin } from "../audit/audit-log.ts";
+import { recordAttempt } from "../audit/audit-log.ts";
 import type { Authenticated, Full } from "../context.ts";
 import { readFields } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
@@ -33,7 +33,7 @@ export async function login(context: Authenticated & Throttled): Promise<Reply> 
   const { parts, user } = await releaseOnError(attempt, () => checkAndCreateSession(context, pair, attempt));
   if (parts === null) {
     // Outside of `releaseOnError`: if the event cannot be written, the failure still counts.
-    await recordFailedLogin(context, user);
+    await recordAttempt(context, user, "login_failed");
     await attempt.fail();
     throw new Problem("wrong_credentials");
   }

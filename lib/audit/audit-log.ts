@@ -1,7 +1,7 @@
 import { appendEvents } from "../../db/events.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
 import type { EventKind } from "../../db/schema.ts";
-import { findUser, type User } from "../../db/users.ts";
+import type { User } from "../../db/users.ts";
 import type { Arrival } from "../context.ts";
 import type { Services } from "../services.ts";
 import { type Actor, type Origin, originOf, storedActor, unknownSubject, userSubject, visitorActor } from "./actor.ts";
@@ -45,25 +45,16 @@ function append(
 }
 
 /**
- * Records a failed login, at the same cost whether or not the user exists.
+ * Records a failed login, or that logins are now denied for a while without a look at the password. The cost is the same
+ * whether or not the user exists.
  *
  * @param user null if no user has the username
  */
-export function recordFailedLogin(context: Arrival, user: User | null): Promise<void> {
-  return recordAttempt(context, user, "login_failed");
-}
-
-/**
- * Records that logins are denied for a while without a look at the password. Call it once for each such while: an event
- * for each denial would let a flood fill the disk.
- *
- * @param username as typed
- */
-export async function recordThrottledLogin(context: Arrival, username: string): Promise<void> {
-  await recordAttempt(context, await findUser(context.services.db, username), "login_throttled");
-}
-
-function recordAttempt(context: Arrival, user: User | null, kind: EventKind): Promise<void> {
+export function recordAttempt(
+  context: Arrival,
+  user: User | null,
+  kind: "login_failed" | "login_throttled",
+): Promise<void> {
   const subject = user === null ? unknownSubject() : userSubject(user);
   const { services } = context;
   return transaction(services.db, (db) => recordBy(db, services, visitorActor(context), { kind, subject }));

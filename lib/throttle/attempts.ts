@@ -1,8 +1,8 @@
 import { type TransactionDb, transaction } from "../../db/open.ts";
 import { isOutage } from "../../db/outage.ts";
 import { type Counter, emptyCounter, findCounters, lockCounters, saveCounters } from "../../db/throttles.ts";
-import type { User } from "../../db/users.ts";
-import { recordThrottledLogin } from "../audit/audit-log.ts";
+import { findUser, type User } from "../../db/users.ts";
+import { recordAttempt } from "../audit/audit-log.ts";
 import type { Arrival, Authenticated } from "../context.ts";
 import { Problem } from "../http/problem.ts";
 import { describeError } from "../observability/log.ts";
@@ -79,8 +79,9 @@ async function reserveAttempt(context: Arrival, username: string): Promise<Attem
       return rememberDevice(db, context, user, device);
     },
     fail: async () => {
-      // The failure that begins a wait is an event. The attempts that the wait denies are none.
-      if (isBlocked(counted, services.now())) await recordThrottledLogin(context, username);
+      if (!isBlocked(counted, services.now())) return;
+      // The failure that begins a wait is an event. The attempts that the wait denies are none: a flood would fill the disk.
+      await recordAttempt(context, await findUser(services.db, username), "login_throttled");
     },
     release: () => release(services, counted),
   };
