@@ -44,18 +44,14 @@ function line({ level, message, mend }: Finding): string {
 }
 
 async function findAll(cli: Cli): Promise<Finding[]> {
-  const config = readConfig(cli);
-  if (config instanceof ConfigError) return settingFindings(config.errors);
-  return [...configFindings(config), ...(await inspect(cli, config))];
-}
-
-function readConfig(cli: Cli): Config | ConfigError {
+  let config: Config;
   try {
-    return cli.config();
+    config = cli.config();
   } catch (error) {
-    if (error instanceof ConfigError) return error;
+    if (error instanceof ConfigError) return settingFindings(error.errors);
     throw error;
   }
+  return [...configFindings(config), ...(await inspect(cli, config))];
 }
 
 async function inspect({ now }: Cli, config: Config): Promise<Finding[]> {

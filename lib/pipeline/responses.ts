@@ -6,14 +6,12 @@ import { prepareHeaders } from "./security-headers.ts";
 /** No charset: RFC 8259 §11 defines none, and Django REST Framework sends none. */
 const JSON_HEADERS = prepareHeaders({ "Content-Type": "application/json" });
 
-const PREPARED = { isPrepared: true };
-
 /** JSON, indented if the client asked for it. */
 export function json({ representation, endpoint, auth }: Arrival, value: unknown, status = 200): Reply {
   const isPrepared = endpoint !== null && auth !== null;
   const headers = isPrepared ? endpoint.headers : JSON_HEADERS;
   const response = new Response(renderJson(value, representation.indent), { status, headers });
-  return isPrepared ? reply(response, PREPARED) : reply(response);
+  return reply(response, { isPrepared });
 }
 
 /** No body, and so no Content-Type. */

@@ -61,14 +61,10 @@ async function prepare({ hasher, now }: Needs, { password, ...input }: UserInput
     ...input,
     username: normalizeUsername(input.username),
     email: normalizeEmail(input.email),
-    password: password === null ? unusablePassword() : await hasher.hash(password, { isKnown: true }),
+    // As Django's `make_password(None)`: no password matches it.
+    password: password === null ? `!${generateToken()}` : await hasher.hash(password, { isKnown: true }),
     dateJoined: now(),
   };
-}
-
-/** As Django's `make_password(None)`: no password matches it. */
-function unusablePassword(): string {
-  return `!${generateToken()}`;
 }
 
 /** @returns null if the username is taken */
