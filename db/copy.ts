@@ -1,4 +1,5 @@
 import { realpathSync } from "node:fs";
+import { type Batch, NEXT_BATCHES, NOTHING, type Progress } from "./copy-batches.ts";
 import { areSame, type Counts, countRows, sumOf } from "./count.ts";
 import { codeOf, DatabaseError } from "./error.ts";
 import { listLanes } from "./event-lanes.ts";
@@ -10,7 +11,7 @@ import { isOutage } from "./outage.ts";
 
 // Each transaction copies a batch of rows in the order of their ids, and stores in the target how far the copy is. A
 // copy that was killed continues from there. If a server writes to the source during the copy, new users and events are
-// copied. Of the sessions, only those with an id after the last copied one are. Changes and deletions of copied rows are
+// copied. Of the memberships and sessions, only those after the last copied one are. Changes and deletions of copied rows are
 // missed. The final counts show missing and superfluous rows, but no changes. Throttles, devices and one-time tokens are
 // not copied: at the next login, each browser is an unknown device.
 
@@ -31,31 +32,11 @@ export interface CopyResult {
   target: Counts;
 }
 
-/** With 16 columns at most, a batch stays below the 32,766 parameters of SQLite and the 65,535 of Postgres. */
-const BATCH_ROWS = 1000;
-
 /** 10 minutes, because a count of a large table is slow. */
 const STATEMENT_TIMEOUT_MS = 10 * 60 * 1000;
 
-/** The least `integer` of Postgres. */
-const BEFORE_EVERY_USER = -(2 ** 31);
-
-/** The progress of a copy. The table is in the target until the copy is finished. */
-interface CopyTable {
-  source: string;
-  last_user_id: number;
-  last_session_id: string;
-  last_event_id: number;
-  /** For the table event_chains. */
-  last_subject: string;
-}
-
-type Progress = Omit<CopyTable, "source">;
-
-const NOTHING: Progress = { last_user_id: BEFORE_EVERY_USER, last_session_id: "", last_event_id: 0, last_subject: "" };
-
 /**
- * Copies users, sessions and events with their ids. The target must be empty or hold an unfinished copy of the same
+ * Copies users, groups, sessions and events with their ids. The target must be empty or hold an unfinished copy of the same
  * source.
  *
  * @returns the counts of both sides; the copy is finished if they are equal
@@ -116,11 +97,16 @@ function beginCopy(target: Db, source: string): Promise<Progress> {
     const started = (await db.introspection.getTables()).some(({ name }) => name === "postern_copy");
     if (!started) {
       if (sumOf(await countRows(db)) > 0) {
-        throw new DatabaseError("The target is not empty: it holds users, sessions or events, and no unfinished copy.");
+        throw new DatabaseError(
+          "The target is not empty: it holds users, groups, sessions or events, and no unfinished copy.",
+        );
       }
       return startCopy(db, source);
     }
     const row = await withCopy(db).selectFrom("postern_copy").selectAll().executeTakeFirstOrThrow();
+    if (!("last_group_id" in row)) {
+      throw new DatabaseError("The target holds an unfinished copy by an older version. Empty it and copy again.");
+    }
     if (row.source === source) return row;
     throw new DatabaseError(`The target holds an unfinished copy of another database: ${row.source}.`);
   });
@@ -131,6 +117,9 @@ async function startCopy(db: Db, source: string): Promise<Progress> {
     .createTable("postern_copy")
     .addColumn("source", "text", (column) => column.notNull())
     .addColumn("last_user_id", "bigint", (column) => column.notNull())
+    .addColumn("last_group_id", "bigint", (column) => column.notNull())
+    .addColumn("last_member_id", "bigint", (column) => column.notNull())
+    .addColumn("last_member_group_id", "bigint", (column) => column.notNull())
     .addColumn("last_session_id", "text", (column) => column.notNull())
     .addColumn("last_event_id", "bigint", (column) => column.notNull())
     .addColumn("last_subject", "text", (column) => column.notNull())
@@ -142,8 +131,9 @@ async function startCopy(db: Db, source: string): Promise<Progress> {
   return NOTHING;
 }
 
+/** The progress of a copy is in the target until the copy is finished. */
 function withCopy(db: Db) {
-  return db.withTables<{ postern_copy: CopyTable }>();
+  return db.withTables<{ postern_copy: Progress & { source: string } }>();
 }
 
 async function copyAll(
@@ -161,7 +151,7 @@ async function copyAll(
   };
   report(0);
   let reached = start;
-  for (const next of [nextUsers, nextSessions, nextEvents, nextChains]) {
+  for (const next of NEXT_BATCHES) {
     for (let batch = await next(source, reached); batch !== null; batch = await next(source, reached)) {
       await writeBatch(target, reached, batch);
       reached = batch.reached;
@@ -173,70 +163,10 @@ async function copyAll(
   return result;
 }
 
-interface Batch {
-  /** 0 for a table that is not counted. */
-  rows: number;
-  /** The progress after this batch. */
-  reached: Progress;
-  write: (target: Db) => Promise<unknown>;
-}
-
-async function nextUsers(source: Db, reached: Progress): Promise<Batch | null> {
-  const next = source.selectFrom("users").selectAll().where("id", ">", reached.last_user_id);
-  const rows = await next.orderBy("id").limit(BATCH_ROWS).execute();
-  return batchOf(
-    rows,
-    (last) => ({ ...reached, last_user_id: last.id }),
-    (target) => target.insertInto("users").values(rows).execute(),
-  );
-}
-
-async function nextSessions(source: Db, reached: Progress): Promise<Batch | null> {
-  const next = source
-    .selectFrom("sessions")
-    .selectAll()
-    .where("id", ">", reached.last_session_id)
-    // Users that were created after the users were copied are not in the target yet.
-    .where("user_id", "<=", reached.last_user_id);
-  const rows = await next.orderBy("id").limit(BATCH_ROWS).execute();
-  return batchOf(
-    rows,
-    (last) => ({ ...reached, last_session_id: last.id }),
-    (target) => target.insertInto("sessions").values(rows).execute(),
-  );
-}
-
-/** With their hashes and MACs. The triggers on the table deny updates and deletions, but not insertions. */
-async function nextEvents(source: Db, reached: Progress): Promise<Batch | null> {
-  const next = source.selectFrom("events").selectAll().where("id", ">", reached.last_event_id);
-  const rows = await next.orderBy("id").limit(BATCH_ROWS).execute();
-  return batchOf(
-    rows,
-    (last) => ({ ...reached, last_event_id: last.id }),
-    (target) => target.insertInto("events").values(rows).execute(),
-  );
-}
-
-async function nextChains(source: Db, reached: Progress): Promise<Batch | null> {
-  const next = source.selectFrom("event_chains").selectAll().where("subject", ">", reached.last_subject);
-  const rows = await next.orderBy("subject").limit(BATCH_ROWS).execute();
-  const batch = batchOf(
-    rows,
-    (last) => ({ ...reached, last_subject: last.subject }),
-    (target) => target.insertInto("event_chains").values(rows).execute(),
-  );
-  return batch && { ...batch, rows: 0 };
-}
-
 /** Keeps the MACs: the servers of the target need the key of the source. */
 async function replaceLanes(target: Db, lanes: Lane[]): Promise<void> {
   await target.deleteFrom("event_lanes").execute(); // Empty lanes, or the row of a trail that is not sealed yet.
   if (lanes.length > 0) await target.insertInto("event_lanes").values(lanes).execute();
-}
-
-function batchOf<Row>(rows: Row[], reach: (last: Row) => Progress, write: Batch["write"]): Batch | null {
-  const last = rows.at(-1);
-  return last === undefined ? null : { rows: rows.length, reached: reach(last), write };
 }
 
 /** Writes the rows and the progress in one transaction. */
@@ -245,10 +175,7 @@ function writeBatch(target: Db, from: Progress, { reached, write }: Batch): Prom
     const { numUpdatedRows } = await withCopy(db)
       .updateTable("postern_copy")
       .set(reached)
-      .where("last_user_id", "=", from.last_user_id)
-      .where("last_session_id", "=", from.last_session_id)
-      .where("last_event_id", "=", from.last_event_id)
-      .where("last_subject", "=", from.last_subject)
+      .where(({ and }) => and(from))
       .executeTakeFirst();
     if (numUpdatedRows !== 1n) throw new DatabaseError("Another copy into this target is in progress.");
     await write(db);
@@ -256,10 +183,12 @@ function writeBatch(target: Db, from: Progress, { reached, write }: Batch): Prom
 }
 
 async function finishCopy(source: Db, target: Db): Promise<void> {
-  const [lastUserId, lastEventId] = [await findLastId(source, "users"), await findLastId(source, "events")];
+  const [lastUserId, lastGroupId] = [await findLastId(source, "users"), await findLastId(source, "groups")];
+  const lastEventId = await findLastId(source, "events");
   const lanes = await listLanes(source);
   await transaction(target, async (db) => {
     await numberAbove(db, "users", lastUserId);
+    await numberAbove(db, "groups", lastGroupId);
     await numberAbove(db, "events", lastEventId);
     await replaceLanes(db, lanes);
     await db.schema.dropTable("postern_copy").execute();

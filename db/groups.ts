@@ -55,14 +55,6 @@ export async function listGroups(db: Db, { after, limit }: GroupPage): Promise<C
   return rows.map((row) => ({ ...row, members: Number(row.members) }));
 }
 
-export async function countGroups(db: Db): Promise<number> {
-  const { count } = await db
-    .selectFrom("groups")
-    .select(({ fn }) => fn.countAll().as("count"))
-    .executeTakeFirstOrThrow();
-  return Number(count);
-}
-
 /** Until the transaction ends, other transactions insert no group: the count of the groups stays. */
 export async function lockNewGroups(db: TransactionDb): Promise<void> {
   // SQLite's transactions hold the write lock from the beginning.

@@ -3,7 +3,7 @@ import { isPostgres } from "./columns.ts";
 import type { Db } from "./open.ts";
 
 /** The tables with generated ids. */
-type Numbered = "users" | "events";
+type Numbered = "users" | "groups" | "events";
 
 /** The highest id ever used; deleted rows count, because an id is never used twice. 0 if there was no row. */
 export async function findLastId(db: Db, table: Numbered): Promise<number> {

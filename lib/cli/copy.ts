@@ -12,7 +12,7 @@ export const COPY_COMMAND: Command = {
     from: { type: "string", value: "URL", about: "The source: sqlite:PATH or postgres://USER@HOST/NAME." },
     to: { type: "string", value: "URL", about: "The target: empty, or an unfinished copy of the same source." },
   },
-  about: "Copy every user, session and event to another database. Stop the servers first.",
+  about: "Copy every user, group, session and event to another database. Stop the servers first.",
   more: [
     "The default of --from and of --to is DATABASE_URL; give one of them. Neither takes a password, which every user of the",
     "machine could read: set PGPASSWORD, or put that database into DATABASE_URL. If a copy is interrupted, run it again: it",

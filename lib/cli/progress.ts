@@ -46,7 +46,8 @@ export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** `1 user, 2 sessions and 3 events`. */
-export function formatCounts({ users, sessions, events }: Counts): string {
-  return `${plural(users, "user")}, ${plural(sessions, "session")} and ${plural(events, "event")}`;
+/** `1 user, 2 sessions and 3 events`; if there are groups, `1 user, 2 groups with 5 members, 2 sessions and 3 events`. */
+export function formatCounts({ users, groups, user_groups: members, sessions, events }: Counts): string {
+  const some = groups > 0 ? `, ${plural(groups, "group")} with ${plural(members, "member")}` : "";
+  return `${plural(users, "user")}${some}, ${plural(sessions, "session")} and ${plural(events, "event")}`;
 }

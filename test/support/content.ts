@@ -11,7 +11,7 @@ const NOW = Date.now();
 /** Fills a migrated database like logins do. */
 export async function fillDatabase(
   url: string,
-  { users, sessions, events = 0 }: { users: number; sessions: number; events?: number },
+  { users, groups = 0, sessions, events = 0 }: { users: number; groups?: number; sessions: number; events?: number },
 ): Promise<void> {
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
   const user = (number: number) => ({
@@ -26,6 +26,7 @@ export async function fillDatabase(
     date_joined: NOW - number,
     last_login: number % 3 === 0 ? null : NOW,
   });
+  const group = (number: number) => ({ name: `groupe_${number}_馬`, created_at: NOW - number });
   const session = (number: number) => ({
     id: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex"),
     user_id: 1 + (number % users),
@@ -55,6 +56,14 @@ export async function fillDatabase(
       const rows = Array.from({ length: Math.min(BATCH, users - first + 1) }, (_, index) => user(first + index));
       await db.insertInto("users").values(rows).execute();
     }
+    for (let id = 1; id <= groups; id++) {
+      await db.insertInto("groups").values(group(id)).execute();
+      const members = Array.from({ length: Math.min(users, id) }, (_, index) => ({
+        user_id: users - index,
+        group_id: id,
+      }));
+      if (members.length > 0) await db.insertInto("user_groups").values(members).execute();
+    }
     for (let first = 1; first <= sessions; first += BATCH) {
       const rows = Array.from({ length: Math.min(BATCH, sessions - first + 1) }, (_, index) => session(first + index));
       await db.insertInto("sessions").values(rows).execute();
@@ -76,11 +85,15 @@ export async function readDatabase(url: string) {
   // The rows of node:sqlite have no prototype, those of other drivers have one: a strict comparison would find them different.
   const plain = <T extends object>(rows: T[]) => rows.map((row) => ({ ...row }));
   const users = plain(await db.selectFrom("users").selectAll().orderBy("id").execute());
+  const groups = plain(await db.selectFrom("groups").selectAll().orderBy("id").execute());
+  const members = plain(
+    await db.selectFrom("user_groups").selectAll().orderBy("user_id").orderBy("group_id").execute(),
+  );
   const sessions = plain(await db.selectFrom("sessions").selectAll().orderBy("id").execute());
   const events = plain(await db.selectFrom("events").selectAll().orderBy("id").execute());
   const chains = plain(await db.selectFrom("event_chains").selectAll().orderBy("subject").execute());
   const lanes = plain(await db.selectFrom("event_lanes").selectAll().orderBy("lane").execute());
   const tables = (await db.introspection.getTables()).map(({ name }) => name).sort();
   await db.destroy();
-  return { users, sessions, events, chains, lanes, tables };
+  return { users, groups, members, sessions, events, chains, lanes, tables };
 }
