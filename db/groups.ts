@@ -78,9 +78,11 @@ export async function lockMembers(db: TransactionDb, groupId: number): Promise<b
   return (await (isPostgres(db) ? query.forUpdate() : query).executeTakeFirst()) !== undefined;
 }
 
-/** Deletes the group and, by foreign keys, every membership. @returns false if the group is unknown */
-export async function deleteGroup(db: Db, groupId: number): Promise<boolean> {
-  const result = await db.deleteFrom("groups").where("id", "=", groupId).executeTakeFirst();
+/** @returns false if the group is unknown or has members: nothing is deleted then */
+export async function deleteEmptyGroup(db: Db, groupId: number): Promise<boolean> {
+  const members = db.selectFrom("user_groups").select("user_id").where("group_id", "=", groupId);
+  const groups = db.deleteFrom("groups").where("id", "=", groupId);
+  const result = await groups.where(({ exists, not }) => not(exists(members))).executeTakeFirst();
   return result.numDeletedRows === 1n;
 }
 

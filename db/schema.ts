@@ -91,7 +91,7 @@ export interface EventsTable {
   id: Generated<number>;
   at: Instant;
   kind: EventKind;
-  /** `user:7`; `unknown:…` if no user has the username; `trail` for events about the trail itself. */
+  /** `user:7`, `group:7`; `unknown:…` if no user has the username; `trail` for events about the trail itself. */
   subject: string;
   /** `user:7`, `command line`, `system`, or `"nobody"` if the client is not authenticated. */
   actor: string;
@@ -100,7 +100,7 @@ export interface EventsTable {
   browser: string;
   system: string;
   request_id: string;
-  /** For example the changed fields, or the number of ended sessions. */
+  /** For example the changed fields, the number of ended sessions, or the name of a group. */
   detail: string;
   /** Numbers the events of a subject from 1, without a gap. */
   number: number;
@@ -131,6 +131,10 @@ export const EVENT_KINDS = [
   "user_activated",
   "user_deactivated",
   "user_deleted",
+  "group_made",
+  "group_deleted",
+  "added_to_group",
+  "removed_from_group",
   "events_cut",
   "trail_sealed",
 ] as const;

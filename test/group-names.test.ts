@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
   addMember,
-  deleteGroup,
+  deleteEmptyGroup,
   findGroup,
   findGroupNames,
   groupNames,
@@ -94,13 +94,15 @@ describe("the table of groups", () => {
     assert.deepEqual([await leave(), await leave()], [true, false]);
   });
 
-  test("loses the memberships of deleted users and deleted groups, and of no others", async () => {
+  test("loses the memberships of deleted users, and deletes no group that has members", async () => {
     const { db, alice, bob, addGroup, join } = await setUp();
     const [editors, writers] = [await addGroup("editors"), await addGroup("writers")];
     for (const { id } of [alice, bob]) for (const group of [editors, writers]) await join(id, group.id);
     await deleteUser(db, alice.id);
     assert.deepEqual([await columnOf(db, alice.id), await columnOf(db, bob.id)], [undefined, "editors,writers"]);
-    assert.deepEqual([await deleteGroup(db, editors.id), await deleteGroup(db, editors.id)], [true, false]);
+    assert.equal(await deleteEmptyGroup(db, editors.id), false);
+    await removeMember(db, bob.id, editors.id);
+    assert.deepEqual([await deleteEmptyGroup(db, editors.id), await deleteEmptyGroup(db, editors.id)], [true, false]);
     assert.equal(await columnOf(db, bob.id), "writers");
     const rest = await db.selectFrom("user_groups").selectAll().execute();
     assert.deepEqual(
@@ -112,7 +114,7 @@ describe("the table of groups", () => {
   test("gives no id twice", async () => {
     const { db, addGroup } = await setUp();
     const { id } = await addGroup("editors");
-    await deleteGroup(db, id);
+    await deleteEmptyGroup(db, id);
     assert.equal((await addGroup("editors")).id > id, true);
   });
 

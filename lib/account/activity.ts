@@ -29,8 +29,9 @@ export async function activity(context: UserContext): Promise<Reply> {
 }
 
 function describe(event: RecordedEvent, subject: string): ActivityProps {
-  const { at, kind, address, actor } = event;
-  return { at, event: kind, address, ...storedDevice(event), by: byWhom(actor, subject) };
+  const { at, kind, address, actor, detail } = event;
+  const group = kind === "added_to_group" || kind === "removed_from_group" ? detail : null;
+  return { at, event: kind, address, ...storedDevice(event), by: byWhom(actor, subject), group };
 }
 
 const BY: ReadonlyMap<string, ActivityProps["by"]> = new Map([
@@ -45,6 +46,7 @@ function byWhom(actor: string, subject: string): ActivityProps["by"] {
   return BY.get(actor) ?? "other";
 }
 
-function toJson({ at, event, address, by, ...device }: ActivityProps & Device): Record<string, unknown> {
-  return { at: new Date(at).toISOString(), event, device: describeDevice(device), address: address || null, by };
+function toJson({ at, event, address, by, group, ...device }: ActivityProps & Device): Record<string, unknown> {
+  const told = { at: new Date(at).toISOString(), event, device: describeDevice(device), address: address || null, by };
+  return group === null ? told : { ...told, group };
 }

@@ -1,3 +1,4 @@
+import type { Group } from "../../db/groups.ts";
 import type { Session } from "../../db/sessions.ts";
 import type { User } from "../../db/users.ts";
 import type { Arrival, UserContext } from "../context.ts";
@@ -58,6 +59,11 @@ export function storedActor(by: Actor): string {
 /** By id: a deleted user's name may be given to another user. */
 export function userSubject({ id }: Pick<User, "id">): string {
   return `user:${id}`;
+}
+
+/** By id, as `userSubject`. */
+export function groupSubject({ id }: Pick<Group, "id">): string {
+  return `group:${id}`;
 }
 
 /** @returns null if the subject is not a user */

@@ -6,14 +6,14 @@ import type { Arrival } from "../context.ts";
 import type { Services } from "../services.ts";
 import { type Actor, type Origin, originOf, storedActor, unknownSubject, userSubject, visitorActor } from "./actor.ts";
 
-/** Something that happened. Nothing in it is a secret, or text that a client typed. */
+/** Something that happened. Nothing in it is a secret, or text that an unknown client typed. */
 export interface Deed {
   kind: EventKind;
-  /** The account that it concerns: `userSubject` or `unknownSubject`. */
+  /** What it concerns: `userSubject`, `unknownSubject` or `groupSubject`. */
   subject: string;
   /** As `storedActor` gives it. */
   actor: string;
-  /** The changed fields, or the number of ended sessions. */
+  /** The changed fields, the number of ended sessions, or the name of a group. */
   detail?: string;
 }
 
@@ -22,9 +22,16 @@ export function recordBy(
   db: TransactionDb,
   services: Pick<Services, "keys" | "now">,
   by: Actor,
-  deed: Omit<Deed, "actor">,
+  ...deeds: Omit<Deed, "actor">[]
 ): Promise<void> {
-  return append(db, services, "origin" in by ? by.origin : NO_ORIGIN, [{ ...deed, actor: storedActor(by) }]);
+  const actor = storedActor(by);
+  const origin = "origin" in by ? by.origin : NO_ORIGIN;
+  return append(
+    db,
+    services,
+    origin,
+    deeds.map((deed) => ({ ...deed, actor })),
+  );
 }
 
 const NO_ORIGIN: Origin = { address: "", browser: "", system: "", requestId: "" };

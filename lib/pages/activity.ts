@@ -14,6 +14,8 @@ export interface ActivityProps extends DeviceProps {
   /** Empty if the event came without a request. */
   address: string;
   by: "you" | "nobody" | keyof Words["by"];
+  /** The name of the group that the user joined or left, null for other events. */
+  group: string | null;
 }
 
 /** @param next the cursor of older events, null if there are none */
@@ -35,12 +37,17 @@ function item(frame: Frame, event: ActivityProps, previous: ActivityProps | unde
   const { icon, tone } = LOOKS[event.event];
   return html`<li><h2 class="day"${isHidden && html` hidden`}>${dayName(frame, at)}</h2>
 <span class="tone ${tone}">${icon}</span>
-<div class="what"><strong>${words.events[event.event]}</strong>
+<div class="what"><strong>${describe(words, event)}</strong>
 <div class="details">${address !== "" && html`<span>${deviceName(frame, event)}</span> <span>${address}</span> `}${
     by !== "you" && by !== "nobody" && html`<span>${words.by[by]}</span>`
   }</div></div>
 ${clockTime(frame, at)}
 </li>`;
+}
+
+function describe(words: Words, { event, group }: ActivityProps): string {
+  const text = words.events[event];
+  return typeof text === "string" ? text : text(group ?? "");
 }
 
 const LOOKS: Readonly<Record<EventKind, { icon: Html; tone: "good" | "bad" | "plain" }>> = {
@@ -57,6 +64,10 @@ const LOOKS: Readonly<Record<EventKind, { icon: Html; tone: "good" | "bad" | "pl
   user_activated: { icon: ICONS.person, tone: "plain" },
   user_deactivated: { icon: ICONS.person, tone: "bad" },
   user_deleted: { icon: ICONS.person, tone: "bad" },
+  group_made: { icon: ICONS.person, tone: "plain" },
+  group_deleted: { icon: ICONS.person, tone: "bad" },
+  added_to_group: { icon: ICONS.person, tone: "plain" },
+  removed_from_group: { icon: ICONS.person, tone: "plain" },
   events_cut: { icon: ICONS.shield, tone: "plain" },
   trail_sealed: { icon: ICONS.shield, tone: "plain" },
 };

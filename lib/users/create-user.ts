@@ -1,3 +1,4 @@
+import type { Group } from "../../db/groups.ts";
 import { consumeToken } from "../../db/one-time-tokens.ts";
 import type { TransactionDb } from "../../db/open.ts";
 import { type Credentials, hasUsers, insertUser, type NewUser, type User, type UserNames } from "../../db/users.ts";
@@ -7,6 +8,7 @@ import { generateToken, hashToken } from "../crypto/token.ts";
 import type { AcceptedPassword } from "../passwords/password-rules.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
+import { changeGroups, lockAll } from "./groups.ts";
 import { normalizeEmail, USERNAME_TAKEN, userError } from "./user-fields.ts";
 import { normalizeUsername } from "./username.ts";
 
@@ -15,6 +17,8 @@ export interface UserInput extends UserNames {
   isSuperuser: boolean;
   /** Null: no password opens the account until one is set. */
   password: AcceptedPassword | null;
+  /** As `groupLimitError` allows; none if it is missing. */
+  groups?: readonly Group[];
 }
 
 type Needs = Pick<Services, "db" | "config" | "keys" | "hasher" | "now">;
@@ -26,12 +30,18 @@ type Needs = Pick<Services, "db" | "config" | "keys" | "hasher" | "now">;
  * @returns the user, or the sentence that says what is wrong
  * @throws Problem overloaded
  */
-export async function createUser(services: Needs, by: Actor, input: UserInput): Promise<User | string> {
+export async function createUser(
+  services: Needs,
+  by: Actor,
+  { groups = [], ...input }: UserInput,
+): Promise<User | string> {
   const error = userError(input);
   if (error !== null) return error;
   const newUser = await prepare(services, input);
-  const user = await authorizedTransaction(services, by, (db) => insert(db, services, by, newUser, "user_made"));
-  return user ?? USERNAME_TAKEN;
+  return authorizedTransaction(services, by, async (db) => {
+    if (!(await lockAll(db, groups))) return "A group was deleted meanwhile. No user was created.";
+    return (await insert(db, services, by, newUser, "user_made", groups)) ?? USERNAME_TAKEN;
+  });
 }
 
 /**
@@ -74,8 +84,11 @@ async function insert(
   by: Actor,
   newUser: NewUser,
   kind: "user_made" | "set_up",
+  groups: readonly Group[] = [],
 ): Promise<User | null> {
   const user = await insertUser(db, newUser);
-  if (user !== null) await recordBy(db, services, by, { kind, subject: userSubject(user) });
+  if (user === null) return null;
+  const deeds = await changeGroups(db, user, { add: groups, remove: [] });
+  await recordBy(db, services, by, { kind, subject: userSubject(user) }, ...deeds);
   return user;
 }

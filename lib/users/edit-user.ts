@@ -3,6 +3,7 @@ import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
+import { canChangeGroups, changeGroups, type GroupChanges } from "./groups.ts";
 import { normalizeEmail } from "./user-fields.ts";
 import { normalizeUsername } from "./username.ts";
 
@@ -16,11 +17,16 @@ const FIELDS = {
   isSuperuser: "is_superuser",
 } as const satisfies Record<keyof UserChanges, string>;
 
+const SAME_GROUPS: GroupChanges = { add: [], remove: [] };
+
 /**
- * Changes fields of a user. The audit trail gets the names of the fields that differ, and no values.
+ * Changes fields and groups of a user, all of them or none. The audit trail gets the names of the fields that differ, and
+ * no values, and the name of each group.
  *
  * @param changes valid values; a field that is undefined stays
- * @returns the user afterwards; null if the user was deleted, or if another user has the username
+ * @param groups as `groupLimitError` allows
+ * @returns the user afterwards; null if the user or a group was deleted, if another user has the username, or if the user
+ *   has joined too many groups meanwhile
  * @throws Problem not_authenticated as `authorizedTransaction`
  */
 export function editUser(
@@ -28,6 +34,7 @@ export function editUser(
   by: Actor,
   user: User,
   { username, email, ...others }: UserChanges,
+  groups: GroupChanges = SAME_GROUPS,
 ): Promise<User | null> {
   const changes: UserChanges = {
     ...others,
@@ -37,11 +44,13 @@ export function editUser(
   return authorizedTransaction(services, by, async (db) => {
     // Read again: another request may have changed the user since this one began.
     const before = await lockUser(db, user.id);
-    const changed = before && (await updateUser(db, user.id, changes));
-    const detail = before === null ? "" : changedFields(before, changes);
-    if (changed !== null && detail !== "") {
-      await recordBy(db, services, by, { kind: "user_changed", subject: userSubject(user), detail });
-    }
+    if (before === null || !(await canChangeGroups(db, before, groups))) return null;
+    const changed = await updateUser(db, user.id, changes);
+    if (changed === null) return null;
+    const detail = changedFields(before, changes);
+    const deed = { kind: "user_changed", subject: userSubject(user), detail } as const;
+    const deeds = await changeGroups(db, user, groups);
+    await recordBy(db, services, by, ...(detail === "" ? [] : [deed]), ...deeds);
     return changed;
   });
 }
