@@ -50,12 +50,12 @@ describe("users", () => {
     const { stdout } = await sandbox.spawn(["users"]);
     const instant = "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d";
     const [heading = "", first = "", second = "", ...rest] = stdout.split("\n");
-    assert.match(heading, /^USERNAME +EMAIL +NAME +ACTIVE +ROLE +JOINED +LAST LOGIN$/);
+    assert.match(heading, /^USERNAME +EMAIL +NAME +ACTIVE +ROLE +JOINED +LAST LOGIN +GROUPS$/);
     assert.match(first, new RegExp(`^alice +yes +superuser +${instant} +never$`));
     assert.match(second, new RegExp(`^bob +Bob@example\\.com +Bob Builder +no +staff +${instant} +never$`));
     assert.deepEqual(rest, [""]);
     const json: Record<string, unknown>[] = JSON.parse((await sandbox.run(["users", "--json"])).stdout);
-    const common = { is_staff: true, last_login: null };
+    const common = { is_staff: true, groups: [], last_login: null };
     assert.deepEqual(
       json.map(({ id, date_joined, ...user }) => user),
       [
@@ -129,7 +129,21 @@ describe("users", () => {
       .map(([name]) => name);
     assert.deepEqual(
       [...new Set(optionNames)],
-      [...["username", "email", "first-name", "last-name", "user", "since", "from", "to"]],
+      [
+        ...[
+          "username",
+          "email",
+          "first-name",
+          "last-name",
+          "group",
+          "add-group",
+          "remove-group",
+          "user",
+          "since",
+          "from",
+          "to",
+        ],
+      ],
     );
     for (const args of [["--password=secret"], ["--password", "secret"], ["secret"], ["--password-stdin=secret"]]) {
       const { code, stdout, stderr } = await sandbox.run(["createuser", "bob", ...args]);

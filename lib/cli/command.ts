@@ -10,7 +10,7 @@ export interface Command {
   /** A second name. */
   alias?: string;
   /** The operand in the usage. In brackets, it is optional. */
-  operand: "" | "USER" | "[USER]" | "[COMMAND]" | "FILE";
+  operand: "" | "USER" | "[USER]" | "NAME" | "[COMMAND]" | "FILE";
   options: Record<string, CommandOption>;
   about: string;
   /** Further text of its own help. */
@@ -29,6 +29,8 @@ export interface Input {
   operand: string | null;
   flags: ReadonlySet<string>;
   values: Readonly<Record<string, string>>;
+  /** The values of each option that may be repeated. */
+  lists: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The environment of a command. */

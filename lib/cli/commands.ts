@@ -10,6 +10,7 @@ import { CHECK_COMMAND } from "./check.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { COPY_COMMAND } from "./copy.ts";
 import { UsageError } from "./errors.ts";
+import { GROUP_COMMANDS } from "./groups.ts";
 import { SERVE_COMMAND } from "./serve.ts";
 import { SESSION_COMMANDS } from "./sessions.ts";
 import { formatTable } from "./terminal.ts";
@@ -37,6 +38,7 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   ...USER_COMMANDS,
+  ...GROUP_COMMANDS,
   ...SESSION_COMMANDS,
   AUDIT_COMMAND,
   COPY_COMMAND,

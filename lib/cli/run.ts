@@ -82,12 +82,16 @@ function parseInput({ program }: Cli, command: Command, args: string[]): Input {
   const takes = command.operand === "" ? 0 : 1;
   if (more.length > 0 || positionals.length > takes) throw new UsageError(`Too many arguments. ${usage}`);
   if (command.operand === "USER" && operand === null) throw new UsageError(`The username is missing. ${usage}`);
+  if (command.operand === "NAME" && operand === null) throw new UsageError(`The name is missing. ${usage}`);
   if (command.operand === "FILE" && operand === null) throw new UsageError(`The file is missing. ${usage}`);
   const entries = Object.entries(values);
   return {
     operand,
     flags: new Set(entries.filter(([, value]) => value === true).map(([name]) => name)),
     values: Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string")),
+    lists: Object.fromEntries(
+      entries.flatMap(([name, value]) => (Array.isArray(value) ? [[name, value.map(String)]] : [])),
+    ),
   };
 }
 

@@ -1,4 +1,4 @@
-import { findUser, listUsers, type User, type UserChanges } from "../../db/users.ts";
+import { findUser, type User, type UserChanges } from "../../db/users.ts";
 import { OPERATOR } from "../audit/actor.ts";
 import type { Services } from "../services.ts";
 import { activate, deactivate, deleteUser } from "../users/activation.ts";
@@ -10,7 +10,16 @@ import { findTypedUser, normalizeUsername } from "../users/username.ts";
 import type { Cli, Command, CommandOption, Input } from "./command.ts";
 import { confirm, YES_OPTION } from "./confirm.ts";
 import { CommandError, UsageError } from "./errors.ts";
-import { printJson, printTable, readPages } from "./listing.ts";
+import { printJson, printTable } from "./listing.ts";
+import {
+  CREATE_GROUP_OPTIONS,
+  EDIT_GROUP_OPTIONS,
+  hasGroupChanges,
+  type ListedUser,
+  readUsers,
+  requireGroupChanges,
+  requireNewGroups,
+} from "./memberships.ts";
 import { PASSWORD_OPTIONS, requirePassword } from "./password.ts";
 
 const FIELD_OPTIONS = {
@@ -22,6 +31,7 @@ const FIELD_OPTIONS = {
 
 const CREATE_OPTIONS = {
   ...FIELD_OPTIONS,
+  ...CREATE_GROUP_OPTIONS,
   noinput: {
     type: "boolean",
     about: "Ask nothing. Without --password-stdin, the user has no password and cannot log in until one is set.",
@@ -71,9 +81,10 @@ export const USER_COMMANDS: Command[] = [
       "no-staff": { type: "boolean", about: "Clear the flag staff." },
       superuser: { type: "boolean", about: "Set the flag superuser." },
       "no-superuser": { type: "boolean", about: "Clear the flag superuser." },
+      ...EDIT_GROUP_OPTIONS,
     },
-    about: "Change a user's names, email address or flags.",
-    more: "A field without an option stays. An empty text clears a name or the address.",
+    about: "Change a user's names, email address, flags or groups.",
+    more: "A field without an option stays. An empty text clears a name or the address. Either everything changes or nothing.",
     run: edit,
   },
   {
@@ -131,9 +142,10 @@ async function create(cli: Cli, input: Input, flags: { isStaff: boolean; isSuper
   };
   // Before a person types a password twice in vain.
   await requireValid(services, names);
+  const groups = await requireNewGroups(services.db, input, names.username);
   const hasPassword = !isSilent || input.flags.has("password-stdin");
   const password = hasPassword ? await requirePassword(cli, input, services, names, "create user") : null;
-  const result = await createUser(services, OPERATOR, { ...names, ...flags, password });
+  const result = await createUser(services, OPERATOR, { ...names, ...flags, password, groups });
   if (typeof result === "string") throw new CommandError(result);
   const { username } = result;
   cli.terminal.print(`${flags.isSuperuser ? "Superuser" : "User"} ${username} created.`);
@@ -159,14 +171,19 @@ async function edit(cli: Cli, input: Input): Promise<void> {
     isStaff: readFlag(input, "staff"),
     isSuperuser: readFlag(input, "superuser"),
   };
-  if (Object.values(changes).every((value) => value === undefined)) {
+  if (Object.values(changes).every((value) => value === undefined) && !hasGroupChanges(input)) {
     throw new UsageError(`Nothing to change is given. See: ${cli.program} help edituser`);
   }
   const services = await cli.open();
   const user = await requireUser(services, input);
   await requireValid(services, changes, user);
-  const changed = await editUser(services, OPERATOR, user, changes);
-  if (changed === null) throw new CommandError(`${user.username} was deleted meanwhile, or the username was taken.`);
+  const groups = await requireGroupChanges(services.db, input, user);
+  const changed = await editUser(services, OPERATOR, user, changes, groups);
+  if (changed === null) {
+    throw new CommandError(
+      "Another command changed the user, the username or a group meanwhile. Nothing was changed. Try again.",
+    );
+  }
   cli.terminal.print(`User ${changed.username} changed.`);
 }
 
@@ -185,16 +202,16 @@ async function deleteNamed(cli: Cli, input: Input): Promise<void> {
   cli.terminal.print(`${user.username} deleted. Every session ended.`);
 }
 
-const HEADINGS = ["USERNAME", "EMAIL", "NAME", "ACTIVE", "ROLE", "JOINED", "LAST LOGIN"];
+const HEADINGS = ["USERNAME", "EMAIL", "NAME", "ACTIVE", "ROLE", "JOINED", "LAST LOGIN", "GROUPS"];
 
 async function list(cli: Cli, input: Input): Promise<void> {
   const { db } = await cli.open();
-  const pages = readPages<User>((last, limit) => listUsers(db, { after: last?.username ?? null, limit }));
+  const pages = readUsers(db);
   if (input.flags.has("json")) return printJson(cli.terminal, pages, toJson);
   await printTable(cli.terminal, HEADINGS, pages, toRow);
 }
 
-function toRow(user: User): string[] {
+function toRow(user: ListedUser): string[] {
   return [
     user.username,
     user.email,
@@ -203,10 +220,11 @@ function toRow(user: User): string[] {
     user.isSuperuser ? "superuser" : user.isStaff ? "staff" : "",
     formatInstant(user.dateJoined),
     user.lastLogin === null ? "never" : formatInstant(user.lastLogin),
+    user.groups.join(","),
   ];
 }
 
-function toJson(user: User): Record<string, unknown> {
+function toJson(user: ListedUser): Record<string, unknown> {
   return {
     id: user.id,
     username: user.username,
@@ -216,6 +234,7 @@ function toJson(user: User): Record<string, unknown> {
     is_active: user.isActive,
     is_staff: user.isStaff,
     is_superuser: user.isSuperuser,
+    groups: user.groups,
     date_joined: new Date(user.dateJoined).toISOString(),
     last_login: user.lastLogin === null ? null : new Date(user.lastLogin).toISOString(),
   };
