@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { COMMANDS } from "../lib/cli/commands.ts";
-import { createSandbox, FROM_SOURCE, login, profile, type Sandbox, type Server } from "./support/process.ts";
+import { createSandbox, login, profile, quickProgram, type Sandbox, type Server } from "./support/process.ts";
 import { exchange } from "./support/raw-http.ts";
 import { PROGRAM } from "./support/runtime.ts";
 
@@ -20,6 +20,12 @@ async function createAlice(sandbox: Sandbox): Promise<void> {
 async function withAlice(sandbox: Sandbox): Promise<Server> {
   await createAlice(sandbox);
   return sandbox.serve();
+}
+
+/** The same with the server in this process. */
+async function withAliceInProcess(sandbox: Sandbox): Promise<Pick<Server, "url">> {
+  await createAlice(sandbox);
+  return sandbox.serveInProcess();
 }
 
 async function assertPrints(sandbox: Sandbox, args: string[], stdout: string, input = ""): Promise<void> {
@@ -162,7 +168,9 @@ describe("beside a running server", () => {
   ] as const) {
     test(`${args[0]} ends all sessions of the user, and no others, before the next request`, PROCESSES, async () => {
       await using sandbox = await createSandbox();
-      const server = await withAlice(sandbox);
+      await createAlice(sandbox);
+      // The first in a process of its own, the others beside the commands.
+      const server = await (args[0] === "changepassword" ? sandbox.serve() : sandbox.serveInProcess());
       await sandbox.run(["createuser", "bob", "--password-stdin"], { input: PASSWORD });
       const [alice, bob] = [await login(server, "alice", PASSWORD), await login(server, "bob", PASSWORD)];
       assert.equal((await profile(server, alice.cookie)).status, 200);
@@ -175,7 +183,7 @@ describe("beside a running server", () => {
 
   test("changepassword makes the new password valid", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    const server = await withAlice(sandbox);
+    const server = await withAliceInProcess(sandbox);
     const sentence = "Password of alice changed. Every session ended.\n";
     await assertPrints(sandbox, ["changepassword", "alice", "--password-stdin"], sentence, "left horse\n");
     assert.equal((await login(server, "alice", "left horse")).status, 202);
@@ -183,7 +191,7 @@ describe("beside a running server", () => {
 
   test("activate permits logins again, but restores no ended session", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    const server = await withAlice(sandbox);
+    const server = await withAliceInProcess(sandbox);
     const { cookie } = await login(server, "alice", PASSWORD);
     await sandbox.run(["deactivate", "alice"]);
     await assertPrints(sandbox, ["activate", "alice"], "alice can log in.\n");
@@ -193,12 +201,12 @@ describe("beside a running server", () => {
 
   test("sessions lists a user's sessions, and no User-Agent controls the terminal", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    const server = await withAlice(sandbox);
+    const server = await withAliceInProcess(sandbox);
     // 0x9B of Latin-1 is CSI in one byte. A header cannot contain ESC, so the test writes it to the database.
     const body = JSON.stringify({ username: "alice", password: PASSWORD });
     const head = `POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
     const request = Buffer.from(`${head}\r\nUser-Agent: Evil\x9b2J\r\n\r\n${body}`, "latin1");
-    assert.equal((await exchange(server.port, request, false))?.status, 202);
+    assert.equal((await exchange(Number(new URL(server.url).port), request, false))?.status, 202);
     await login(server, "alice", PASSWORD);
     await sandbox.withDatabase((db) =>
       db
@@ -222,7 +230,7 @@ describe("beside a running server", () => {
 
   test("clearsessions deletes exactly the ended sessions", PROCESSES, async () => {
     await using sandbox = await createSandbox();
-    const server = await withAlice(sandbox);
+    const server = await withAliceInProcess(sandbox);
     const logins = await Promise.all([1, 2, 3].map(() => login(server, "alice", PASSWORD)));
     await sandbox.withDatabase(async (db) => {
       const [idle, expired] = await db.selectFrom("sessions").select("id").execute();
@@ -266,7 +274,7 @@ describe("the database", () => {
   });
 
   test("settings are read from .env in the folder, but the environment has priority", PROCESSES, async () => {
-    await using sandbox = await createSandbox(FROM_SOURCE);
+    await using sandbox = await createSandbox(quickProgram());
     await writeFile(join(sandbox.folder, ".env"), "DATABASE_URL=sqlite:from-dot-env.db\nPUBLIC_URL=nonsense\n");
     const sentence = 'PUBLIC_URL is "nonsense": expected an origin such as https://example.com, without a path.';
     await assertRefuses(sandbox, 1, ["migrate"], sentence);
