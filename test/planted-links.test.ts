@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { chmod, chown, copyFile, lstat, mkdtemp, readdir, readFile, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { createSandbox, FROM_SOURCE, ROOT, type Sandbox, start } from "./support/process.ts";
 
 // Root runs commands on the database of a service. The user of the service owns the folder and plants links in it.
@@ -16,11 +16,30 @@ const PROCESSES = { timeout: 120_000, skip };
 const SERVICE = 65534;
 const AS_SERVICE = { uid: SERVICE };
 
+let template: Promise<Sandbox> | undefined;
+
+after(async () => (await template)?.[Symbol.asyncDispose]());
+
+/** A sandbox in which the service created the user alice. */
+async function createTemplate(): Promise<Sandbox> {
+  const sandbox = await createSandbox();
+  await chown(sandbox.folder, SERVICE, SERVICE);
+  await addUser(sandbox, "alice", AS_SERVICE);
+  return sandbox;
+}
+
 /** A sandbox of the service with the user alice, and a database of root that the service cannot read. */
 async function createService(): Promise<Sandbox & { victim: string; fingerprint: () => Promise<string[]> }> {
   const sandbox = await createSandbox();
   await chown(sandbox.folder, SERVICE, SERVICE);
-  await addUser(sandbox, "alice", AS_SERVICE);
+  template ??= createTemplate();
+  const { folder } = await template;
+  for (const name of await readdir(folder)) {
+    const path = join(sandbox.folder, name);
+    await copyFile(join(folder, name), path);
+    await chmod(path, 0o600);
+    await chown(path, SERVICE, SERVICE);
+  }
   const treasury = await mkdtemp(join(await realpath(tmpdir()), "postern-root-"));
   await chmod(treasury, 0o755);
   const victim = join(treasury, "root.db");
