@@ -14,10 +14,8 @@ let shared: Promise<Db> | undefined;
 /** An empty database: one in memory for each test, or the one Postgres of this test file, emptied. */
 export async function openTestDatabase(): Promise<{ db: Db; close: () => Promise<void> }> {
   if (TEST_DATABASE_URL === undefined) {
-    const db = await openMemory();
     template ??= readTemplate();
-    for (const statement of await template) await sql.raw(statement).execute(db);
-    return { db, close: () => db.destroy() };
+    return openCopy(await template);
   }
   shared ??= openShared(TEST_DATABASE_URL);
   const db = await shared;
@@ -28,21 +26,33 @@ export async function openTestDatabase(): Promise<{ db: Db; close: () => Promise
   return { db, close: async () => {} };
 }
 
+/** A database in memory, made by these statements. */
+export async function openCopy(statements: string[]): Promise<{ db: Db; close: () => Promise<void> }> {
+  const db = await openMemory();
+  for (const statement of statements) await sql.raw(statement).execute(db);
+  return { db, close: () => db.destroy() };
+}
+
 const openMemory = () => openDatabase("sqlite::memory:", { mayCreate: true, poolSize: 1 });
 
 let template: Promise<string[]> | undefined;
 
-/** The statements that make a migrated database: tables, rows, and then triggers and indexes. */
 async function readTemplate(): Promise<string[]> {
   const db = await openMemory();
   await migrate(db);
   await sealTrail(db, TEST_KEYS.audit, 0);
+  const statements = await readStatements(db);
+  await db.destroy();
+  return statements;
+}
+
+/** The statements that make an equal database in memory: tables, rows, and then triggers and indexes. */
+export async function readStatements(db: Db): Promise<string[]> {
   const objects = await sql<{ type: string; name: string; sql: string }>`
     select type, name, sql from sqlite_master where sql is not null order by type <> 'table', rowid`.execute(db);
   const tables = objects.rows.filter(({ type, name }) => type === "table" && name !== "sqlite_sequence");
   const rows: string[] = [];
   for (const { name } of [...tables, { name: "sqlite_sequence" }]) rows.push(...(await readRows(db, name)));
-  await db.destroy();
   const others = objects.rows.filter(({ type }) => type !== "table");
   return [...tables, ...others].map(({ sql }) => sql).toSpliced(tables.length, 0, ...rows);
 }

@@ -4,6 +4,7 @@ import { OPERATOR } from "../../lib/audit/actor.ts";
 import { bytesOf } from "../../lib/http/form.ts";
 import { deactivate } from "../../lib/users/activation.ts";
 import { changePassword } from "../../lib/users/change-password.ts";
+import { openCopy, readStatements, TEST_DATABASE_URL } from "./database.ts";
 import { bodyText, DEVIATIONS, type Exchange, withProfileEditing } from "./deviations.ts";
 import { exchange, type RawResponse } from "./raw-http.ts";
 import {
@@ -35,9 +36,22 @@ interface Play {
   hashes: string[];
 }
 
+let fixture: Promise<string[]> | undefined;
+
 /** Each recorded case begins with these users and no sessions. */
 export async function createFixtureApp(): Promise<TestApp> {
-  const test = await createTestApp();
+  if (TEST_DATABASE_URL !== undefined) return addFixtureUsers(await createTestApp());
+  fixture ??= createTestApp().then(addFixtureUsers).then(readAndClose);
+  return createTestApp({}, await openCopy(await fixture));
+}
+
+async function readAndClose({ services, close }: TestApp): Promise<string[]> {
+  const statements = await readStatements(services.db);
+  await close();
+  return statements;
+}
+
+async function addFixtureUsers(test: TestApp): Promise<TestApp> {
   for (const input of FIXTURE_USERS) {
     const user = await test.addUser(input);
     if (user.username === "inactive") await setActive(test.services.db, user.id, false);
@@ -189,7 +203,7 @@ function serialize({ method, target, version, headers, host, body }: RecordedReq
   if (host !== "absent" && !has("host")) fields.unshift(["Host", "oracle.test"]);
   if (body !== undefined && !has("transfer-encoding")) fields.push(["Content-Length", String(bytes.length)]);
   const head = [`${method} ${target} ${version}`, ...fields.map(([name, value]) => `${name}: ${value}`), "", ""];
-  return Uint8Array.from([...bytesOf(head.join("\r\n")), ...bytes]);
+  return Buffer.concat([bytesOf(head.join("\r\n")), bytes]);
 }
 
 /** Replaces the recorded names by the values of this run. */
