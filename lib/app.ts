@@ -131,9 +131,9 @@ const PROXY_REMARK =
 /** Logs the first request whose proxy headers are ignored. */
 function createProxyWarning({ log }: Services, listener: Listener): (arrival: Arrival) => void {
   let isDone = listener === "operators";
-  return ({ client }) => {
+  return ({ client, peer }) => {
     if (isDone || !client.isProxyIgnored) return;
     isDone = true;
-    log("warning", "proxy_not_trusted", { peer: client.address, remark: PROXY_REMARK });
+    log("warning", "proxy_not_trusted", { peer: peer.address, remark: PROXY_REMARK });
   };
 }

@@ -16,7 +16,7 @@ import type { Services } from "./services.ts";
 
 /** The client's end of the connection, as the runtime sees it. */
 export interface Peer {
-  /** The IP address at the other end of the connection; empty if there is none. */
+  /** The IP address at the other end of the connection; `unix` for a Unix socket; empty if it is unknown. */
   readonly address: string;
   /** Aborted if the connection ends before the answer; undefined if the runtime cannot tell. */
   readonly gone?: () => AbortSignal;

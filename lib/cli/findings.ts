@@ -3,7 +3,9 @@ import { explainSchema } from "../../db/migrate.ts";
 import { isPostgresUrl } from "../../db/open.ts";
 import { isPrivate } from "../../db/postgres.ts";
 import type { Config } from "../config/config.ts";
+import { UNIX } from "../http/client-address.ts";
 import { isSameSite } from "../http/site.ts";
+import { unixPath } from "../runtime/unix-socket.ts";
 import { plural } from "./progress.ts";
 
 /** A fact about the settings or the database that matters in production. */
@@ -93,7 +95,13 @@ function originFindings({ publicUrl, trustedOrigins }: Config): Finding[] {
 }
 
 /** https ends at a proxy. Without a trusted proxy, the throttle sees the proxy's address for every client. */
-function proxyFindings({ secureCookies, trustedProxies, throttle }: Config): Finding[] {
+function proxyFindings({ host, secureCookies, trustedProxies, throttle }: Config): Finding[] {
+  if (unixPath(host) !== null && !trustedProxies.has(UNIX)) {
+    const message =
+      "HOST is a Unix socket, and POSTERN_TRUSTED_PROXIES does not have unix: no client has an address, " +
+      "so the throttle cannot tell them apart.";
+    return [{ level: "unsafe", code: "no_trusted_proxies", message, mend: "POSTERN_TRUSTED_PROXIES" }];
+  }
   if (!secureCookies || trustedProxies.count > 0 || !throttle) return [];
   const message =
     "PUBLIC_URL is https, and no proxy is trusted. The throttle sees the proxy's address for every client: " +

@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { reportLostKey, startMaintenance } from "../ops/maintenance.ts";
+import { unixPath } from "../runtime/unix-socket.ts";
 import type { Services } from "../services.ts";
 import { inviteFirstUser } from "../users/invite-first-user.ts";
 import type { Cli, Command } from "./command.ts";
@@ -27,11 +28,16 @@ async function serve(cli: Cli): Promise<void> {
       : { port: config.port, stop: await startWorkers(cli, services) };
   await reportLostKey(services);
   for (const sentence of remarks(config)) log("warning", "remark", { remark: sentence });
-  await invite(cli, services, config.publicUrl ?? urlOf(config.host, port));
+  await invite(cli, services, config.publicUrl ?? originOf(config.host, port));
   const stopMaintenance = startMaintenance(services);
   await stopped;
   await stop();
   await stopMaintenance();
+}
+
+/** Empty for a Unix socket: only its proxy knows the origin. */
+function originOf(host: string, port: number): string {
+  return unixPath(host) === null ? urlOf(host, port) : "";
 }
 
 /** Says how to create the first user. The link is a secret: it goes to standard error, not to the log. */

@@ -14,9 +14,14 @@ function timeContradictions({ idleTimeoutSeconds, bodyTimeoutSeconds }: Config):
   ];
 }
 
-function workerContradictions({ workers, port, databaseUrl }: Config): string[] {
+function workerContradictions({ workers, host, port, databaseUrl }: Config): string[] {
   const errors: string[] = [];
-  if (workers > 1 && port === 0) {
+  if (workers > 1 && host.startsWith("unix:")) {
+    errors.push(
+      `HOST is ${host}, and POSTERN_WORKERS is ${workers}: processes cannot share a Unix socket. ` +
+        "Set HOST to an address, or POSTERN_WORKERS to 1.",
+    );
+  } else if (workers > 1 && port === 0) {
     errors.push(`PORT is 0, and POSTERN_WORKERS is ${workers}: workers need one port to share. Set PORT.`);
   }
   if (workers > 1 && databaseUrl === "sqlite::memory:") {

@@ -4,6 +4,7 @@ import { type Networks, parseNetworks } from "../http/client-address.ts";
 import {
   parseAddressAndPort,
   parseClearing,
+  parseHost,
   parseImageAddress,
   parseInteger,
   parseOrigin,
@@ -45,9 +46,11 @@ export const OPTIONS = {
   host: {
     name: "HOST",
     default: "127.0.0.1",
-    parse: (text) => text,
-    expected: "an address or a host name",
-    about: "The address to listen on: `0.0.0.0` for all IPv4 addresses, `::` for all addresses.",
+    parse: parseHost,
+    expected: "an address, a host name, or unix: and an absolute path of at most 103 bytes",
+    about:
+      "The address to listen on: `0.0.0.0` for all IPv4 addresses, `::` for all addresses. `unix:/run/postern/postern.sock` " +
+      "is a Unix socket; PORT does not count then, and the umask decides which users may connect.",
   } satisfies Option<string>,
   workers: {
     name: "POSTERN_WORKERS",
@@ -151,10 +154,10 @@ export const OPTIONS = {
     name: "POSTERN_TRUSTED_PROXIES",
     default: "",
     parse: parseNetworks,
-    expected: "addresses and networks such as 127.0.0.1, 10.0.0.0/8 or fd00::/8, separated by commas",
+    expected: "addresses and networks such as 127.0.0.1, 10.0.0.0/8 or fd00::/8, or unix, separated by commas",
     about:
       "Reverse proxies whose X-Forwarded-For, -Proto, -Host and X-Request-Id are trusted. From any other peer these " +
-      "headers are ignored. The proxies must set them, and the outermost must remove the client's own X-Forwarded-Host.",
+      "headers are ignored. `unix` trusts each connection over a Unix socket. The proxies must set them, and the outermost must remove the client's own X-Forwarded-Host.",
   } satisfies Option<Networks>,
   opsAddress: {
     name: "POSTERN_OPS_ADDRESS",

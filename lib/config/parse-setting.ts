@@ -7,6 +7,16 @@ export interface SocketAddress {
   port: number;
 }
 
+/** The address of a Unix socket has room for 104 bytes on macOS and 108 on Linux, with a zero at the end (`sun_path`). */
+const MAX_SOCKET_PATH_BYTES = 103;
+
+/** An address, a name, or `unix:` and an absolute path. */
+export function parseHost(text: string): string | null {
+  const path = /^unix:(.*)$/s.exec(text)?.[1];
+  if (path === undefined) return text;
+  return /^\/[^\0]*[^/\0]$/.test(path) && Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES ? text : null;
+}
+
 /** Decimal digits only, from min to max inclusive. */
 export function parseInteger(text: string, min: number, max: number): number | null {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;

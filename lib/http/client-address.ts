@@ -1,10 +1,13 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
 import { isHost } from "./target.ts";
 
-/** A set of IP networks. */
+/** The peer of a connection over a Unix socket, which has no address. */
+export const UNIX = "unix";
+
+/** A set of IP networks, and perhaps the Unix socket. */
 export interface Networks {
   count: number;
-  /** @param address normalised by `parseAddress` */
+  /** @param address normalised by `parsePeer` */
   has: (address: string) => boolean;
 }
 
@@ -53,10 +56,10 @@ export function identifyClient(
   peerAddress: string,
   { trustedProxies, publicUrl }: { trustedProxies: Networks; publicUrl: string | null },
 ): Client {
-  const peer = parseAddress(peerAddress) ?? "";
+  const peer = parsePeer(peerAddress);
   if (!trustedProxies.has(peer)) {
     const isProxyIgnored = PROXY_HEADERS.some((name) => headers.has(name));
-    return { address: peer, host: headers.get("host"), isHttps: false, isProxyIgnored, requestId: null };
+    return { address: addressOf(peer), host: headers.get("host"), isHttps: false, isProxyIgnored, requestId: null };
   }
   const { address, proxies } = walk(elementsOf(headers, "x-forwarded-for"), peer, trustedProxies);
   const forwarded = (name: string) => elementAt(elementsOf(headers, name), proxies);
@@ -64,7 +67,16 @@ export function identifyClient(
   const host = forwarded("x-forwarded-host") ?? headers.get("host");
   const sentId = headers.get("x-request-id");
   const requestId = sentId !== null && REQUEST_ID.test(sentId) ? sentId : null;
-  return { address, host, isHttps, isProxyIgnored: false, requestId };
+  return { address: addressOf(address), host, isHttps, isProxyIgnored: false, requestId };
+}
+
+/** The other end of a connection: an address as `parseAddress` gives it, `UNIX`, or empty if unknown. */
+export function parsePeer(peerAddress: string): string {
+  return peerAddress === UNIX ? UNIX : (parseAddress(peerAddress) ?? "");
+}
+
+function addressOf(peer: string): string {
+  return peer === UNIX ? "" : peer;
 }
 
 /**
@@ -111,18 +123,23 @@ export function parseAddress(text: string): string | null {
   return [high, low].flatMap((word) => [Number.parseInt(word, 16) >> 8, Number.parseInt(word, 16) & 255]).join(".");
 }
 
-/** Parses addresses and CIDR networks, separated by commas. @returns null if one is malformed */
+/** Parses addresses, CIDR networks and `unix`, separated by commas. @returns null if one is malformed */
 export function parseNetworks(text: string): Networks | null {
   const list = new BlockList();
-  for (const part of text.split(",").map((part) => part.trim())) {
-    if (part === "") continue;
+  const parts = text.split(",").map((part) => part.trim());
+  const hasUnix = parts.includes(UNIX);
+  for (const part of parts) {
+    if (part === "" || part === UNIX) continue;
     const network = parseNetwork(part);
     if (network === null) return null;
     list.addSubnet(network.address, network.prefix, network.family);
   }
-  const count = list.rules.length;
-  if (count === 0) return { count, has: () => false };
-  return { count, has: (address) => address !== "" && list.check(address, familyOf(address)) };
+  const addresses = list.rules.length;
+  const has = (address: string) => {
+    if (address === UNIX) return hasUnix;
+    return addresses > 0 && address !== "" && list.check(address, familyOf(address));
+  };
+  return { count: addresses + (hasUnix ? 1 : 0), has };
 }
 
 function parseNetwork(text: string): { address: string; prefix: number; family: "ipv4" | "ipv6" } | null {

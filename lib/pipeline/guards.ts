@@ -2,7 +2,7 @@ import { isTokenValid } from "../../db/one-time-tokens.ts";
 import { hasUsers } from "../../db/users.ts";
 import type { Arrival, Authenticated, SetupContext, UserContext } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
-import { isForwarded, isLocalHost, isLoopback, parseAddress } from "../http/client-address.ts";
+import { isForwarded, isLocalHost, isLoopback, parseAddress, parsePeer } from "../http/client-address.ts";
 import { Problem } from "../http/problem.ts";
 import { queryValue } from "../http/target.ts";
 
@@ -46,7 +46,7 @@ export function trustedProxy(context: Authenticated): Authenticated {
 
 /** Whether the connection comes from a trusted proxy, or from this machine. */
 export function isFromProxy({ peer, services: { config } }: Arrival): boolean {
-  const address = parseAddress(peer.address) ?? "";
+  const address = parsePeer(peer.address);
   return isLoopback(address) || config.trustedProxies.has(address);
 }
 

@@ -1,7 +1,9 @@
 import { basename } from "node:path";
 import type { BunRequest, Server } from "bun";
+import { UNIX } from "../http/client-address.ts";
 import type { MaybePromise } from "../pipeline/maybe-promise.ts";
 import { listenError, type Runtime } from "./runtime.ts";
+import { unixPath } from "./unix-socket.ts";
 
 /** `readData` limits the body. With a limit, Bun would send a 413 of its own. */
 const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -41,14 +43,19 @@ export const bun: Runtime = {
   peerOf: (request, address) => ({ address, gone: () => request.signal }),
   listen(app, options) {
     const { hostname, port, idleTimeoutSeconds, paths = [], sharesPort = false } = options;
+    const socketPath = unixPath(hostname);
+    const addressOf: (request: Request, server: Server<undefined>) => string =
+      socketPath === null ? (request, server) => server.requestIP(request)?.address ?? "" : () => UNIX;
     const answer: Answer = (request, server, path) =>
-      app(request, { ...bun.peerOf(request, server.requestIP(request)?.address ?? ""), path });
+      app(request, { ...bun.peerOf(request, addressOf(request, server)), path });
+    // Bun does not close an idle connection over a Unix socket. Its other end is the operator's own proxy.
+    const place =
+      socketPath === null
+        ? { hostname, port, reusePort: sharesPort, idleTimeout: idleTimeoutSeconds }
+        : { unix: socketPath };
     try {
       const server = Bun.serve({
-        hostname,
-        port,
-        reusePort: sharesPort,
-        idleTimeout: idleTimeoutSeconds,
+        ...place,
         maxRequestBodySize: NO_BODY_LIMIT,
         development: false,
         // Bun would show the client an error that the application did not catch.
@@ -57,7 +64,7 @@ export const bun: Runtime = {
         // No pattern matches: a segment is empty, or there are too many segments.
         fetch: (request, server) => answer(request, server, null),
       });
-      return { port: server.port ?? port, stop: () => server.stop(), cut: () => void server.stop(true) };
+      return { port: server.port ?? 0, stop: () => server.stop(), cut: () => void server.stop(true) };
     } catch (error) {
       throw listenError(error, options);
     }

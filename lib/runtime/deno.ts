@@ -1,20 +1,19 @@
+import { UNIX } from "../http/client-address.ts";
 import type { OutputStream } from "../observability/output.ts";
 import type { MaybePromise } from "../pipeline/maybe-promise.ts";
 import { listenError, type Runtime } from "./runtime.ts";
+import { unixPath } from "./unix-socket.ts";
 
 /** The part of Deno's API that is used. */
 declare const Deno: {
   serve(
-    options: {
-      hostname: string;
-      port: number;
-      reusePort: boolean;
+    options: ({ hostname: string; port: number; reusePort: boolean } | { transport: "unix"; path: string }) & {
       signal: AbortSignal;
       onListen: () => void;
       onError: () => Response;
     },
-    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => MaybePromise<Response>,
-  ): { addr: { port: number }; shutdown: () => Promise<void> };
+    handler: (request: Request, info: { remoteAddr: { hostname?: string } }) => MaybePromise<Response>,
+  ): { addr: { port?: number }; shutdown: () => Promise<void> };
   permissions: { querySync: (permission: { name: "run" }) => { state: "granted" | "prompt" | "denied" } };
   /** `write` resolves with the number of bytes written. */
   stdout: { write: (bytes: Uint8Array) => Promise<number>; isTerminal: () => boolean };
@@ -69,18 +68,21 @@ export const deno: Runtime = {
     };
     // Without these two callbacks, Deno would print its address, and errors that the application did not catch.
     const cutter = new AbortController();
+    const socketPath = unixPath(hostname);
+    const place =
+      socketPath === null
+        ? { hostname, port, reusePort: sharesPort }
+        : ({ transport: "unix", path: socketPath } as const);
     const served = {
-      hostname,
-      port,
-      reusePort: sharesPort,
+      ...place,
       signal: cutter.signal,
       onListen: () => {},
       onError: () => new Response(null, { status: 500 }),
     };
     try {
-      const server = Deno.serve(served, (request, { remoteAddr }) => handle(request, remoteAddr.hostname));
+      const server = Deno.serve(served, (request, { remoteAddr }) => handle(request, remoteAddr.hostname ?? UNIX));
       return {
-        port: server.addr.port,
+        port: server.addr.port ?? 0,
         stop: async () => {
           // `shutdown` aborts bodies that are still arriving: https://github.com/denoland/deno/issues/36809
           await Promise.allSettled(inFlight);

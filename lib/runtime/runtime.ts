@@ -15,8 +15,9 @@ export interface Runtime {
 }
 
 export interface ListenOptions {
+  /** An address, a name, or `unix:` and a path. */
   hostname: string;
-  /** 0 takes a free port. */
+  /** 0 takes a free port. Not used for a Unix socket. */
   port: number;
   /** A connection without traffic for this long is closed. */
   idleTimeoutSeconds: number;
@@ -29,7 +30,7 @@ export interface ListenOptions {
 }
 
 export interface Listener {
-  /** The actual port, also if `options.port` is 0. */
+  /** The actual port, also if `options.port` is 0; 0 for a Unix socket. */
   port: number;
   /** Stops accepting connections and waits for the requests in flight. */
   stop(): Promise<void>;
@@ -52,6 +53,8 @@ export function listenError(error: unknown, { hostname, port, settings = {} }: L
   const { host: hostSetting = "HOST", port: portSetting = "PORT" } = settings;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const message = error instanceof Error ? error.message : String(error);
+  if (hostname.startsWith("unix:"))
+    return new ListenError(unixSentence(hostname.slice(5), code, message), { cause: error });
   const sentences: Record<string, string> = {
     EADDRINUSE: `Port ${port} is in use. Stop the other server, or set ${portSetting}.`,
     EACCES: `This user may not listen on port ${port}. Set ${portSetting} to 1024 or more, or grant CAP_NET_BIND_SERVICE.`,
@@ -60,4 +63,13 @@ export function listenError(error: unknown, { hostname, port, settings = {} }: L
   const isUnknown = !OTHER_CODES.includes(code) && (code !== "" || UNKNOWN_HOST.test(message));
   const sentence = sentences[code] ?? (isUnknown ? noAddress : undefined);
   return new ListenError(sentence ?? `Cannot listen on ${hostname} port ${port}: ${message}.`, { cause: error });
+}
+
+function unixSentence(path: string, code: string, message: string): string {
+  const sentences: Record<string, string> = {
+    EADDRINUSE: `${path} exists already. Stop the other server, or set HOST.`,
+    EACCES: `This user may not create ${path}. Give the user its folder, or set HOST.`,
+    ENOENT: `The folder of ${path} does not exist. Create it, or set HOST.`,
+  };
+  return sentences[code] ?? `Cannot listen on ${path}: ${message}.`;
 }
