@@ -130,9 +130,8 @@ export interface Route {
   /** API and PAGE: with a final slash. A segment `:name` takes any one segment, a final `*` any rest. */
   readonly path: string;
   readonly surface: Surface;
-  /** The guard and its name. It throws a Problem, or lets the request in. */
+  /** Throws a Problem, or lets the request in. */
   readonly guard: (context: Authenticated) => unknown;
-  readonly guardName: string;
   readonly throttleName: string;
   /** Guard, throttle, handler. */
   readonly answer: (context: Authenticated) => MaybePromise<Reply>;

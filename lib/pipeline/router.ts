@@ -31,7 +31,6 @@ function rowsOf(surface: Surface) {
     path,
     surface,
     guard,
-    guardName: guard.name,
     throttleName: throttle.name,
     answer: (context) => andThen(guard(context), (admitted) => handler(throttle(admitted))),
     renderWithErrors: form ? async (context, problem) => form(await guard(context), problem) : null,

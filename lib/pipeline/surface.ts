@@ -1,6 +1,5 @@
 /** How the pipeline treats the endpoints of one kind. */
 export interface Surface {
-  readonly name: "api" | "page" | "asset" | "forward" | "ops";
   /**
    * `browsers`: a program is answered as if the endpoint did not exist. `operators`: likewise everyone else. `programs`: a
    * browser gets JSON too.
@@ -20,7 +19,6 @@ export interface Surface {
 
 /** JSON for programs; the same address may have a page for browsers. */
 export const API: Surface = {
-  name: "api",
   audience: "everyone",
   hosts: "own",
   negotiates: true,
@@ -30,21 +28,13 @@ export const API: Surface = {
 };
 
 /** A page or a form. */
-export const PAGE: Surface = { ...API, name: "page", audience: "browsers" };
+export const PAGE: Surface = { ...API, audience: "browsers" };
 
 /** The same bytes for every client. A shared cache may keep them, so they carry no cookie (RFC 9111 §3.5). */
-export const ASSET: Surface = {
-  name: "asset",
-  audience: "everyone",
-  hosts: "own",
-  negotiates: false,
-  readsSession: false,
-  readsGroups: false,
-  checksOrigin: false,
-};
+export const ASSET: Surface = { ...API, negotiates: false, readsSession: false, checksOrigin: false };
 
 /** Health, readiness and metrics. */
-export const OPS: Surface = { ...ASSET, name: "ops", audience: "operators", hosts: "any" };
+export const OPS: Surface = { ...ASSET, audience: "operators", hosts: "any" };
 
 /**
  * Who is logged in, for proxies and back ends. A proxy asks about requests to other hosts, and its question itself is no
@@ -52,7 +42,6 @@ export const OPS: Surface = { ...ASSET, name: "ops", audience: "operators", host
  */
 export const FORWARD: Surface = {
   ...API,
-  name: "forward",
   audience: "programs",
   hosts: "own_or_proxy",
   negotiates: false,

@@ -13,10 +13,10 @@ export const TABLES: Record<string, () => string> = {
   endpoints: () =>
     table(
       ["Method", "Path", "Guard", "Throttle", "For"],
-      ROUTES.map(({ method, path, guardName, throttleName, surface }) => [
+      ROUTES.map(({ method, path, guard, throttleName, surface }) => [
         code(method),
         code(path),
-        code(guardName),
+        code(guard.name),
         throttleName === unthrottled.name ? "" : code(throttleName),
         surface.audience,
       ]),
