@@ -48,8 +48,8 @@ describe("the security headers (ASVS 5.0 V3.4)", () => {
           const policy = answer.headers.get("content-security-policy") ?? "";
           assert.match(policy, /^default-src 'none'; .*frame-ancestors 'none'.*base-uri 'none'/, what);
           assert.match(policy, /^([a-z-]+ '(none|self)'(; |$))+$/, what);
-          const isAsset = /^\/(static|client|favicon)/.test(path);
-          if (!isAsset || answer.status !== 200) assert.equal(answer.headers.get("cache-control"), "no-store", what);
+          const isPublic = /^\/(static|client|favicon|\.well-known\/jwks\.json$)/.test(path);
+          if (!isPublic || answer.status !== 200) assert.equal(answer.headers.get("cache-control"), "no-store", what);
           await close();
         }
       }
