@@ -69,7 +69,7 @@ describe("GET /auth/", () => {
     }
   });
 
-  test("accepts any Host from this machine and from a trusted proxy, and from other clients its own", async () => {
+  test("and the key set accept any Host from this machine and from a trusted proxy, else their own", async () => {
     const { app } = await createForwarding({
       PUBLIC_URL: "https://login.test",
       POSTERN_TRUSTED_PROXIES: "10.0.0.0/8",
@@ -80,7 +80,9 @@ describe("GET /auth/", () => {
       ["login.test", "192.0.2.1", 401],
       ["app.test", "192.0.2.1", 400],
     ] as const) {
-      assert.equal((await createClient(app, host, address).get("/auth/")).status, status, `${host} from ${address}`);
+      const client = createClient(app, host, address);
+      assert.equal((await client.get("/auth/")).status, status, `${host} from ${address}`);
+      assert.equal((await client.get("/.well-known/jwks.json")).status, status === 401 ? 200 : status);
     }
   });
 

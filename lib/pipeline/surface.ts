@@ -30,8 +30,17 @@ export const API: Surface = {
 /** A page or a form. */
 export const PAGE: Surface = { ...API, audience: "browsers" };
 
-/** The same bytes for every client. A shared cache may keep them, so they carry no cookie (RFC 9111 §3.5). */
-export const ASSET: Surface = { ...API, negotiates: false, readsSession: false, checksOrigin: false };
+/**
+ * The same bytes for every client and every Host. A shared cache may keep them, so they carry no cookie (RFC 9111 §3.5). A
+ * back end on this machine fetches the keys of assertions by address.
+ */
+export const ASSET: Surface = {
+  ...API,
+  hosts: "own_or_proxy",
+  negotiates: false,
+  readsSession: false,
+  checksOrigin: false,
+};
 
 /** Health, readiness and metrics. */
 export const OPS: Surface = { ...ASSET, audience: "operators", hosts: "any" };
