@@ -257,7 +257,9 @@ describe("every row of the route table that changes something", () => {
 
   test("is tested below", () => {
     // ANY: a proxy asks with the method of a request to another server. That request changes nothing here.
-    const changing = ROUTES.filter(({ method }) => method !== "GET" && method !== "ANY").map(({ method, path }) => `${method} ${path}`);
+    const changing = ROUTES.filter(({ method }) => method !== "GET" && method !== "ANY").map(
+      ({ method, path }) => `${method} ${path}`,
+    );
     assert.deepEqual(changing.toSorted(), Object.keys(DEEDS).toSorted());
   });
 
