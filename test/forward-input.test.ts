@@ -136,6 +136,19 @@ describe("a proxy's question", () => {
     }
   });
 
+  test("with an identity header of the client that has an underscore is denied, since WSGI reads it as the proxy's", async () => {
+    const { ask } = await createForwarding();
+    for (const proxy of Object.keys(PROXIES)) {
+      for (const identity of IDENTITY_HEADERS) {
+        for (const header of [identity.replace("-", "_"), identity.replace("-", "_").toUpperCase()]) {
+          const response = await ask(proxy, { headers: { [header]: "admin" } });
+          assert.equal(response.status, 400, `${proxy} ${header}`);
+          assert.match((await response.json()).detail, / is denied: an application may read it as /);
+        }
+      }
+    }
+  });
+
   test("without its conditions understood lets nothing through", async () => {
     const { ask } = await createForwarding();
     for (const proxy of Object.keys(PROXIES)) {

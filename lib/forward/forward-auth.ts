@@ -7,7 +7,7 @@ import { andThen, type MaybePromise } from "../pipeline/maybe-promise.ts";
 import { type Reply, reply } from "../pipeline/reply.ts";
 import { json } from "../pipeline/responses.ts";
 import { type Conditions, type Denial, findDenial, readConditions } from "./conditions.ts";
-import { ANONYMOUS, identityOf, setIdentityHeaders } from "./identity.ts";
+import { ANONYMOUS, identityOf, requireNoDisguise, setIdentityHeaders } from "./identity.ts";
 import { loginUrl, returnUrl } from "./login-url.ts";
 import {
   fromEnvoy,
@@ -64,10 +64,12 @@ export const envoyAuth = forwardAuth({
  * Answers a proxy that asks before each request to an application.
  *
  * @returns 200 with the identity headers; 401 or 403 in JSON; for a browser that navigates, a redirect to the login
- * @throws Problem forwarded_header, unknown_condition, invalid_condition; csrf_site, csrf_origin, csrf_cookie, csrf_token
+ * @throws Problem disguised_header, forwarded_header, unknown_condition, invalid_condition; csrf_site, csrf_origin,
+ *   csrf_cookie, csrf_token
  */
 function forwardAuth(dialect: Dialect): (context: Authenticated) => MaybePromise<Reply> {
   return (context) => {
+    requireNoDisguise(context.request.headers);
     const original = dialect.readOriginal(context);
     const conditions = readConditions(dialect.conditions(context));
     if (conditions.checksOrigin) requireOriginalOrigin(context, original);

@@ -1,4 +1,5 @@
 import type { Auth, Full } from "../context.ts";
+import { Problem } from "../http/problem.ts";
 
 /** The user who is logged in, as `GET /auth/` answers. The instants are ISO 8601, in UTC. */
 export interface Identity {
@@ -63,6 +64,21 @@ export function setIdentityHeaders(headers: Headers, auth: Auth, assertion: stri
   headers.set("Remote-Email", headerText(full?.user.email ?? ""));
   headers.set("Remote-Groups", headerText(full?.groups?.join(",") ?? ""));
   headers.set("Postern-Assertion", assertion);
+}
+
+const HEADERS = ["Remote-User", "Remote-Id", "Remote-Name", "Remote-Email", "Remote-Groups", "Postern-Assertion"];
+
+const DISGUISED = HEADERS.map((identity) => ({ identity, header: identity.replace("-", "_") }));
+
+/**
+ * Denies a client's header whose name differs from an identity header by an underscore. WSGI, CGI and Rack turn a hyphen
+ * into an underscore, so an application behind them gets both values as one (CVE-2015-0219).
+ *
+ * @throws Problem disguised_header
+ */
+export function requireNoDisguise(headers: Headers): void {
+  const found = DISGUISED.find(({ header }) => headers.has(header));
+  if (found !== undefined) throw new Problem("disguised_header", found);
 }
 
 /** UTF-8, one character a byte as `Headers` wants it. A control character would end the header, so it becomes a space. */

@@ -32,6 +32,7 @@ export const PROBLEMS = {
     detail: "{address} is not a trusted proxy. If it is yours, add its address to POSTERN_TRUSTED_PROXIES.",
   },
   forwarded_header: { status: 400, detail: "The proxy must send the header {header} with the original request." },
+  disguised_header: { status: 400, detail: "The header {header} is denied: an application may read it as {identity}." },
   unknown_condition: { status: 400, detail: "{name} is no parameter of an auth URL.{suggestion}" },
   invalid_condition: {
     status: 400,
