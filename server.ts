@@ -8,6 +8,9 @@ import { loadRuntime } from "./lib/runtime/load.ts";
 
 const isDeno = process.versions["deno"] !== undefined;
 
+/** Whether this file is the one that .ci/build-package.ts makes. */
+const isPackage = basename(import.meta.url) === "server.js";
+
 const runtime = await loadRuntime();
 
 const terminal = createTerminal();
@@ -44,6 +47,7 @@ function explainLoad(error: unknown): string {
 
 /** The words before a command on the command line, for messages. */
 function programName(): string {
+  if (isPackage) return isDeno ? "deno run -A npm:postern" : "bunx postern";
   if (isDeno) return "deno run -A server.ts";
   if (!basename(process.execPath).startsWith("bun")) return "postern";
   return environment["npm_lifecycle_event"] === "start" ? "npm start --" : "bun run server.ts";
