@@ -144,12 +144,11 @@ test("the start waits if another process writes to the new file", PROCESSES, asy
   await using sandbox = await createSandbox();
   await sandbox.withDatabase(async (db) => {
     await sql`pragma journal_mode = delete`.execute(db); // The mode of a new file before a process sets WAL.
-    let server: Promise<Server> | undefined;
-    await transaction(db, async () => {
-      server = sandbox.serve({}, ["serve"], { isHasty: true });
-      await Promise.race([server, sleep(1000)]);
-    });
-    assert.equal((await (await server)?.stop())?.code, 0);
+    await sql`begin immediate`.execute(db);
+    const server = sandbox.serve({}, ["serve"], { isHasty: true });
+    await Promise.race([server, sleep(1000)]);
+    await sql`commit`.execute(db); // In this mode it waits for readers. A transaction's commit does not wait.
+    assert.equal((await (await server).stop()).code, 0);
   });
 });
 
