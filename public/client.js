@@ -1,20 +1,31 @@
 // Postern for front ends: import { login, logout, profile, fetch, events } from "/client.js";
-// No token is kept and none is needed: the browser's cookie proves who is logged in. Types: /client.d.ts
+// With a bundler the same file is "postern/client". Types: /client.d.ts
+// No token is kept and none is needed: the browser's cookie proves who is logged in.
 
-/** Postern's address: this module comes from there. */
-const server = new URL("/", import.meta.url);
-const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("postern") : null;
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
-/** Dispatches `login` and `logout`: for this tab, for other tabs, and if the session ends by itself. */
-export const events = new EventTarget();
+/** Postern's origin; null for the origin of the page. */
+let server = null;
+
+/** The channel to the other tabs: undefined until it is used, null if the browser has none. */
+let tabs;
 
 /** The session that the last event was about. "" for no session, null if nothing is known yet. */
 let known = null;
 
-tabs?.addEventListener("message", ({ data }) => {
-  if (typeof data?.session === "string") change(data.session);
-});
+class Events extends EventTarget {
+  addEventListener(...parameters) {
+    openTabs();
+    super.addEventListener(...parameters);
+  }
+}
+
+/** Dispatches `login` and `logout`: for this tab, for other tabs, and if the session ends by itself. */
+export const events = new Events();
+
+export function configure(options) {
+  server = new URL(options.server).origin;
+}
 
 /** The server denied a login. */
 export class LoginError extends Error {
@@ -59,8 +70,8 @@ export async function profile() {
 }
 
 export async function fetch(input, init) {
-  const request = new Request(input, init);
   const token = csrfToken();
+  const request = new Request(input, init);
   const isOurs = new URL(request.url).origin === location.origin;
   if (isOurs && token !== null && !SAFE_METHODS.has(request.method)) request.headers.set("X-CSRFToken", token);
   const response = await globalThis.fetch(request);
@@ -70,9 +81,10 @@ export async function fetch(input, init) {
 }
 
 function call(path, { headers = {}, ...init } = {}) {
+  openTabs();
   const token = csrfToken();
   const unsafe = init.method !== undefined && token !== null ? { "X-CSRFToken": token } : {};
-  return globalThis.fetch(new URL(path, server), {
+  return globalThis.fetch(new URL(path, server ?? location.origin), {
     ...init,
     headers: { ...headers, ...unsafe },
     credentials: "include",
@@ -80,6 +92,8 @@ function call(path, { headers = {}, ...init } = {}) {
 }
 
 function csrfToken() {
+  if (!isBrowser())
+    throw new Error("This module runs in a browser. On a server, pass the cookie on to Postern's /auth/.");
   return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? null;
 }
 
@@ -87,6 +101,19 @@ async function errorsOf(response) {
   const body = await response.json().catch(() => ({}));
   const { detail, ...errors } = body !== null && typeof body === "object" ? body : {};
   return detail === undefined ? errors : { ...errors, non_field_errors: [detail] };
+}
+
+/** Not at import: a server that renders pages imports the module too, and an open channel keeps its process alive. */
+function openTabs() {
+  if (tabs !== undefined || !isBrowser()) return;
+  tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("postern") : null;
+  tabs?.addEventListener("message", ({ data }) => {
+    if (typeof data?.session === "string") change(data.session);
+  });
+}
+
+function isBrowser() {
+  return "document" in globalThis;
 }
 
 /** A login or a logout in this tab. */

@@ -4,11 +4,16 @@ import { join } from "node:path";
 import { describe } from "node:test";
 import type { Page } from "playwright-core";
 import { ALICE, browserTest, NOT_ON_DENO, type Stage, send, useBrowser } from "./support/browser.ts";
-import { PLAIN_PAGE, startSite, VUE_PAGE } from "./support/front-end.ts";
+import { PLAIN_PAGE, startPage, startSite, VUE_PAGE } from "./support/front-end.ts";
+import { freePort } from "./support/postgres.ts";
 import { ROOT } from "./support/process.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 
 const EXAMPLES = { "a plain page": PLAIN_PAGE, "a page with Vue": VUE_PAGE };
+
+/** Another origin of the same site: cookies do not depend on the port (RFC 6265 §8.5). */
+const OTHER_PORT = await freePort();
+const OTHER_ORIGIN = `http://127.0.0.1:${OTHER_PORT}`;
 
 const portOf = ({ origin }: Stage) => Number(new URL(origin).port);
 
@@ -151,6 +156,25 @@ describe("/client.js", onlyOnBun(NOT_ON_DENO), () => {
     await page.waitForFunction("told.length >= 2");
     for (const tab of [page, other]) assert.deepEqual(await told(tab), ["login", "logout"]);
   });
+
+  browserTest(
+    "logs in and out from another origin of the site, if configure names the server",
+    async ({ page, origin, expectStatus }) => {
+      expectStatus(403);
+      await using site = await startPage("<!doctype html><title>Notes</title>", OTHER_PORT);
+      await page.goto(site.url);
+      const results = await page.evaluate(`import("${origin}/client.js").then(async (client) => {
+        client.configure({ server: "${origin}" });
+        const results = [await client.profile()];
+        await client.login("alice", "${ALICE.password}");
+        results.push((await client.profile()).username);
+        await client.logout();
+        return [...results, await client.profile()];
+      })`);
+      assert.deepEqual(results, [null, "alice", null]);
+    },
+    { environment: { POSTERN_TRUSTED_ORIGINS: OTHER_ORIGIN } },
+  );
 
   browserTest("exports exactly the names in its types", async ({ page }) => {
     const types = readFileSync(join(ROOT, "public/client.d.ts.txt"), "utf8");

@@ -10,7 +10,7 @@ import { ROOT } from "./support/process.ts";
 
 /** Uses every type, and has an error for each use that the types must forbid. */
 const FRONT_END = `
-import { events, fetch, LoginError, login, logout, profile, type Profile } from "/client.js";
+import { configure, events, fetch, LoginError, login, logout, profile, type Profile } from "/client.js";
 
 const me: Profile | null = await profile();
 const name: string = me?.first_name ?? "";
@@ -26,10 +26,14 @@ events.addEventListener("logout", ({ type }) => document.body.append(type), { on
 const answer: Response = await fetch(new URL("/api/", location.href), { method: "DELETE" });
 await (answer.ok ? logout() : Promise.resolve());
 
+configure({ server: "https://api.example.com" });
+
 // @ts-expect-error The event does not exist.
 events.addEventListener("log-out", () => {});
 // @ts-expect-error The password is missing.
 await login(name);
+// @ts-expect-error The server is missing.
+configure({});
 // @ts-expect-error The user may be null.
 (await profile()).username;
 `;

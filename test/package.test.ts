@@ -47,6 +47,15 @@ await createPostern({ port: 8000 });
 await createPostern({ passwordRules: "strict" });
 `;
 
+/** A process that ends by itself. */
+const RENDERING = `
+import { configure, events, profile } from "postern/client";
+
+configure({ server: "https://example.com" });
+events.addEventListener("logout", () => {});
+await profile().catch(({ message }) => console.log(message));
+`;
+
 const COMPILER = {
   target: "esnext",
   lib: ["esnext", "dom", "dom.iterable"],
@@ -78,6 +87,20 @@ describe("the package", () => {
     assert.equal(await readPackageFile(project, "dist/package/client.js"), served("client.js"));
     assert.equal(await readPackageFile(project, "dist/package/client.d.ts"), served("client.d.ts.txt"));
   });
+
+  test(
+    "can be imported by a server that renders pages: its module for front ends waits for a browser",
+    PROCESSES,
+    async () => {
+      await writeFile(join(project.folder, "rendering.js"), RENDERING);
+      const sentence = "This module runs in a browser. On a server, pass the cookie on to Postern's /auth/.";
+      for (const program of ["node", BUN]) {
+        const { child, ended } = start([program, "rendering.js"], project.folder);
+        child.stdin.end();
+        assert.deepEqual(await ended, { code: 0, stdout: `${sentence}\n`, stderr: "" }, program);
+      }
+    },
+  );
 
   for (const module of ["nodenext", "preserve"]) {
     test(`has types for an application that is compiled with the module setting ${module}`, PROCESSES, async () => {

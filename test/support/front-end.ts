@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { join } from "node:path";
 import { forward } from "./balancer.ts";
 import { ROOT } from "./process.ts";
@@ -43,13 +43,24 @@ export async function startSite(page: string, posternPort: number): Promise<Site
       answer.writeHead(request.method === "GET" ? 401 : 200).end();
     } else answer.writeHead(pathname === "/favicon.ico" ? 204 : 404).end();
   });
-  server.listen(0, "127.0.0.1");
+  return { ...(await listen(server, 0)), asked };
+}
+
+/** A site with one page, without Postern. */
+export async function startPage(page: string, port: number): Promise<Omit<Site, "asked">> {
+  const server = createServer((_request, answer) => {
+    answer.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(page);
+  });
+  return listen(server, port);
+}
+
+async function listen(server: Server, port: number): Promise<Omit<Site, "asked">> {
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
-  const port = address !== null && typeof address === "object" ? address.port : 0;
+  const actual = address !== null && typeof address === "object" ? address.port : 0;
   return {
-    url: `http://127.0.0.1:${port}`,
-    asked,
+    url: `http://127.0.0.1:${actual}`,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
