@@ -38,10 +38,18 @@ export async function openVisitor(
   return context;
 }
 
-/** Closes the pages of a test. */
+/**
+ * Closes the pages of a test. A context with two goes with them: one page may reload the other, and Chromium ignores the
+ * command to close a page whose navigation commits at that moment.
+ */
 export async function closePages(): Promise<void> {
-  for (const visitor of visitors) {
-    for (const page of visitor?.context.pages() ?? []) if (page !== visitor?.keeper) await page.close();
+  for (const [place, visitor] of visitors.entries()) {
+    const [page, ...others] = visitor?.context.pages().filter((page) => page !== visitor.keeper) ?? [];
+    if (others.length === 0) await page?.close();
+    else {
+      visitors[place] = undefined;
+      await visitor?.context.close();
+    }
   }
 }
 
