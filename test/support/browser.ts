@@ -73,7 +73,7 @@ export function browserTest(
       throw error;
     } finally {
       await console.close();
-      shown = undefined;
+      if (shown === testApp.app) shown = undefined; // A test that ran out of time ends during the next one.
       await testApp.close();
     }
   });
@@ -154,7 +154,8 @@ export function pathOf(page: Page): string {
   return pathname + search;
 }
 
-/** The name of the field that has the focus; empty if none has it. */
-export function focused(page: Page): Promise<string> {
+/** The name of the field that has the focus; empty for another element. A page gives the focus in its first frame, which may come after `load`. */
+export async function focused(page: Page): Promise<string> {
+  await page.locator(":focus").waitFor();
   return page.evaluate(() => document.activeElement?.getAttribute("name") ?? "");
 }
