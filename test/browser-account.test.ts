@@ -12,7 +12,7 @@ import {
   send,
   useBrowser,
 } from "./support/browser.ts";
-import { logInElsewhere, logOutOthers, withoutNativeChecks } from "./support/page-states.ts";
+import { giveSession, logInElsewhere, logOutOthers, withoutNativeChecks } from "./support/page-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 
 const NEW_PASSWORD = "cyan giraffe umbrella";
@@ -32,15 +32,17 @@ async function assertThrownOut(page: Page): Promise<void> {
 
 for (const javaScriptEnabled of [true, false]) {
   describe(`a user with${javaScriptEnabled ? "" : "out"} script`, onlyOnBun(NOT_ON_DENO), () => {
-    const visitor = { javaScriptEnabled };
+    const visitor = javaScriptEnabled ? {} : { javaScriptEnabled };
     useBrowser();
 
     browserTest(
       "changes the password, which logs every other browser out and keeps this one",
-      async ({ page, visit, expectStatus }) => {
+      async (stage) => {
+        const { page, visit, expectStatus } = stage;
         expectStatus(400);
         const other = await visit();
-        for (const browser of [page, other]) await logIn(browser);
+        for (const browser of [page, other]) await giveSession(stage, ALICE, browser);
+        await page.goto("/profile/");
         await page.getByRole("link", { name: "Change password" }).click();
         await page.getByText("At least 8 characters.").waitFor();
         await changePassword(page, { "Current password": "wrong", "New password": NEW_PASSWORD });
@@ -71,8 +73,7 @@ for (const javaScriptEnabled of [true, false]) {
         const other = await visit({
           userAgent: "Mozilla/5.0 (Windows NT 10.0; rv:128.0) Gecko/20100101 Firefox/128.0",
         });
-        await logIn(other);
-        await logIn(page);
+        for (const browser of [other, page]) await giveSession(stage, ALICE, browser);
         for (const program of ["HTTPie/3.2.2", "curl/8.5.0"]) await logInElsewhere(stage, program);
         await page.goto("/sessions/");
         assert.equal(await devices(page).count(), 4);
@@ -95,9 +96,11 @@ for (const javaScriptEnabled of [true, false]) {
 
     browserTest(
       "edits the profile, and sees an invalid value again unchanged",
-      async ({ page, expectStatus }) => {
+      async (stage) => {
+        const { page, expectStatus } = stage;
         expectStatus(400);
-        await logIn(page);
+        await giveSession(stage);
+        await page.goto("/profile/");
         const details = { "First name": `<b>"Zoë" & 'Bo'</b>`, "Email address": "zoe at home" };
         await withoutNativeChecks(page);
         await fillAndSend(page, details, "Save");

@@ -13,10 +13,12 @@ import {
   send,
   useBrowser,
 } from "./support/browser.ts";
+import { giveSession } from "./support/page-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 
 /** The accessible name of the focused element, and whether its focus is visible. */
-function focus(page: Page): Promise<{ name: string; isVisible: boolean }> {
+async function focus(page: Page): Promise<{ name: string; isVisible: boolean }> {
+  await page.locator(":focus").waitFor();
   return page.evaluate(() => {
     const element = document.activeElement ?? document.body;
     const { outlineStyle, outlineWidth } = getComputedStyle(element);
@@ -76,8 +78,10 @@ describe("with the keyboard alone", onlyOnBun(NOT_ON_DENO), () => {
 describe("with several tabs", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
-  browserTest("a logout in one redirects the others to the login, once", async ({ page }) => {
-    await logIn(page);
+  browserTest("a logout in one redirects the others to the login, once", async (stage) => {
+    const { page } = stage;
+    await giveSession(stage);
+    await page.goto("/profile/");
     const other = await page.context().newPage();
     await other.goto("/sessions/");
     const count = await countNavigations(other, async () => {
@@ -111,8 +115,10 @@ describe("with several tabs", onlyOnBun(NOT_ON_DENO), () => {
     assert.equal(pathOf(page), "/profile/");
   });
 
-  browserTest("a logout in one clears the others of the user's data, typed text included", async ({ page }) => {
-    await logIn(page);
+  browserTest("a logout in one clears the others of the user's data, typed text included", async (stage) => {
+    const { page } = stage;
+    await giveSession(stage);
+    await page.goto("/profile/");
     const other = await page.context().newPage();
     await other.goto("/profile/");
     await other.getByLabel("First name").fill("Half a na");
@@ -143,8 +149,10 @@ describe("the features of a browser", onlyOnBun(NOT_ON_DENO), () => {
     { locale: "it-IT", timezoneId: "Europe/Rome" },
   );
 
-  browserTest("neither a reload nor a bookmark repeats an action", async ({ page }) => {
-    await logIn(page);
+  browserTest("neither a reload nor a bookmark repeats an action", async (stage) => {
+    const { page } = stage;
+    await giveSession(stage);
+    await page.goto("/profile/");
     await send(page, "Save");
     await page.getByText("Your details are saved.").waitFor();
     assert.equal(pathOf(page), "/profile/");
@@ -163,17 +171,23 @@ describe("the features of a browser", onlyOnBun(NOT_ON_DENO), () => {
     assert.equal(sent.length, 1);
   });
 
-  browserTest("a form without an answer can be sent again", async ({ page }) => {
-    await page.goto("/login/");
-    await page.getByLabel("Username").fill("alice");
-    await page.getByLabel("Password", { exact: true }).fill(ALICE.password);
-    // A 204 does not navigate, like a connection that the user cancels.
-    await page.route("/login/", (route) => route.fulfill({ status: 204 }), { times: 1 });
-    const button = page.getByRole("button", { name: "Log in", exact: true });
-    await button.click();
-    await page.locator("button[aria-busy=true]").waitFor();
-    await page.locator("button:not([aria-busy])", { hasText: "Log in" }).waitFor();
-    await button.click();
-    await page.waitForURL("/profile/");
-  });
+  browserTest(
+    "a form without an answer can be sent again",
+    async ({ page }) => {
+      await page.clock.install();
+      await page.goto("/login/");
+      await page.getByLabel("Username").fill("alice");
+      await page.getByLabel("Password", { exact: true }).fill(ALICE.password);
+      // A 204 does not navigate, like a connection that the user cancels.
+      await page.route("/login/", (route) => route.fulfill({ status: 204 }), { times: 1 });
+      const button = page.getByRole("button", { name: "Log in", exact: true });
+      await button.click();
+      await page.locator("button[aria-busy=true]").waitFor();
+      await page.clock.runFor(3_000);
+      await page.locator("button:not([aria-busy])", { hasText: "Log in" }).waitFor();
+      await button.click();
+      await page.waitForURL("/profile/");
+    },
+    { leavesTraces: true },
+  );
 });

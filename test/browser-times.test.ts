@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import type { Page } from "playwright-core";
-import { ALICE, browserTest, fillAndSend, logIn, NOT_ON_DENO, pathOf, useBrowser } from "./support/browser.ts";
+import { ALICE, browserTest, fillAndSend, NOT_ON_DENO, pathOf, useBrowser } from "./support/browser.ts";
 import { createClient } from "./support/client.ts";
+import { giveSession } from "./support/page-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 
 /** The days and the times of day that a page of activity shows. */
@@ -28,11 +29,12 @@ describe("instants on a page", onlyOnBun(NOT_ON_DENO), () => {
 
   browserTest(
     "are in the reader's time zone with script, days included, before the first paint",
-    async ({ app, clock, page }) => {
+    async (stage) => {
+      const { app, clock, page } = stage;
       clock.advance(6 * 3600);
       await createClient(app).post("/login/", { ...ALICE, password: "wrong" });
       await watchFrames(page);
-      await logIn(page);
+      await giveSession(stage);
       await page.goto("/activity/");
       // In New York, the account was created on the evening before.
       const { days, clocks } = await timesOn(page);
@@ -48,8 +50,9 @@ describe("instants on a page", onlyOnBun(NOT_ON_DENO), () => {
 
   browserTest(
     "are in UTC without script, and say so",
-    async ({ page }) => {
-      await logIn(page);
+    async (stage) => {
+      const { page } = stage;
+      await giveSession(stage);
       await page.goto("/activity/");
       assert.deepEqual(await timesOn(page), { days: ["Today"], clocks: ["00:00 UTC", "00:00 UTC"] });
     },

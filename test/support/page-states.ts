@@ -141,7 +141,8 @@ async function enter(stage: Stage, path: string): Promise<void> {
 }
 
 /** Logs a browser in without the page of the login. */
-export async function giveSession({ app, origin, page }: Stage, user = ALICE): Promise<void> {
+export async function giveSession(stage: Stage, user = ALICE, page = stage.page): Promise<void> {
+  const { app, origin } = stage;
   const { post, cookies } = createClient(app, new URL(origin).host, "127.0.0.1");
   const userAgent = await page.evaluate(() => navigator.userAgent);
   assert.equal((await post("/login/", user, { "User-Agent": userAgent })).status, 202);
