@@ -5,6 +5,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import manifest from "../package.json" with { type: "json" };
 import { BUN, DENO, installPackage, type Project, readPackageFile, readSnippet } from "./support/package.ts";
 import { until } from "./support/poll.ts";
 import { freePort } from "./support/postgres.ts";
@@ -69,7 +70,7 @@ describe("the package", () => {
   let project: Project;
 
   before(async () => {
-    project = await installPackage("hono");
+    project = await installPackage(`hono@${manifest.devDependencies.hono}`);
   }, INSTALL);
 
   after(() => project[Symbol.asyncDispose]());

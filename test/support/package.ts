@@ -23,7 +23,7 @@ function findProgram(name: string): string | null {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null;
 }
 
-/** A project with nothing but the package and the named development dependencies of this repository. */
+/** A project with nothing but the package and the named others. */
 export interface Project extends AsyncDisposable {
   folder: string;
   /** The size of the tarball. */
@@ -32,19 +32,22 @@ export interface Project extends AsyncDisposable {
   files: string[];
 }
 
-/** Packs the package with `npm pack`, and installs the tarball. */
-export async function installPackage(...others: (keyof typeof manifest.devDependencies)[]): Promise<Project> {
+/** Packs the package with `npm pack`, and installs the tarball. @param others `name@version` */
+export async function installPackage(...others: string[]): Promise<Project> {
   const folder = await mkdtemp(join(await realpath(tmpdir()), "postern-package-"));
   const packed = await npm(ROOT, ["pack", "--json", `--pack-destination=${folder}`]);
   const [{ filename, size, files }]: [Packed] = JSON.parse(packed.slice(packed.indexOf("[\n")));
   await writeFile(join(folder, "package.json"), JSON.stringify({ name: "notes", type: "module" }));
-  const specifiers = others.map((name) => `${name}@${manifest.devDependencies[name]}`);
   try {
-    await npm(folder, ["install", "--prefer-offline", `./${filename}`, ...specifiers]);
+    await npm(folder, ["install", "--prefer-offline", `./${filename}`, ...others]);
   } catch (error) {
     if (!isUnreachable(error)) throw error;
     process.stdout.write("The registry cannot be reached: the package is unpacked beside links to its dependencies.\n");
-    await unpack(folder, filename, others);
+    await unpack(
+      folder,
+      filename,
+      others.map((specifier) => specifier.replace(/@[^@]*$/, "")),
+    );
   }
   const paths = files.map(({ path }) => path);
   return {
