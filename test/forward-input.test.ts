@@ -149,6 +149,16 @@ describe("a proxy's question", () => {
     }
   });
 
+  test("with the query of the original request is denied: the client could have written the conditions", async () => {
+    const { ask } = await createForwarding();
+    for (const proxy of ["nginx", "caddy", "traefik", "haproxy"]) {
+      const url = "https://app.test/notes/?anonymous=allow";
+      const response = await ask(proxy, { url }, { conditions: "anonymous=allow", isAnonymous: true });
+      assert.equal(response.status, 400);
+      assert.match((await response.json()).detail, /^The auth URL must end with its own query/);
+    }
+  });
+
   test("without its conditions understood lets nothing through", async () => {
     const { ask } = await createForwarding();
     for (const proxy of Object.keys(PROXIES)) {

@@ -33,6 +33,10 @@ export const PROBLEMS = {
   },
   forwarded_header: { status: 400, detail: "The proxy must send the header {header} with the original request." },
   disguised_header: { status: 400, detail: "The header {header} is denied: an application may read it as {identity}." },
+  forwarded_query: {
+    status: 400,
+    detail: "The auth URL must end with its own query or with a question mark, so that no client can add conditions.",
+  },
   unknown_condition: { status: 400, detail: "{name} is no parameter of an auth URL.{suggestion}" },
   invalid_condition: {
     status: 400,

@@ -30,7 +30,11 @@ export interface Original {
   headers?: Record<string, string>;
 }
 
-/** How each proxy asks, by its name: the method and the path of its request to Postern, and the headers that it adds. */
+/**
+ * How each proxy asks, by its name: the method and the path of its request to Postern, and the headers that it adds. For
+ * Traefik and Envoy this is what their documentation says (the pages are linked in lib/forward/README.md): the tests do not
+ * run them. `proxies.test.ts` runs the others.
+ */
 export const PROXIES: Record<string, (original: Required<Original>) => { method: string; path: string } & Original> = {
   nginx: ({ method, url }) => ({
     method: "GET",
