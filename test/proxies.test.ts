@@ -155,29 +155,25 @@ for (const name of ["nginx", "caddy", "haproxy"] as const) {
       }
     });
 
-    test(
-      "a long address and odd characters reach the application as they are, after the login alone",
-      PROCESSES,
-      async () => {
-        const cookies = await site.logIn();
-        for (const target of [
-          `/${"x".repeat(8000)}`,
-          `/notes/?q=${"x".repeat(7000)}`,
-          "/a%2Fb/%00/%ff",
-          "//notes//",
-          "/notes;a=1/..;/b",
-          "/é?ü",
-        ]) {
-          site.application.received.length = 0;
-          const denied = await site.ask(target, { headers: SCRIPT });
-          assert([401, 400].includes(denied.status), `${target.slice(0, 40)}: ${denied.status}`);
-          assert.deepEqual(site.application.received, []);
-          const { status } = await site.ask(target, { headers: { ...SCRIPT, ...cookies } });
-          // nginx and HAProxy deny a zero byte and bytes above 127 themselves.
-          assert([200, 400].includes(status), `${target.slice(0, 40)}: ${status}`);
-        }
-      },
-    );
+    test("a long address and odd characters reach the application after the login alone", PROCESSES, async () => {
+      const cookies = await site.logIn();
+      for (const target of [
+        `/${"x".repeat(8000)}`,
+        `/notes/?q=${"x".repeat(7000)}`,
+        "/a%2Fb/%00/%ff",
+        "//notes//",
+        "/notes;a=1/..;/b",
+        "/é?ü",
+      ]) {
+        site.application.received.length = 0;
+        const denied = await site.ask(target, { headers: SCRIPT });
+        assert([401, 400].includes(denied.status), `${target.slice(0, 40)}: ${denied.status}`);
+        assert.deepEqual(site.application.received, []);
+        const { status } = await site.ask(target, { headers: { ...SCRIPT, ...cookies } });
+        // nginx and HAProxy deny a zero byte and bytes above 127 themselves.
+        assert([200, 400].includes(status), `${target.slice(0, 40)}: ${status}`);
+      }
+    });
 
     test("no path confusion leads to the operators' endpoints or past the question", PROCESSES, async () => {
       for (const target of [
