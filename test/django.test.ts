@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isInstalled } from "./support/application-proxies.ts";
 import { createAssertions } from "./support/assertions.ts";
 import type { Client } from "./support/client.ts";
 import { MISSING_OF_DJANGO } from "./support/django.ts";
 import { useSite } from "./support/django-site.ts";
 import { IDENTITY_HEADERS } from "./support/forwarding.ts";
+import { onlyWith } from "./support/proxies.ts";
 
 const PROCESSES = { timeout: 180_000 };
 
@@ -25,12 +25,13 @@ async function factsOf(response: Response): Promise<unknown> {
   return { username, name, email, groups };
 }
 
+const missing = MISSING_OF_DJANGO === "" ? "" : `, which did not run: ${MISSING_OF_DJANGO} is not installed`;
+
 const visitsOf = async (browser: Client) => (await (await browser.get("/open/plain/")).json()).visits;
 
 for (const proxy of ["nginx", "caddy"] as const) {
-  const missing = isInstalled(proxy) ? MISSING_OF_DJANGO : proxy;
-  const title = missing === "" ? "" : `, which did not run: ${missing} is not installed`;
-  describe(`Django behind ${proxy}${title}`, { skip: missing !== "" }, () => {
+  const { skip } = onlyWith(proxy);
+  describe(`Django behind ${proxy}${missing}`, { skip: skip || missing !== "" }, () => {
     const site = useSite(proxy, PROCESSES);
 
     test("has the user who logged in at Postern, with name, email and groups in any script", PROCESSES, async () => {

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
-import { type ProxyName, startProxy } from "./application-proxies.ts";
 import { type Client, createClient } from "./client.ts";
-import { type Django, startDjango } from "./django.ts";
+import { startDjango } from "./django.ts";
 import { freePort } from "./postgres.ts";
 import { createSandbox } from "./process.ts";
+import { startProxy } from "./proxies.ts";
 import { TEST_SECRET_KEY } from "./secret-key.ts";
 
 const PASSWORD = "right horse";
+
+export type DjangoProxy = "nginx" | "caddy";
 
 export interface SiteUser {
   username: string;
@@ -38,7 +40,7 @@ export interface DjangoSite {
 }
 
 /** Starts it before the tests of a `describe`, and stops it after them. */
-export function useSite(proxy: ProxyName, timeout: { timeout: number }): DjangoSite {
+export function useSite(proxy: DjangoProxy, timeout: { timeout: number }): DjangoSite {
   let site: (DjangoSite & AsyncDisposable) | undefined;
   before(async () => {
     site = await startSite(proxy);
@@ -60,22 +62,42 @@ export function useSite(proxy: ProxyName, timeout: { timeout: number }): DjangoS
   };
 }
 
-async function startSite(proxy: ProxyName): Promise<DjangoSite & AsyncDisposable> {
+/** Under `/open/`, a request without a user reaches the application too. */
+const OPEN: Record<DjangoProxy, (code: string) => string> = {
+  nginx: (code) => {
+    const [question = ""] = /^ {2}location = \/_postern \{.*?^ {2}\}\n/ms.exec(code) ?? [];
+    const [application = ""] = /^ {2}location \/ \{.*?^ {2}\}\n/ms.exec(code) ?? [];
+    const open = (question + application)
+      .replaceAll("/_postern", "/_open")
+      .replace("/auth/nginx/", "/auth/nginx/?anonymous=allow")
+      .replace("location / {", "location /open/ {");
+    return code.replace(application, application + open);
+  },
+  caddy: (code) => {
+    const [application = ""] = /^ {2}handle \{.*?^ {2}\}\n/ms.exec(code) ?? [];
+    const open = application
+      .replace("/auth/caddy/", "/auth/caddy/?anonymous=allow")
+      .replace("handle {", "handle /open/* {");
+    return code.replace(application, application + open);
+  },
+};
+
+async function startSite(name: DjangoProxy): Promise<DjangoSite & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
-  const port = await freePort();
-  const origin = `http://127.0.0.1:${port}`;
   const sandbox = stack.use(await createSandbox());
-  const environment = { PUBLIC_URL: origin, POSTERN_SECRET_KEY: TEST_SECRET_KEY, POSTERN_THROTTLE: "off" };
+  const environment = { POSTERN_SECRET_KEY: TEST_SECRET_KEY, POSTERN_THROTTLE: "off" };
   const postern = await sandbox.serveInProcess(environment);
+  const application = await freePort();
+  const proxy = stack.use(await startProxy(name, { postern: postern.port, application }, OPEN[name]));
+  const origin = `http://127.0.0.1:${proxy.port}`;
   const keys = `${postern.url}/.well-known/jwks.json`;
-  const django: Django = stack.use(await startDjango({ keys, issuer: origin, audience: origin }));
-  stack.use(await startProxy(proxy, { proxy: port, postern: postern.port, application: django.port }));
+  const django = stack.use(await startDjango(application, { keys, issuer: origin, audience: origin }));
   const run = async (args: string[], input = "") => {
     const { code, stderr } = await sandbox.run(args, { input, environment });
     assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
   };
   const clientOf = (host: string) => createClient((request) => fetch(request, { redirect: "manual" }), host);
-  const browser = () => clientOf(`127.0.0.1:${port}`);
+  const browser = () => clientOf(`127.0.0.1:${proxy.port}`);
   const existing = new Set<string>();
   const joinGroup = async (username: string, group: string) => {
     if (!existing.has(group)) await run(["addgroup", group]);
@@ -91,7 +113,7 @@ async function startSite(proxy: ProxyName): Promise<DjangoSite & AsyncDisposable
   const started = stack.move();
   return {
     origin,
-    django: () => clientOf(`127.0.0.1:${django.port}`),
+    django: () => clientOf(`127.0.0.1:${application}`),
     output: django.output,
     password: PASSWORD,
     run,

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { readApplicationFiles, type Site } from "./applications.ts";
 import { ROOT } from "./bundle.ts";
 import { until } from "./poll.ts";
-import { freePort } from "./postgres.ts";
 import { start } from "./process.ts";
 
 const MODULES = ["django", "rest_framework", "jwt", "cryptography", "gunicorn"];
@@ -23,16 +22,14 @@ export const MISSING_OF_DJANGO: string =
   PYTHON === "" ? (MODULES.find((name) => !PYTHONS.some((python) => canImport(python, [name]))) ?? "python3") : "";
 
 export interface Django extends AsyncDisposable {
-  port: number;
   /** The output of the server so far. */
   output: () => string;
 }
 
 /** A new project with the code of `lib/forward/applications.md`, served by gunicorn. */
-export async function startDjango(site: Site): Promise<Django> {
+export async function startDjango(port: number, site: Site): Promise<Django> {
   const folder = await mkdtemp(join(tmpdir(), "postern-django-"));
   await makeProject(folder, site);
-  const port = await freePort();
   const options = ["--bind", `127.0.0.1:${port}`, "--threads", "4", "--worker-tmp-dir", folder];
   const server = start([PYTHON, "-m", "gunicorn", ...options, "project.wsgi"], folder);
   const output = () => server.output.stdout + server.output.stderr;
@@ -48,7 +45,6 @@ export async function startDjango(site: Site): Promise<Django> {
     );
   });
   return {
-    port,
     output,
     [Symbol.asyncDispose]: async () => {
       server.child.kill("SIGQUIT"); // A quick end, its workers included.
