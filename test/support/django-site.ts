@@ -76,7 +76,7 @@ const OPEN: Record<DjangoProxy, (code: string) => string> = {
   caddy: (code) => {
     const [application = ""] = /^ {2}handle \{.*?^ {2}\}\n/ms.exec(code) ?? [];
     const open = application
-      .replace("/auth/caddy/", "/auth/caddy/?anonymous=allow")
+      .replace("/auth/caddy/?", "/auth/caddy/?anonymous=allow")
       .replace("handle {", "handle /open/* {");
     return code.replace(application, application + open);
   },
