@@ -56,10 +56,45 @@ const MAX_SHOWN_CHARACTERS = 40;
 
 /** A condition that is misspelt must not let everyone in. @throws Problem unknown_condition, invalid_condition */
 export function readConditions(query: string): Conditions {
-  if (query === "") return NONE;
+  return query === "" ? NONE : readPairs(pairsOf(query));
+}
+
+/**
+ * The conditions of a question. Caddy adds the client's query to an auth URL without a `?`: then the client would choose
+ * the conditions. So if the client's own query has some of them, both must be met: all of them, and all but those.
+ *
+ * @param path of the original request, with its query
+ * @throws Problem unknown_condition, forwarded_query, invalid_condition
+ */
+export function readAskedConditions(query: string, path: string): Conditions {
+  if (query === "" || !path.includes("?")) return readConditions(query);
+  const [, sent = ""] = /\?([^#]*)/.exec(path) ?? [];
+  const clients = new Set(pairsOf(sent).map(String));
+  const pairs = pairsOf(query);
+  const own = pairs.filter((pair) => !clients.has(String(pair)));
+  if (own.length === pairs.length) return readPairs(pairs);
+  if (pairs.some(([name]) => !Object.hasOwn(PARAMETERS, name))) throw new Problem("forwarded_query");
+  const [asked, configured] = [readPairs(pairs), readPairs(own)];
+  return {
+    groups: configured.groups.length > 0 ? configured.groups : asked.groups,
+    needsStaff: asked.needsStaff,
+    maxAgeSeconds: shorter(asked.maxAgeSeconds, configured.maxAgeSeconds),
+    allowsAnonymous: configured.allowsAnonymous,
+    checksOrigin: configured.checksOrigin,
+    audience: configured.audience,
+  };
+}
+
+type Pair = readonly [name: string, value: string];
+
+/** URLSearchParams drops a leading `?`, which may be part of the first name. The `&` protects it. */
+function pairsOf(query: string): Pair[] {
+  return [...new URLSearchParams(`&${query}`)];
+}
+
+function readPairs(pairs: readonly Pair[]): Conditions {
   let conditions = NONE;
-  // URLSearchParams drops a leading `?`, which may be part of the first name. The `&` protects it.
-  for (const [name, value] of new URLSearchParams(`&${query}`)) {
+  for (const [name, value] of pairs) {
     const parameter = Object.hasOwn(PARAMETERS, name) ? PARAMETERS[name] : undefined;
     if (parameter === undefined) {
       const known = Object.keys(PARAMETERS);
@@ -75,6 +110,10 @@ export function readConditions(query: string): Conditions {
     throw new Problem("invalid_condition", { name: "anonymous", expected: "no group, staff or max_age beside it" });
   }
   return conditions;
+}
+
+function shorter(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }
 
 export type Denial = "not_authenticated" | "permission_denied" | "recent_login_required";

@@ -6,7 +6,7 @@ import { requireOriginalOrigin } from "../pipeline/csrf.ts";
 import { andThen, type MaybePromise } from "../pipeline/maybe-promise.ts";
 import { type Reply, reply } from "../pipeline/reply.ts";
 import { json } from "../pipeline/responses.ts";
-import { type Conditions, type Denial, findDenial, readConditions } from "./conditions.ts";
+import { type Conditions, type Denial, findDenial, readAskedConditions, readConditions } from "./conditions.ts";
 import { ANONYMOUS, identityOf, requireNoDisguise, setIdentityHeaders } from "./identity.ts";
 import { loginUrl, returnUrl } from "./login-url.ts";
 import {
@@ -35,28 +35,27 @@ export function whoAsks(context: Authenticated): MaybePromise<Reply> {
 /** How one proxy asks, and how it takes a denial. */
 interface Dialect {
   readOriginal: ReadOriginal;
-  /** Where the conditions are, as a query. */
-  conditions: (context: Authenticated) => string;
+  readConditions: (context: Authenticated, original: OriginalRequest) => Conditions;
   /** The status that leads a browser to the login. */
   redirectStatus: 303 | 401;
 }
 
-const inQuery = ({ target }: Authenticated) => target.query;
+const fromQuery = ({ target }: Authenticated, { path }: OriginalRequest) => readAskedConditions(target.query, path);
 
 /** `auth_request` takes 2xx, 401 and 403 alone. The configuration turns a 401 with `Location` into a redirect. */
-export const nginxAuth = forwardAuth({ readOriginal: fromNginx, conditions: inQuery, redirectStatus: 401 });
+export const nginxAuth = forwardAuth({ readOriginal: fromNginx, readConditions: fromQuery, redirectStatus: 401 });
 
 /** For Caddy, Traefik and HAProxy: they send the same headers, and pass a denial on unchanged. */
 export const forwardedAuth = forwardAuth({
   readOriginal: fromForwardedHeaders,
-  conditions: inQuery,
+  readConditions: fromQuery,
   redirectStatus: 303,
 });
 
 /** The query is that of the original request, so the conditions are in a header. */
 export const envoyAuth = forwardAuth({
   readOriginal: fromEnvoy,
-  conditions: ({ request }) => request.headers.get("postern-conditions") ?? "",
+  readConditions: ({ request }) => readConditions(request.headers.get("postern-conditions") ?? ""),
   redirectStatus: 303,
 });
 
@@ -71,7 +70,7 @@ function forwardAuth(dialect: Dialect): (context: Authenticated) => MaybePromise
   return (context) => {
     requireNoDisguise(context.request.headers);
     const original = dialect.readOriginal(context);
-    const conditions = readConditions(dialect.conditions(context));
+    const conditions = dialect.readConditions(context, original);
     if (conditions.checksOrigin) requireOriginalOrigin(context, original);
     const denial = findDenial(context.auth, conditions, context.services.now());
     if (denial !== null) return denyOriginal(context, { original, conditions, denial, dialect });

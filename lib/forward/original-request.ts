@@ -1,6 +1,6 @@
 import type { Routed } from "../context.ts";
 import { Problem } from "../http/problem.ts";
-import { isHost, type Target } from "../http/target.ts";
+import { isHost } from "../http/target.ts";
 
 /** The request that a proxy asks about. */
 export interface OriginalRequest {
@@ -13,11 +13,7 @@ export interface OriginalRequest {
   readonly path: string;
 }
 
-/**
- * Reads the original request from the headers of one proxy.
- *
- * @throws Problem forwarded_header if one is missing or malformed; forwarded_query
- */
+/** Reads the original request from the headers of one proxy. @throws Problem forwarded_header if one is missing or malformed */
 export type ReadOriginal = (context: Routed) => OriginalRequest;
 
 /** A method is a token (RFC 9110 §9.1). Two headers of one name are joined by a comma, which no token has. */
@@ -30,25 +26,18 @@ const PATH = /^\/[!-~\u0080-\u00ff]*$/;
 const SCHEMES: Readonly<Record<string, "http" | "https">> = { http: "http", https: "https", ws: "http", wss: "https" };
 
 /** nginx sends no such header by itself. Our configuration sets two. */
-export function fromNginx({ request: { headers }, target }: Routed): OriginalRequest {
+export function fromNginx({ request: { headers } }: Routed): OriginalRequest {
   const method = read(headers, "X-Original-Method", METHOD);
   const url = /^([a-z]+):\/\/([^/?#]*)(.*)$/s.exec(headers.get("x-original-url") ?? "");
   const [, scheme = "", host = "", path = ""] = url ?? [];
-  requireOwnQuery(target, path);
   return build("X-Original-URL", { method, scheme, host, path });
 }
 
 /** Caddy and Traefik send these four by themselves. Our script for HAProxy sends them too. */
-export function fromForwardedHeaders({ request: { headers }, target }: Routed): OriginalRequest {
+export function fromForwardedHeaders({ request: { headers } }: Routed): OriginalRequest {
   const method = read(headers, "X-Forwarded-Method", METHOD);
   const path = read(headers, "X-Forwarded-Uri", PATH);
-  requireOwnQuery(target, path);
   return build(null, { method, scheme: readScheme(headers), host: read(headers, "X-Forwarded-Host", /./), path });
-}
-
-/** If Caddy's `uri` has no question mark, Caddy asks with the client's query. The client could write `?anonymous=allow`. */
-function requireOwnQuery({ query }: Target, path: string): void {
-  if (query !== "" && path.endsWith(`?${query}`)) throw new Problem("forwarded_query");
 }
 
 /**
