@@ -114,8 +114,6 @@ function deny(
   const denied = json(context, withLogin, status);
   if (status === 401)
     denied.response.headers.set("WWW-Authenticate", `Cookie form-action="${loginUrl(context, null, null)}"`);
-  // nginx shows no body of an answer to `auth_request`, but its configuration can repeat a header.
-  denied.response.headers.set("Postern-Denied", denial);
   return { ...denied, problem: denial };
 }
 

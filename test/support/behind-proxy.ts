@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import type { Server } from "node:net";
 import { addMember, insertGroup } from "../../db/groups.ts";
 import { transaction } from "../../db/open.ts";
 import { loadRuntime } from "../../lib/runtime/load.ts";
@@ -21,13 +23,15 @@ export interface Site extends AsyncDisposable {
   stopPostern: () => void;
 }
 
-export async function startSite(name: ProxyName, change?: (code: string) => string): Promise<Site> {
+/** @param broken a server that takes Postern's place at the proxy */
+export async function startSite(name: ProxyName, change?: (code: string) => string, broken?: Server): Promise<Site> {
   const testApp = await createTestApp({ POSTERN_TRUSTED_PROXIES: "127.0.0.1" });
   const alice = await testApp.addUser(ALICE);
   const listening = { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 30 };
   const listener = (await loadRuntime()).listen(testApp.app, listening);
   const application = await startApplication();
-  const proxy = await startProxy(name, { postern: listener.port, application: application.port }, change);
+  const postern = broken === undefined ? listener.port : await listenAnywhere(broken);
+  const proxy = await startProxy(name, { postern, application: application.port }, change);
   const ask: Site["ask"] = (target, request) => sendRaw(proxy.port, target, request);
   return {
     origin: `http://127.0.0.1:${proxy.port}`,
@@ -56,10 +60,18 @@ export async function startSite(name: ProxyName, change?: (code: string) => stri
     [Symbol.asyncDispose]: async () => {
       await proxy[Symbol.asyncDispose]();
       await application[Symbol.asyncDispose]();
+      broken?.close();
       listener.cut();
       await testApp.close();
     },
   };
+}
+
+async function listenAnywhere(server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  return address !== null && typeof address === "object" ? address.port : 0;
 }
 
 /** The request that the application answered. */

@@ -21,8 +21,8 @@ function find(name: string): string | null {
   return FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null;
 }
 
-/** For a test with a real proxy. If it is not installed, the test is reported as skipped, and a line says why. */
-export function onlyWith(name: ProxyName): { skip: boolean } {
+/** For a test that needs a program of the machine. If it is not installed, the test is reported as skipped, and a line says why. */
+export function onlyWith(name: ProxyName | "openssl"): { skip: boolean } {
   const isMissing = find(name) === null;
   if (isMissing) process.stdout.write(`Not run: ${name} is not installed.\n`);
   return { skip: isMissing };
@@ -43,15 +43,26 @@ export interface Ports {
   application: number;
 }
 
-/** The document's addresses become those of the test. */
+/** The document's addresses and files become those of the test. */
 function place(code: string, { proxy, postern, application }: Ports, folder: string): string {
   return code
     .replaceAll("127.0.0.1:8000", `127.0.0.1:${postern}`)
     .replaceAll("127.0.0.1:3000", `127.0.0.1:${application}`)
-    .replace("listen 80;", `listen 127.0.0.1:${proxy};`)
-    .replace("bind :80", `bind 127.0.0.1:${proxy}`)
-    .replace("http://example.com {", `http://127.0.0.1:${proxy} {`)
+    .replace("listen 443 ssl;", `listen 127.0.0.1:${proxy} ssl;`)
+    .replace("bind :443 ssl", `bind 127.0.0.1:${proxy} ssl`)
+    .replaceAll("/etc/ssl/example.com.pem", join(folder, CERTIFICATE))
     .replace("/etc/haproxy/postern.lua", join(folder, "postern.lua"));
+}
+
+const CERTIFICATE = "certificate.pem";
+
+/** The same without TLS: the clients of the tests speak HTTP. */
+function withoutTls(code: string, { proxy }: Ports): string {
+  return code
+    .replace(/^( +listen .*) ssl;$/m, "$1;")
+    .replace(/^ +ssl_certificate.*\n/gm, "")
+    .replace(/^( +bind .*) ssl crt .*$/m, "$1")
+    .replace("example.com {", `http://127.0.0.1:${proxy} {`);
 }
 
 /** Writes the configuration. @returns the arguments that start the proxy with it */
@@ -61,7 +72,8 @@ const PROXIES: Record<
 > = {
   nginx: async (write, code) => {
     const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${name};`);
-    const text = `daemon off; pid nginx.pid; error_log stderr; events {}\nhttp { access_log off; ${paths.join(" ")}\n${code("nginx")}\n}`;
+    const user = process.getuid?.() === 0 ? "user root; " : "";
+    const text = `${user}daemon off; pid nginx.pid; error_log stderr; events {}\nhttp { access_log off; ${paths.join(" ")}\n${code("nginx")}\n}`;
     return ["-p", ".", "-c", await write("nginx.conf", text)];
   },
   caddy: async (write, code) => [
@@ -95,7 +107,9 @@ export async function startProxy(
     await writeFile(join(folder, file), text);
     return join(folder, file);
   };
-  const args = await PROXIES[name](write, (language) => place(change(snippet(language)), ports, folder));
+  const args = await PROXIES[name](write, (language) =>
+    withoutTls(place(change(snippet(language)), ports, folder), ports),
+  );
   const running = start([find(name) ?? name, ...args], folder);
   let hasEnded = false;
   void running.ended.then(() => {
@@ -116,6 +130,34 @@ export async function startProxy(
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Prints a new key and its certificate. */
+const SELF_SIGNED =
+  "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout - -subj /CN=a".split(" ");
+
+/** The arguments with which a program only checks its configuration. */
+const CHECK: Record<ProxyName, (args: string[]) => string[]> = {
+  nginx: (args) => [...args, "-t"],
+  caddy: ([, ...args]) => ["validate", ...args],
+  haproxy: (args) => [...args, "-c"],
+};
+
+/** Lets a proxy check its documented configuration, with TLS. @returns its complaints; empty if there are none */
+export async function checkConfiguration(name: ProxyName): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "postern-proxy-"));
+  const write = async (file: string, text: string) => {
+    await writeFile(join(folder, file), text);
+    return join(folder, file);
+  };
+  const [openssl = "", ...options] = SELF_SIGNED;
+  const made = await start([find(openssl) ?? openssl, ...options], folder).ended;
+  await write(CERTIFICATE, made.stdout);
+  const ports = { proxy: await freePort(), postern: 8000, application: 3000 };
+  const args = await PROXIES[name](write, (language) => place(snippet(language), ports, folder));
+  const { code, stdout, stderr } = await start([find(name) ?? name, ...CHECK[name](args)], folder).ended;
+  await rm(folder, { recursive: true, force: true });
+  return code === 0 ? "" : stdout + stderr;
 }
 
 export async function freePort(): Promise<number> {
@@ -149,7 +191,7 @@ export async function startApplication(): Promise<Application> {
     received.push(seen);
     return seen;
   };
-  const server = createServer(async (request, answer) => {
+  const server = createServer({ maxHeaderSize: 65_536 }, async (request, answer) => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const seen = note(request, Buffer.concat(chunks).toString());
