@@ -32,8 +32,8 @@ export interface Original {
 
 /**
  * How each proxy asks, by its name: the method and the path of its request to Postern, and the headers that it adds. For
- * Traefik and Envoy this is what their documentation says (the pages are linked in lib/forward/README.md): the tests do not
- * run them. `proxies.test.ts` runs the others.
+ * Traefik and Envoy this is what their documentation says (the pages are linked in lib/forward/traefik-envoy.md): the tests
+ * do not run them. `proxies.test.ts` runs the others.
  */
 export const PROXIES: Record<string, (original: Required<Original>) => { method: string; path: string } & Original> = {
   nginx: ({ method, url }) => ({
