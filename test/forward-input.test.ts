@@ -191,7 +191,7 @@ describe("a proxy's question", () => {
 
 test("a name with control characters and any script arrives in one header, as UTF-8", async () => {
   const { app, services, alice } = await createForwarding();
-  const first_name = "Zo\u00eb\r\nRemote-User: admin\u0000\u0085";
+  const first_name = "Zo\u00eb\r\nRemote-User: admin\u0001\u0085";
   await services.db
     .updateTable("users")
     .set({ first_name, last_name: "\u99ac \ud83d\udc34" })
