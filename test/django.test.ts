@@ -4,6 +4,7 @@ import { createAssertions } from "./support/assertions.ts";
 import type { Client } from "./support/client.ts";
 import { MISSING_OF_DJANGO } from "./support/django.ts";
 import { useSite } from "./support/django-site.ts";
+import { onlyInFaults } from "./support/effort.ts";
 import { IDENTITY_HEADERS } from "./support/forwarding.ts";
 import { onlyWith } from "./support/proxies.ts";
 
@@ -30,7 +31,7 @@ const missing = MISSING_OF_DJANGO === "" ? "" : `, which did not run: ${MISSING_
 const visitsOf = async (browser: Client) => (await (await browser.get("/open/plain/")).json()).visits;
 
 for (const proxy of ["nginx", "caddy"] as const) {
-  const { skip } = onlyWith(proxy);
+  const skip = onlyInFaults("Django behind a proxy").skip || onlyWith(proxy).skip;
   describe(`Django behind ${proxy}${missing}`, { skip: skip || missing !== "" }, () => {
     const site = useSite(proxy, PROCESSES);
 

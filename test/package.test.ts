@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import manifest from "../package.json" with { type: "json" };
+import { onlyInFaults } from "./support/effort.ts";
 import { BUN, DENO, installPackage, type Project, readPackageFile, readSnippet } from "./support/package.ts";
 import { until } from "./support/poll.ts";
 import { freePort } from "./support/postgres.ts";
@@ -66,7 +67,7 @@ const COMPILER = {
   noEmit: true,
 };
 
-describe("the package", () => {
+describe("the package", onlyInFaults("npm packs and installs it"), () => {
   let project: Project;
 
   before(async () => {

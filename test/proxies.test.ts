@@ -255,9 +255,7 @@ for (const name of ["nginx", "caddy", "haproxy"] as const) {
       assert.equal((await site.ask("/notes/", { headers: cookies })).status, 200);
       site.stopPostern();
       site.application.received.length = 0;
-      for (const headers of [{}, cookies, { ...NAVIGATION, ...cookies }]) {
-        assert((await site.ask("/notes/", { headers })).status >= 500);
-      }
+      assert((await site.ask("/notes/", { headers: { ...NAVIGATION, ...cookies } })).status >= 500);
       assert.deepEqual(site.application.received, []);
     });
   });

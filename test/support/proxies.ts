@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { environment } from "../../lib/config/load.ts";
 import { until } from "./poll.ts";
+import { freePort } from "./postgres.ts";
 import { ROOT, start } from "./process.ts";
 
 // Real proxies with the configuration of lib/forward/README.md, to the letter but for the addresses.
@@ -158,14 +159,6 @@ export async function checkConfiguration(name: ProxyName): Promise<string> {
   const { code, stdout, stderr } = await start([find(name) ?? name, ...CHECK[name](args)], folder).ended;
   await rm(folder, { recursive: true, force: true });
   return code === 0 ? "" : stdout + stderr;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo; // A TCP server has one.
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
