@@ -46,10 +46,10 @@ export const ROUTES: readonly Route[] = [
   page("POST", "/setup/", setupToken, unthrottled, setUp, renderSetUp),
 
   forward("GET", "/auth/", anyone, whoAsks),
-  forward("GET", "/auth/nginx/", trustedProxy, nginxAuth),
-  forward("GET", "/auth/caddy/", trustedProxy, forwardedAuth),
-  forward("GET", "/auth/traefik/", trustedProxy, forwardedAuth),
-  forward("GET", "/auth/haproxy/", trustedProxy, forwardedAuth),
+  forward("ANY", "/auth/nginx/", trustedProxy, nginxAuth),
+  forward("ANY", "/auth/caddy/", trustedProxy, forwardedAuth),
+  forward("ANY", "/auth/traefik/", trustedProxy, forwardedAuth),
+  forward("ANY", "/auth/haproxy/", trustedProxy, forwardedAuth),
   forward("ANY", "/auth/envoy/*", trustedProxy, envoyAuth),
 
   asset("/static/:name", hashedAsset),

@@ -186,7 +186,7 @@ describe("an identity assertion", () => {
     return { keys, assertions: createAssertions(keys.assertion, now) };
   }
 
-  const PUBLIC = { PUBLIC_URL: "https://login.test" };
+  const PUBLIC = { PUBLIC_URL: "https://login.test", POSTERN_TRUSTED_ORIGINS: "https://app.test" };
 
   test("verifies with the published keys, for one audience and a minute", async () => {
     const forwarding = await createForwarding(PUBLIC);
@@ -203,6 +203,7 @@ describe("an identity assertion", () => {
       sub: String(alice.id),
       preferred_username: "alice",
       email: "alice@example.com",
+      email_verified: false,
       groups: ["editors"],
       sid: session.id,
       auth_time: at,
@@ -216,7 +217,8 @@ describe("an identity assertion", () => {
   });
 
   test("is signed once in 20 seconds for a session and an audience, and again if a fact changes", async () => {
-    const { browser, clock, addToGroup } = await createForwarding();
+    const origins = "https://other.test, https://third.test";
+    const { browser, clock, addToGroup } = await createForwarding({ POSTERN_TRUSTED_ORIGINS: origins });
     const ask = async (query = "") => (await browser.get(`/auth/${query}`)).headers.get("Postern-Assertion");
     const first = await ask();
     clock.advance(19);

@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { COMMANDS } from "../lib/cli/commands.ts";
-import { createSandbox, login, profile, quickProgram, type Sandbox, type Server } from "./support/process.ts";
+import { createSandbox, FROM_SOURCE, login, profile, type Sandbox, type Server } from "./support/process.ts";
 import { exchange } from "./support/raw-http.ts";
 import { PROGRAM } from "./support/runtime.ts";
 
@@ -274,7 +274,7 @@ describe("the database", () => {
   });
 
   test("settings are read from .env in the folder, but the environment has priority", PROCESSES, async () => {
-    await using sandbox = await createSandbox(quickProgram());
+    await using sandbox = await createSandbox(FROM_SOURCE); // server.ts reads the file on Deno.
     await writeFile(join(sandbox.folder, ".env"), "DATABASE_URL=sqlite:from-dot-env.db\nPUBLIC_URL=nonsense\n");
     const sentence = 'PUBLIC_URL is "nonsense": expected an origin such as https://example.com, without a path.';
     await assertRefuses(sandbox, 1, ["migrate"], sentence);

@@ -5,7 +5,10 @@ import { createForwarding, IDENTITY_HEADERS, identityHeaders, type Original, PRO
 const NAVIGATION = { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", Accept: "text/html,*/*;q=0.8" };
 const SCRIPT = { "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", Accept: "application/json" };
 
-const SETTINGS = { PUBLIC_URL: "https://login.test", POSTERN_TRUSTED_ORIGINS: "https://app.test" };
+const SETTINGS = {
+  PUBLIC_URL: "https://login.test",
+  POSTERN_TRUSTED_ORIGINS: "https://app.test, https://neighbour.test",
+};
 
 /** nginx takes 401 alone. The others pass a redirect on. */
 const statusOfRedirect = (proxy: string) => (proxy === "nginx" ? 401 : 303);
@@ -101,6 +104,8 @@ for (const proxy of Object.keys(PROXIES)) {
       const foreign: Original[] = [
         { method: "POST", headers: { "Sec-Fetch-Site": "cross-site", Origin: "https://evil.test" } },
         { method: "DELETE", headers: { "Sec-Fetch-Site": "same-site" } },
+        // A neighbour that may use Postern's own endpoints must not use this application.
+        { method: "POST", headers: { "Sec-Fetch-Site": "same-site", Origin: "https://neighbour.test" } },
         { method: "POST", headers: { Origin: "https://evil.test" } },
         { method: "POST", headers: { Origin: "null" } },
         { method: "POST", headers: { Origin: "http://app.test" } },
@@ -203,6 +208,9 @@ describe("the way back from the login", () => {
     // A browser applies form-action to the redirect after the form.
     clock.advance(1);
     const page = await browser.get("/login/?max_age=0&next=https://app.test/", NAVIGATION);
-    assert.match(page.headers.get("Content-Security-Policy") ?? "", /; form-action 'self' https:\/\/app\.test; /);
+    assert.match(
+      page.headers.get("Content-Security-Policy") ?? "",
+      /; form-action 'self' https:\/\/app\.test https:\/\/neighbour\.test; /,
+    );
   });
 });

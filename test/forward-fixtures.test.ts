@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { loadRuntime } from "../lib/runtime/load.ts";
 import envoy from "./fixtures/forward/envoy.json" with { type: "json" };
 import traefik from "./fixtures/forward/traefik.json" with { type: "json" };
 import { createClient } from "./support/client.ts";
@@ -38,3 +39,13 @@ for (const [proxy, questions] of Object.entries(FIXTURES)) {
     }
   });
 }
+
+test("a question with a path of many segments is answered over a real connection too", async () => {
+  const { app } = await createForwarding(SETTINGS);
+  const listening = { hostname: "127.0.0.1", port: 0, idleTimeoutSeconds: 30 };
+  const listener = (await loadRuntime()).listen(app, listening);
+  const headers = { "X-Forwarded-Method": "GET", "X-Forwarded-Proto": "https" };
+  const { status } = await fetch(`http://127.0.0.1:${listener.port}/auth/envoy${"/notes".repeat(24)}/`, { headers });
+  listener.cut();
+  assert.equal(status, 401);
+});

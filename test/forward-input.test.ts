@@ -124,7 +124,7 @@ describe("a proxy's question", () => {
       const response = await client.get("/auth/nginx/", { ...NGINX, Cookie: cookies });
       assert.equal(response.status, status, address);
       if (status === 200) continue;
-      const detail = `${address} is not a trusted proxy. If it is yours, add its address to POSTERN_TRUSTED_PROXIES.`;
+      const detail = "This is not a trusted proxy. If it is yours, add its address to POSTERN_TRUSTED_PROXIES.";
       assert.deepEqual(await response.json(), { detail });
       for (const name of IDENTITY_HEADERS) assert.equal(response.headers.has(name), false);
     }
@@ -141,11 +141,15 @@ describe("a proxy's question", () => {
     }
   });
 
-  test("with an identity header of the client that has an underscore is denied, since WSGI reads it as the proxy's", async () => {
+  test("with an identity header of the client that has an underscore or a dot is denied: servers read it as the proxy's", async () => {
     const { ask } = await createForwarding();
     for (const proxy of Object.keys(PROXIES)) {
       for (const identity of IDENTITY_HEADERS) {
-        for (const header of [identity.replace("-", "_"), identity.replace("-", "_").toUpperCase()]) {
+        for (const header of [
+          identity.replace("-", "_"),
+          identity.replace("-", "_").toUpperCase(),
+          identity.replace("-", "."),
+        ]) {
           const response = await ask(proxy, { headers: { [header]: "admin" } });
           assert.equal(response.status, 400, `${proxy} ${header}`);
           assert.match((await response.json()).detail, / is denied: an application may read it as /);
@@ -205,13 +209,51 @@ test("a name with control characters and any script arrives in one header, as UT
   assert.equal(name, "Zo\u00eb  Remote-User: admin   \u99ac \ud83d\udc34");
 });
 
-test("methods that do not exist are answered 405 where a proxy asks with GET", async () => {
+test("a name that ends with a byte like a space arrives whole", async () => {
+  const { app, addUser } = await createForwarding();
+  await addUser({ username: "admin\u00e0", password: "right horse", lastName: "Libert\u00e0" });
+  const client = createClient(app, "login.test", "127.0.0.1");
+  await client.login("admin\u00e0", "right horse");
+  const { headers } = await client.get("/auth/");
+  for (const [name, value] of [
+    ["Remote-User", "admin\u00e0"],
+    ["Remote-Name", "Libert\u00e0"],
+  ] as const) {
+    assert.equal(Buffer.from(headers.get(name) ?? "", "latin1").toString("utf8"), value);
+  }
+});
+
+test("an audience is one of the server's origins, and no longer than an origin can be", async () => {
+  const { browser, ask } = await createForwarding({ POSTERN_TRUSTED_ORIGINS: "http://app.test" });
+  assert.equal((await browser.get("/auth/?aud=http://app.test")).status, 200);
+  assert.equal((await browser.get("/auth/?aud=http://login.test")).status, 200);
+  assert.equal((await browser.get("/auth/?aud=http://bank.test")).status, 400);
+  const long = `${"a".repeat(300)}.test`;
+  assert.equal((await ask("caddy", {}, { conditions: `aud=https://${long}` })).status, 400);
+  assert.equal((await ask("caddy", { url: `https://${long}/` })).status, 400);
+});
+
+test("GET /auth/ has no other method", async () => {
   const { browser } = await createForwarding();
-  for (const path of ["/auth/", "/auth/nginx/", "/auth/caddy/"]) {
-    for (const method of ["POST", "PUT", "DELETE", "PATCH"]) {
-      const headers = { ...NGINX, ...CADDY, "Sec-Fetch-Site": "same-origin" };
-      const response = await browser.send(method, path, { headers });
-      assert.equal(response.status, 405, `${method} ${path}`);
+  for (const method of ["POST", "PUT", "DELETE", "PATCH"]) {
+    const response = await browser.send(method, "/auth/", { headers: { "Sec-Fetch-Site": "same-origin" } });
+    assert.equal(response.status, 405, method);
+  }
+});
+
+test("a proxy that asks with another method gets the same answers: an OPTIONS request lets nothing through", async () => {
+  const { browser, app } = await createForwarding();
+  const anonymous = createClient(app, "login.test", "127.0.0.1");
+  for (const [path, headers] of [
+    ["/auth/nginx/", NGINX],
+    ["/auth/caddy/", CADDY],
+    ["/auth/traefik/", CADDY],
+    ["/auth/haproxy/", CADDY],
+  ] as const) {
+    for (const method of ["OPTIONS", "POST", "DELETE", "HEAD"]) {
+      assert.equal((await anonymous.send(method, path, { headers })).status, 401, `${method} ${path}`);
+      assert.equal((await browser.send(method, `${path}?group=editors`, { headers })).status, 403);
+      assert.equal((await browser.send(method, path, { headers })).status, 200);
     }
   }
 });

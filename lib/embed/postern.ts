@@ -75,12 +75,14 @@ export async function createPostern({ log, ...settings }: PosternOptions = {}): 
 
 async function open(settings: PosternSettings, output: Output): Promise<Services> {
   const config = parseOptions(settings);
+  let services: Services | undefined;
   try {
-    const services = await openServices(config, output, { mayCreate: true });
+    services = await openServices(config, output, { mayCreate: true });
     await reportLostKey(services);
     if (!(await hasUsers(services.db))) services.log("info", "no_users", { remark: NO_USERS });
     return services;
   } catch (error) {
+    await services?.db.destroy();
     const sentence = explainError(error, config.databaseUrl);
     throw sentence === null ? error : new PosternError(nameOptions(sentence), { cause: error });
   }

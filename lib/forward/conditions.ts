@@ -128,6 +128,11 @@ export function findDenial(auth: Auth, conditions: Conditions, now: number): Den
   return null;
 }
 
+/** A host name has at most 253 characters (RFC 1035 §2.3.4). */
+const MAX_ORIGIN_CHARACTERS = 270;
+
 function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+  return (
+    text.length <= MAX_ORIGIN_CHARACTERS && /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
+  );
 }

@@ -7,7 +7,7 @@ import { andThen, type MaybePromise } from "../pipeline/maybe-promise.ts";
 import { type Reply, reply } from "../pipeline/reply.ts";
 import { json } from "../pipeline/responses.ts";
 import { type Conditions, type Denial, findDenial, readAskedConditions, readConditions } from "./conditions.ts";
-import { ANONYMOUS, identityOf, requireNoDisguise, setIdentityHeaders } from "./identity.ts";
+import { ANONYMOUS, identityOf, requireNoLookalike, setIdentityHeaders } from "./identity.ts";
 import { loginUrl, returnUrl } from "./login-url.ts";
 import {
   fromEnvoy,
@@ -26,10 +26,18 @@ import {
 export function whoAsks(context: Authenticated): MaybePromise<Reply> {
   const { auth, services, target } = context;
   const conditions = readConditions(target.query);
+  const audience = conditions.audience ?? ownOrigin(context);
+  requireKnownAudience(context, audience);
   const denial = findDenial(auth, conditions, services.now());
   if (denial !== null) return deny(context, denial, loginUrl(context, conditions.maxAgeSeconds, null));
   const identity = auth.level === "full" ? identityOf(auth) : ANONYMOUS;
-  return identify(context, conditions.audience ?? ownOrigin(context), json(context, identity));
+  return identify(context, audience, json(context, identity));
+}
+
+/** A script on the page of one application must not get an assertion for any other. */
+function requireKnownAudience(context: Authenticated, audience: string): void {
+  if (audience === ownOrigin(context) || context.services.config.trustedOrigins.has(audience)) return;
+  throw new Problem("invalid_condition", { name: "aud", expected: "PUBLIC_URL, or one of POSTERN_TRUSTED_ORIGINS" });
 }
 
 /** How one proxy asks, and how it takes a denial. */
@@ -63,12 +71,12 @@ export const envoyAuth = forwardAuth({
  * Answers a proxy that asks before each request to an application.
  *
  * @returns 200 with the identity headers; 401 or 403 in JSON; for a browser that navigates, a redirect to the login
- * @throws Problem disguised_header, forwarded_header, unknown_condition, invalid_condition; csrf_site, csrf_origin,
+ * @throws Problem lookalike_header, forwarded_header, unknown_condition, invalid_condition; csrf_site, csrf_origin,
  *   csrf_cookie, csrf_token
  */
 function forwardAuth(dialect: Dialect): (context: Authenticated) => MaybePromise<Reply> {
   return (context) => {
-    requireNoDisguise(context.request.headers);
+    requireNoLookalike(context.request.headers);
     const original = dialect.readOriginal(context);
     const conditions = dialect.readConditions(context, original);
     if (conditions.checksOrigin) requireOriginalOrigin(context, original);

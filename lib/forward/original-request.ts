@@ -60,6 +60,9 @@ function read(headers: Headers, name: string, pattern: RegExp): string {
   return value;
 }
 
+/** A name of 253 characters (RFC 1035 §2.3.4), and a port. */
+const MAX_HOST_CHARACTERS = 260;
+
 /** @param source the header that has scheme, host and path; null for the headers with a name of their own */
 function build(
   source: string | null,
@@ -67,7 +70,13 @@ function build(
 ): OriginalRequest {
   const known = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
   const base = `${known}://${host}`;
-  if (known === undefined || !isHost(host) || !PATH.test(path) || !URL.canParse(base)) {
+  if (
+    known === undefined ||
+    host.length > MAX_HOST_CHARACTERS ||
+    !isHost(host) ||
+    !PATH.test(path) ||
+    !URL.canParse(base)
+  ) {
     throw new Problem("forwarded_header", { header: source ?? "X-Forwarded-Host" });
   }
   return { method, isHttps: known === "https", host, origin: new URL(base).origin, path };

@@ -29,10 +29,10 @@ export const PROBLEMS = {
   recent_login_required: { status: 403, detail: "The login is too old for this. Log in again." },
   proxy_not_trusted: {
     status: 403,
-    detail: "{address} is not a trusted proxy. If it is yours, add its address to POSTERN_TRUSTED_PROXIES.",
+    detail: "This is not a trusted proxy. If it is yours, add its address to POSTERN_TRUSTED_PROXIES.",
   },
   forwarded_header: { status: 400, detail: "The proxy must send the header {header} with the original request." },
-  disguised_header: { status: 400, detail: "The header {header} is denied: an application may read it as {identity}." },
+  lookalike_header: { status: 400, detail: "The header {header} is denied: an application may read it as {identity}." },
   forwarded_query: {
     status: 400,
     detail: "The auth URL must end with its own query or with a question mark, so that no client can add conditions.",

@@ -23,6 +23,9 @@ export function requireOwnOrigin(context: Authenticated): MaybePromise<void> {
   return formToken(context).then((fromForm) => requireToken(context, auth, fromForm));
 }
 
+/** One application must not send requests to another: POSTERN_TRUSTED_ORIGINS is about Postern's own endpoints. */
+const NONE_TRUSTED: ReadonlySet<string> = new Set();
+
 /**
  * The same for a request to an application, which a proxy asks about: from its headers alone. A WebSocket opens with a
  * GET, and a foreign page may open one (RFC 6455 §10.2), so it counts as unsafe.
@@ -33,10 +36,10 @@ export function requireOriginalOrigin(
   context: Authenticated,
   { method, host, isHttps }: { method: string; host: string; isHttps: boolean },
 ): void {
-  const { request, services, auth } = context;
+  const { request, auth } = context;
   const { headers } = request;
   if (SAFE_METHODS.has(method) && !isWebSocket(headers)) return;
-  const own = { publicOrigin: null, host, isHttps, trusted: services.config.trustedOrigins };
+  const own = { publicOrigin: null, host, isHttps, trusted: NONE_TRUSTED };
   if (isProven(headers, own) || auth.level === "anonymous") return;
   requireCookie(context);
   requireToken(context, auth, "");

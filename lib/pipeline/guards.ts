@@ -40,7 +40,7 @@ export async function setupToken(context: Authenticated): Promise<SetupContext> 
  * @throws Problem proxy_not_trusted
  */
 export function trustedProxy(context: Authenticated): Authenticated {
-  if (!isFromProxy(context)) throw new Problem("proxy_not_trusted", { address: context.peer.address });
+  if (!isFromProxy(context)) throw new Problem("proxy_not_trusted");
   return context;
 }
 

@@ -11,8 +11,8 @@ const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
 /** In the compiled binary, the executable is not Bun. */
 const isCompiled = !basename(process.execPath).startsWith("bun");
 
-/** More segments than any path in lib/routes.ts has. */
-const SEGMENT_NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"];
+/** More segments than a path needs, that of an application included: Envoy asks with it. */
+const SEGMENT_NAMES = Array.from({ length: 32 }, (_, index) => `s${index}`);
 
 type Handler = (request: BunRequest, server: Server<undefined>) => MaybePromise<Response>;
 type Answer = (request: Request, server: Server<undefined>, path: string | null) => MaybePromise<Response>;
