@@ -11,6 +11,7 @@ import * as sessionsByUse from "./migrations/0007_sessions_by_use.ts";
 import * as passwordCosts from "./migrations/0008_password_costs.ts";
 import * as oneTimeTokens from "./migrations/0009_one_time_tokens.ts";
 import * as groups from "./migrations/0010_groups.ts";
+import * as mail from "./migrations/0011_mail.ts";
 import { type Db, type TransactionDb, transaction } from "./open.ts";
 
 /** Every migration, oldest first. A migration never changes: add a new one. */
@@ -25,6 +26,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0008_password_costs": passwordCosts,
   "0009_one_time_tokens": oneTimeTokens,
   "0010_groups": groups,
+  "0011_mail": mail,
 };
 
 /** Not Kysely's default name, because another application in the database may use Kysely too. */

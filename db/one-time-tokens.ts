@@ -12,6 +12,8 @@ export interface OneTimeToken {
   subject: string;
   createdAt: Instant;
   expiresAt: Instant;
+  /** JSON; empty if there are none. */
+  facts: string;
 }
 
 /**
@@ -30,10 +32,31 @@ export async function insertSetupToken(
   return numAffectedRows === 1n;
 }
 
-/** Whether a token can be used now. It can be used afterwards too: only `consumeToken` uses it. */
-export async function isTokenValid(db: Db, purpose: TokenPurpose, id: string, now: Instant): Promise<boolean> {
-  return (await validToken(db, purpose, id, now).executeTakeFirst()) !== undefined;
+/** Stores a token. It takes the place of every other token of the same purpose and subject. */
+export async function insertToken(
+  db: TransactionDb,
+  { userId, createdAt, expiresAt, ...token }: OneTimeToken,
+): Promise<void> {
+  const others = db.deleteFrom("one_time_tokens").where("purpose", "=", token.purpose);
+  await others.where("subject", "=", token.subject).execute();
+  const values = { ...token, user_id: userId, created_at: createdAt, expires_at: expiresAt };
+  await db.insertInto("one_time_tokens").values(values).execute();
 }
+
+/** A token that can be used now. It can be used afterwards too: only `consumeToken` uses it. */
+export async function findToken(db: Db, purpose: TokenPurpose, id: string, now: Instant): Promise<OneTimeToken | null> {
+  return (await validToken(db, purpose, id, now).select(COLUMNS).executeTakeFirst()) ?? null;
+}
+
+const COLUMNS = [
+  "id",
+  "purpose",
+  "user_id as userId",
+  "subject",
+  "created_at as createdAt",
+  "expires_at as expiresAt",
+  "facts",
+] as const;
 
 /**
  * Uses a token. Every other token of the same purpose and subject is deleted with it: if several are used at once, one
@@ -50,15 +73,32 @@ export async function consumeToken(
   const tokens = await db
     .deleteFrom("one_time_tokens")
     .where("purpose", "=", purpose)
-    .where("subject", "=", validToken(db, purpose, id, now))
-    .returning(["id", "purpose", "user_id as userId", "subject", "created_at as createdAt", "expires_at as expiresAt"])
+    .where("subject", "=", validToken(db, purpose, id, now).select("subject"))
+    .returning(COLUMNS)
     .execute();
   return tokens.find((token) => token.id === id) ?? null;
 }
 
 function validToken(db: Db, purpose: TokenPurpose, id: string, now: Instant) {
-  const token = db.selectFrom("one_time_tokens").select("subject").where("id", "=", id);
+  const token = db.selectFrom("one_time_tokens").where("id", "=", id);
   return token.where("purpose", "=", purpose).where("expires_at", ">", now);
+}
+
+/** Gives a token a new end. @returns false if there is no such token any more: it was used, or another took its place */
+export async function extendToken(db: Db, id: string, expiresAt: Instant): Promise<boolean> {
+  const update = db.updateTable("one_time_tokens").set({ expires_at: expiresAt }).where("id", "=", id);
+  return (await update.executeTakeFirst()).numUpdatedRows === 1n;
+}
+
+/** Deletes the tokens of a user. @param since only those made at that instant or later; null for all */
+export async function deleteTokensOf(
+  db: TransactionDb,
+  userId: number,
+  purposes: readonly TokenPurpose[],
+  since: Instant | null = null,
+): Promise<void> {
+  const tokens = db.deleteFrom("one_time_tokens").where("user_id", "=", userId).where("purpose", "in", purposes);
+  await (since === null ? tokens : tokens.where("created_at", ">=", since)).execute();
 }
 
 /** Deletes at most `limit` expired tokens. @returns their number */

@@ -23,6 +23,10 @@ export interface UsersTable {
   is_superuser: Flag;
   date_joined: Instant;
   last_login: Instant | null;
+  /** When a link in a mail to `email` was last used. Null: an operator, an import or the user has set the address. */
+  email_proved_at: Generated<Instant | null>;
+  /** Of the user's last login by a browser, such as `it`; empty if it is unknown. */
+  language: Generated<string>;
 }
 
 export interface GroupsTable {
@@ -58,13 +62,56 @@ export interface OneTimeTokensTable {
   subject: string;
   created_at: Instant;
   expires_at: Instant;
+  /** JSON; empty if there are none. */
+  facts: Generated<string>;
 }
 
-/** `setup`: the link that creates the first user. */
-export type TokenPurpose = "setup";
+/**
+ * What a token is for. A token is the secret of a link.
+ *
+ * - `setup`: creates the first user.
+ * - `signup`, `invite`: creates the user of an address.
+ * - `password_reset`: sets a new password.
+ * - `email_change`: proves the user's new address.
+ * - `email_undo`: restores the user's former address.
+ * - `not_me`: ends the user's sessions and starts a reset.
+ */
+export type TokenPurpose = "setup" | "signup" | "invite" | "password_reset" | "email_change" | "email_undo" | "not_me";
+
+/** The mails that wait to be sent, and those that could not be. A mail that was sent is deleted. See `Mail`. */
+export interface MailsTable {
+  /** Random. The Message-ID has it, and the token of the mail's link is derived from it. */
+  id: string;
+  purpose: MailPurpose;
+  user_id: number | null;
+  address: string;
+  language: string;
+  /** JSON. */
+  facts: string;
+  created_at: Instant;
+  due_at: Instant;
+  attempts: number;
+  error: string;
+  failed_at: Instant | null;
+}
+
+/** The notices tell a user what has happened. */
+export const NOTICE_KINDS = ["new_device", "password_changed", "sessions_ended", "many_failures"] as const;
+
+export type NoticeKind = (typeof NOTICE_KINDS)[number];
+
+/** `email_changed` goes to the former address. */
+export type MailPurpose = "signup" | "invite" | "password_reset" | "email_change" | "email_changed" | NoticeKind;
+
+/** When a user was last sent a notice of each kind. */
+export interface NoticesTable {
+  user_id: number;
+  kind: NoticeKind;
+  sent_at: Instant;
+}
 
 export interface ThrottlesTable {
-  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network. */
+  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network, `mail:…`. */
   key: string;
   /** Consecutive failures; 0 for a rate. */
   failures: number;
@@ -125,6 +172,16 @@ export const EVENT_KINDS = [
   "sessions_ended",
   "device_forgotten",
   "password_changed",
+  "reset_requested",
+  "password_reset",
+  "invited",
+  "signed_up",
+  "email_change_requested",
+  "email_changed",
+  "email_restored",
+  "reported",
+  "exported",
+  "mail_failed",
   "set_up",
   "user_made",
   "user_changed",
@@ -176,6 +233,8 @@ export interface Schema {
   user_groups: UserGroupsTable;
   sessions: SessionsTable;
   one_time_tokens: OneTimeTokensTable;
+  mails: MailsTable;
+  notices: NoticesTable;
   throttles: ThrottlesTable;
   devices: DevicesTable;
   events: EventsTable;

@@ -133,7 +133,7 @@ function sessionOfUser(db: Db, wanted: Bounds & { id: string }) {
   return liveSession(db, wanted)
     .select(["sessions.id as session_id", "user_id", "created_at", "last_seen_at", "expires_at", "ip", "user_agent"])
     .select(["users.id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"])
-    .select(["date_joined", "last_login"]);
+    .select(["date_joined", "last_login", "email_proved_at", "language"]);
 }
 
 const lookUp = prepare(sessionOfUser);

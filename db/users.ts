@@ -1,4 +1,4 @@
-import type { Insertable, Selectable } from "kysely";
+import { type Insertable, type Selectable, sql } from "kysely";
 import { isPostgres } from "./columns.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
@@ -16,6 +16,10 @@ export interface User {
   isSuperuser: boolean;
   dateJoined: Instant;
   lastLogin: Instant | null;
+  /** When a link in a mail to the address was last used; null if none was. */
+  emailProvedAt: Instant | null;
+  /** Of the last login by a browser, such as `it`; empty if it is unknown. */
+  language: string;
 }
 
 /** The fields of a user that are text. */
@@ -47,6 +51,8 @@ export function toUser(row: UserRow): User {
     isSuperuser: row.is_superuser === 1,
     dateJoined: row.date_joined,
     lastLogin: row.last_login,
+    emailProvedAt: row.email_proved_at,
+    language: row.language,
   };
 }
 
@@ -62,6 +68,8 @@ function toRow(user: NewUser): Insertable<UsersTable> {
     is_superuser: toFlag(user.isSuperuser),
     date_joined: user.dateJoined,
     last_login: null,
+    email_proved_at: user.emailProvedAt,
+    language: user.language,
   };
 }
 
@@ -69,12 +77,12 @@ function toFlag(is: boolean): Flag {
   return is ? 1 : 0;
 }
 
-/** @returns null if the username is taken */
+/** @returns null if the username is taken, or the proved address is another user's */
 export async function insertUser(db: Db, user: NewUser): Promise<User | null> {
   const row = await db
     .insertInto("users")
     .values(toRow(user))
-    .onConflict((conflict) => conflict.column("username").doNothing())
+    .onConflict((conflict) => conflict.doNothing())
     .returningAll()
     .executeTakeFirst();
   return row ? toUser(row) : null;
@@ -90,7 +98,7 @@ const select = prepare((db, { username }: { username: string }) =>
   db
     .selectFrom("users")
     .select(["id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"])
-    .select(["date_joined", "last_login", "password"])
+    .select(["date_joined", "last_login", "email_proved_at", "language", "password"])
     .where("username", "=", username),
 );
 
@@ -101,6 +109,27 @@ export async function findCredentialsOf(db: Db, userId: number): Promise<Credent
 
 export async function findUser(db: Db, username: string): Promise<User | null> {
   return (await findCredentials(db, username))?.user ?? null;
+}
+
+export async function findUserById(db: Db, id: number): Promise<User | null> {
+  return (await findCredentialsOf(db, id))?.user ?? null;
+}
+
+/** @param address with ASCII letters in lower case @returns the one user who has proved the address */
+export async function findProvedUser(db: Db, address: string): Promise<User | null> {
+  const row = await withEmail(db, address).where("email_proved_at", "is not", null).executeTakeFirst();
+  return row ? toUser(row) : null;
+}
+
+/** @param address with ASCII letters in lower case @returns the first users who have it, proved or not, by id */
+export async function listUsersByEmail(db: Db, address: string, limit: number): Promise<User[]> {
+  return (await withEmail(db, address).orderBy("id").limit(limit).execute()).map(toUser);
+}
+
+/** The indexes of migration 0011 have the same expression. */
+function withEmail(db: Db, address: string) {
+  const folded = isPostgres(db) ? sql<string>`lower(email collate "C")` : sql<string>`lower(email)`;
+  return db.selectFrom("users").selectAll().where(folded, "=", address);
 }
 
 /** By id; deleted users are left out. */
@@ -176,6 +205,10 @@ export interface UserChanges {
   isSuperuser?: boolean | undefined;
 }
 
+function keepIfSame(email: string) {
+  return sql<Instant | null>`case when email = ${email} then email_proved_at end`;
+}
+
 /** @returns the changed user; null if the user is unknown or the username is taken */
 export async function updateUser(db: Db, userId: number, changes: UserChanges): Promise<User | null> {
   const { username, email, firstName, lastName, isStaff, isSuperuser } = changes;
@@ -184,6 +217,8 @@ export async function updateUser(db: Db, userId: number, changes: UserChanges): 
     .set((row) => ({
       username: username ?? row.ref("username"),
       email: email ?? row.ref("email"),
+      // Another address is not proved.
+      email_proved_at: email === undefined ? row.ref("email_proved_at") : keepIfSame(email),
       first_name: firstName ?? row.ref("first_name"),
       last_name: lastName ?? row.ref("last_name"),
       is_staff: isStaff === undefined ? row.ref("is_staff") : toFlag(isStaff),

@@ -1,3 +1,4 @@
+import type { OneTimeToken } from "../db/one-time-tokens.ts";
 import type { Session } from "../db/sessions.ts";
 import type { User } from "../db/users.ts";
 import type { Data } from "./http/body.ts";
@@ -6,6 +7,7 @@ import type { Cookies } from "./http/cookie.ts";
 import type { Representation, Unacceptable } from "./http/negotiate.ts";
 import type { Problem } from "./http/problem.ts";
 import type { Target } from "./http/target.ts";
+import type { Facts } from "./mail/facts.ts";
 import type { MaybePromise } from "./pipeline/maybe-promise.ts";
 import type { Reply } from "./pipeline/reply.ts";
 import type { Surface } from "./pipeline/surface.ts";
@@ -107,6 +109,21 @@ export interface UserContext extends Authenticated {
 export interface SetupContext extends Authenticated {
   /** From the link; the guard found it valid. */
   readonly setupToken: string;
+}
+
+/** A request by a link from a mail. */
+export interface LinkContext extends Authenticated {
+  readonly link: OpenLink;
+}
+
+/** A link that the guard found valid. Only `consumeToken` uses it. */
+export interface OpenLink {
+  /** The secret itself. A form sends it back. */
+  readonly token: string;
+  readonly stored: OneTimeToken;
+  readonly facts: Facts;
+  /** Null for a sign-up: its user does not exist yet. */
+  readonly user: User | null;
 }
 
 /** Returns the context that the handler needs, or throws a Problem. */

@@ -7,6 +7,7 @@ import type { Config } from "./config/config.ts";
 import { openKeys, requireSecretKey } from "./config/secret-keys.ts";
 import type { Keys } from "./crypto/keys.ts";
 import { type Assertions, createAssertions } from "./forward/assertion.ts";
+import { createMailService, type MailService } from "./mail/mail-service.ts";
 import { createLog, formatJson, formatReadable, type Log } from "./observability/log.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import type { Output } from "./observability/output.ts";
@@ -19,6 +20,8 @@ export interface Services {
   hasher: Hasher;
   keys: Keys;
   assertions: Assertions;
+  /** Null if POSTERN_MAIL_URL is unset: nothing that needs mail exists then. */
+  mail: MailService | null;
   log: Log;
   metrics: Metrics;
   /** The number of log lines that could not be written. */
@@ -77,6 +80,7 @@ export async function openServices(
     }),
     keys,
     assertions: createAssertions(keys.assertion, now),
+    mail: createMailService(config, (text) => output.write(`${text}\n`, "info")),
     log,
     metrics,
     droppedLines: output.dropped,

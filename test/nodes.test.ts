@@ -112,6 +112,7 @@ describe("several nodes on one Postgres", () => {
         "0008_password_costs",
         "0009_one_time_tokens",
         "0010_groups",
+        "0011_mail",
       ],
     );
   });

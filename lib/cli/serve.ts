@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { startMailer } from "../mail/mailer.ts";
 import { reportLostKey, startMaintenance } from "../ops/maintenance.ts";
 import { unixPath } from "../runtime/unix-socket.ts";
 import type { Services } from "../services.ts";
@@ -30,8 +31,10 @@ async function serve(cli: Cli): Promise<void> {
   for (const sentence of remarks(config)) log("warning", "remark", { remark: sentence });
   await invite(cli, services, config.publicUrl ?? originOf(config.host, port));
   const stopMaintenance = startMaintenance(services);
+  const stopMailer = startMailer(services);
   await stopped;
   await stop();
+  await stopMailer();
   await stopMaintenance();
 }
 

@@ -2,7 +2,25 @@ import type { Config } from "./config.ts";
 
 /** @returns a sentence for each pair of settings that exclude each other */
 export function contradictions(config: Config): string[] {
-  return [...workerContradictions(config), ...timeContradictions(config), ...cookieContradictions(config)];
+  return [
+    ...workerContradictions(config),
+    ...timeContradictions(config),
+    ...cookieContradictions(config),
+    ...mailContradictions(config),
+  ];
+}
+
+function mailContradictions({ mailUrl, mailFrom, publicUrl, signup }: Config): string[] {
+  if (mailUrl === null) {
+    if (signup === "closed") return [];
+    return [`POSTERN_SIGNUP is ${signup}: its links go out by mail. Set POSTERN_MAIL_URL.`];
+  }
+  if (mailUrl.kind === "console") return [];
+  const errors: string[] = [];
+  if (mailFrom === null) errors.push("POSTERN_MAIL_URL is set: every mail needs a sender. Set POSTERN_MAIL_FROM.");
+  // The Host header of a request must not decide where a link leads.
+  if (publicUrl === null) errors.push("POSTERN_MAIL_URL is set: the links in mails need an origin. Set PUBLIC_URL.");
+  return errors;
 }
 
 /** Bun's idle timer runs from the head of a request to its answer. A body that arrives does not reset it. */

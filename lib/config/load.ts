@@ -1,7 +1,8 @@
 import { didYouMean } from "./closest-name.ts";
 import { type Config, ConfigError, type Settings } from "./config.ts";
 import { contradictions } from "./contradictions.ts";
-import { OPTIONS, type Option } from "./options.ts";
+import type { Option } from "./option.ts";
+import { OPTIONS } from "./options.ts";
 
 /**
  * An empty variable counts as unset.

@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
 import { parseSecretKeys, type SecretKeys } from "../crypto/keys.ts";
 import { type Networks, parseNetworks } from "../http/client-address.ts";
+import { MAIL_OPTIONS } from "./mail-options.ts";
+import type { Option } from "./option.ts";
 import {
   parseAddressAndPort,
   parseClearing,
@@ -12,20 +14,6 @@ import {
   parseSwitch,
   type SocketAddress,
 } from "./parse-setting.ts";
-
-export interface Option<T> {
-  /** The environment variable. */
-  name: string;
-  /** The text that counts if the variable is unset; null if the value is then null. */
-  default: string | null;
-  /** Null if the text is invalid. */
-  parse: (text: string) => T | null;
-  /** Completes the sentence "expected …". */
-  expected: string;
-  /** Its text may hold a password, so error messages do not repeat it. */
-  isSecret?: true;
-  about: string;
-}
 
 /** `sqlite://x` is not accepted: it would name the file `//x`. Nor is `sqlite:file:x`: SQLite's URI names are off. */
 const DATABASE_URL = /^(sqlite:(:memory:|(?!:|file:|\/\/[^/]).+)|postgres(ql)?:\/\/.+)$/;
@@ -236,6 +224,7 @@ export const OPTIONS = {
       "The browser data that a logout over https clears (`Clear-Site-Data`): `cache`, `storage`, or `cache,storage`. " +
       "It applies to the whole origin: `storage` also clears the front end's localStorage and IndexedDB.",
   } satisfies Option<string>,
+  ...MAIL_OPTIONS,
   securityContact: {
     name: "POSTERN_SECURITY_CONTACT",
     default: null,

@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { deriveSigningKeys, type SigningKeys } from "./signing-keys.ts";
+import { encodeToken } from "./token.ts";
 
 /** NIST SP 800-107r1 §5.3.4: a key longer than the hash adds no strength to an HMAC. */
 const KEY_BYTES = 32;
@@ -34,6 +35,14 @@ export interface Keys {
   audit: MacKey;
   /** Signs identity assertions. */
   assertion: SigningKeys;
+  /** Derives the tokens of the links in mails. */
+  mail: LinkKey;
+}
+
+/** Derives the secret of a link from the id of its mail. So a mail that is sent twice has the same link. */
+export interface LinkKey {
+  /** @returns a token by each secret key, the current one first: 32 characters `[a-z2-7]`, 160 bits */
+  tokens: (mailId: string) => string[];
 }
 
 /** Signs with the first secret key, verifies with all of them. */
@@ -49,12 +58,19 @@ export function deriveKeys(secrets: SecretKeys): Keys {
   return {
     audit: createMacKey(secrets, "audit trail MAC"),
     assertion: deriveSigningKeys(secrets.map((secret) => deriveKey(secret, "identity assertion"))),
+    mail: createLinkKey(secrets.map((secret) => deriveKey(secret, "mail link"))),
   };
 }
 
 /** RFC 5869. The purpose is part of `info`, so that keys for two purposes are independent (§3.2). */
 function deriveKey(secret: Uint8Array, purpose: string): Buffer {
   return Buffer.from(hkdfSync("sha256", secret, "", `postern v1 ${purpose}`, KEY_BYTES));
+}
+
+function createLinkKey(keys: readonly Buffer[]): LinkKey {
+  return {
+    tokens: (mailId) => keys.map((key) => encodeToken(createHmac("sha256", key).update(mailId).digest())),
+  };
 }
 
 const NAME_DIGITS = 8;

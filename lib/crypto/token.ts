@@ -11,7 +11,12 @@ const utf8 = new TextEncoder();
 
 /** A new secret of 32 characters `[a-z2-7]`. */
 export function generateToken(): string {
-  return encodeBase32LowerCaseNoPadding(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
+  return encodeToken(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
+}
+
+/** The first 160 bits as 32 characters `[a-z2-7]`. @param bytes at least 20 */
+export function encodeToken(bytes: Uint8Array): string {
+  return encodeBase32LowerCaseNoPadding(bytes.slice(0, TOKEN_BYTES));
 }
 
 /** The alphabet of base32 (RFC 4648 §6), in lower case. */
@@ -33,7 +38,7 @@ export function hashToken(token: string): string {
 /** The CSRF token of a session: 32 characters `[a-z2-7]`, an HMAC keyed with the session token. */
 export function deriveCsrfToken(sessionToken: string): string {
   const digest = hmac(SHA256, utf8.encode(sessionToken), utf8.encode("csrftoken"));
-  return encodeBase32LowerCaseNoPadding(digest.slice(0, TOKEN_BYTES));
+  return encodeToken(digest);
 }
 
 /** Compares in constant time, except for the lengths. */

@@ -1,7 +1,8 @@
 import { didYouMean } from "../config/closest-name.ts";
 import { type Config, ConfigError, type Settings } from "../config/config.ts";
 import { parseConfig } from "../config/load.ts";
-import { OPTIONS, type Option } from "../config/options.ts";
+import type { Option } from "../config/option.ts";
+import { OPTIONS } from "../config/options.ts";
 import { PosternError } from "./error.ts";
 
 /** Settings of the program's own listener and processes. An application that embeds Postern has its own. */

@@ -4,6 +4,7 @@ import { explainError } from "../cli/explain-error.ts";
 import type { Peer, Route, Router } from "../context.ts";
 import { identityOf } from "../forward/identity.ts";
 import { parseTarget, requestPath } from "../http/target.ts";
+import { startMailer } from "../mail/mailer.ts";
 import type { Level } from "../observability/log.ts";
 import { createOutput, type Output } from "../observability/output.ts";
 import { reportLostKey, startMaintenance } from "../ops/maintenance.ts";
@@ -69,8 +70,10 @@ export async function createPostern({ log, ...settings }: PosternOptions = {}): 
   const runtime = await loadRuntime();
   const output = log === undefined ? createOutput(runtime.standardOutput) : outputTo(log);
   const services = await open(settings, output);
-  const stopMaintenance = startMaintenance(services);
-  return embed(services, runtime, stopMaintenance);
+  const stops = [startMaintenance(services), startMailer(services)];
+  return embed(services, runtime, async () => {
+    for (const stop of stops) await stop();
+  });
 }
 
 async function open(settings: PosternSettings, output: Output): Promise<Services> {
@@ -95,7 +98,7 @@ function outputTo(log: (line: string, level: Level) => void): Output {
   return { write: (text, level) => log(text.trimEnd(), level), dropped: () => 0, isTerminal: false };
 }
 
-function embed(services: Services, runtime: Runtime, stopMaintenance: () => Promise<void>): Postern {
+function embed(services: Services, runtime: Runtime, stopWork: () => Promise<void>): Postern {
   const app = createApp(services);
   const router = createRouter(ROUTES.filter(isEmbedded));
   const inFlight = new Set<Promise<unknown>>();
@@ -111,7 +114,7 @@ function embed(services: Services, runtime: Runtime, stopMaintenance: () => Prom
   const close = async () => {
     services.lifecycle.isStopping = true;
     await Promise.allSettled(inFlight);
-    await stopMaintenance();
+    await stopWork();
     await services.db.destroy();
   };
   return {

@@ -12,6 +12,7 @@ export const PROBLEMS = {
   not_a_dictionary: { status: 400, non_field_errors: "Invalid data. Expected a dictionary, but got {type}." },
   no_data: { status: 400, non_field_errors: "No data provided" },
   invalid: { status: 400, fields: "{field}: {messages}" },
+  invalid_link: { status: 400, token: "This link is not valid any more. Ask for a new one." },
   wrong_credentials: { status: 400, non_field_errors: "Access denied: wrong username or password." },
   not_authenticated: { status: 403, detail: "Authentication credentials were not provided." },
   csrf_site: {
@@ -59,6 +60,8 @@ export const PROBLEMS = {
 type Template = { status: number } & (
   | { detail: string }
   | { non_field_errors: string }
+  /** The field of a link's secret. */
+  | { token: string }
   /** The body has one member a field: `{"username":["This field is required."]}`. */
   | { fields: string }
 );
@@ -135,12 +138,19 @@ export class Problem<Code extends ProblemCode = ProblemCode> extends Error {
       return;
     }
     const values = given as Record<string, string | number>; // `Details` gives values to all other codes.
-    const text = "detail" in template ? template.detail : template.non_field_errors;
-    const filled = fill(text, values);
-    this.body = "detail" in template ? { detail: filled } : { non_field_errors: [filled] };
+    this.body = bodyOf(template, values);
     const formCode = FORM_CODES.find((one) => one === code);
     // The values are those of the code, as `Details` has checked.
     this.validationErrors = formCode ? { fields: {}, form: [{ code: formCode, values } as FormMessage] } : NO_ERRORS;
     this.retryAfterSeconds = formCode !== undefined && "seconds" in values ? Number(values["seconds"]) : null;
   }
+}
+
+function bodyOf(
+  template: Exclude<Template, { fields: string }>,
+  values: Record<string, string | number>,
+): Record<string, unknown> {
+  if ("detail" in template) return { detail: fill(template.detail, values) };
+  if ("token" in template) return { token: [fill(template.token, values)] };
+  return { non_field_errors: [fill(template.non_field_errors, values)] };
 }

@@ -14,10 +14,15 @@ export interface Answered {
   problem: ProblemCode | null;
 }
 
+/** `later`: the mail is tried again. `never`: the mail server denies it. */
+export type MailResult = "sent" | "later" | "never";
+
 /** The metrics of this process. No label holds text from a client. */
 export interface Metrics {
   answered: (answered: Answered) => void;
   databaseFailed: () => void;
+  /** One attempt to send a mail. */
+  mailAttempted: (result: MailResult) => void;
   watchHashes: WaitWatch;
   /**
    * All metrics in the Prometheus text format.
@@ -56,6 +61,8 @@ export function createMetrics(now: () => number, build: Record<string, string>):
   ]);
   const logins = counter("postern_logins_total", "Login attempts by outcome.", ["outcome"]);
   for (const outcome of ["ok", ...Object.values(LOGIN_OUTCOMES)]) logins.inc({ outcome }, 0);
+  const mails = counter("postern_mail_attempts_total", "Attempts to send a mail, by result.", ["result"]);
+  for (const result of ["sent", "later", "never"] satisfies MailResult[]) mails.inc({ result }, 0);
   const databaseErrors = counter("postern_database_errors_total", "Database errors.", []);
   const queue = gauge("postern_password_queue_length", "Password hashes that wait for a core.");
   const wait = histogram("postern_password_queue_seconds", "How long a password hash waited for a core.", []);
@@ -72,6 +79,7 @@ export function createMetrics(now: () => number, build: Record<string, string>):
       if (outcome !== undefined) logins.inc({ outcome });
     },
     databaseFailed: () => databaseErrors.inc(),
+    mailAttempted: (result) => mails.inc({ result }),
     watchHashes: () => {
       const arrivedAt = now();
       queue.inc();

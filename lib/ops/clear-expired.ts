@@ -1,5 +1,7 @@
 import { deleteInBatches } from "../../db/batches.ts";
+import { deleteFailedMails } from "../../db/mails.ts";
 import { deleteExpiredTokens } from "../../db/one-time-tokens.ts";
+import { KEEP_FAILED_MS } from "../mail/deliver.ts";
 import type { Services } from "../services.ts";
 import { lifetime } from "../session/lifetime.ts";
 import { clearSessions } from "../session/session.ts";
@@ -13,5 +15,6 @@ export async function clearExpired(services: Services): Promise<{ cleared: numbe
   const ended = await endExcessSessions(services, lifetime(services));
   await clearThrottles(services);
   await deleteInBatches((limit) => deleteExpiredTokens(db, now(), limit));
+  await deleteInBatches((limit) => deleteFailedMails(db, now() - KEEP_FAILED_MS, limit));
   return { cleared, ended };
 }

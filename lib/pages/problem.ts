@@ -10,6 +10,15 @@ export interface ProblemProps {
   retryPath: string;
 }
 
+/** For a link that was used, has expired, or was replaced by a newer one. */
+export function deadLinkPage(frame: Frame, mayReset: boolean): Html {
+  const { words } = frame;
+  const [path, name] = mayReset ? ["/password/reset/", words.askForNewPassword] : ["/", words.goHome];
+  const body = html`<p>${words.deadLinkAbout}</p>
+<p><a class="button quiet" href="${path}">${name}</a></p>`;
+  return layout(frame, words.deadLink, body);
+}
+
 /** Why there is no other page, and the way on. */
 export function problemPage(frame: Frame, { status, requestId, retryPath }: ProblemProps): Html {
   const { words } = frame;

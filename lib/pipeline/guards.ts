@@ -1,10 +1,6 @@
-import { isTokenValid } from "../../db/one-time-tokens.ts";
-import { hasUsers } from "../../db/users.ts";
-import type { Arrival, Authenticated, SetupContext, UserContext } from "../context.ts";
-import { hashToken } from "../crypto/token.ts";
+import type { Arrival, Authenticated, UserContext } from "../context.ts";
 import { isForwarded, isLocalHost, isLoopback, parseAddress, parsePeer } from "../http/client-address.ts";
 import { Problem } from "../http/problem.ts";
-import { queryValue } from "../http/target.ts";
 
 /** Every client. */
 export function anyone(context: Authenticated): Authenticated {
@@ -19,19 +15,6 @@ export function authenticated(context: Authenticated): UserContext {
 
 function isFull(context: Authenticated): context is UserContext {
   return context.auth.level === "full";
-}
-
-/**
- * A client with the link that `serve` prints while there is no user.
- *
- * @throws Problem not_found if the link is not valid, or a user exists
- */
-export async function setupToken(context: Authenticated): Promise<SetupContext> {
-  const { db, now } = context.services;
-  const token = queryValue(context.target, "token") ?? "";
-  const isValid = await isTokenValid(db, "setup", hashToken(token), now());
-  if (!isValid || (await hasUsers(db))) throw new Problem("not_found");
-  return { ...context, setupToken: token };
 }
 
 /**

@@ -7,7 +7,7 @@ import { deviceName } from "../pages/device.ts";
 import type { FieldName, FormDefinition, FormState } from "../pages/form.ts";
 import type { Frame } from "../pages/layout.ts";
 import { chooseLocale, type Locale, type Words } from "../pages/messages/messages.ts";
-import { problemPage } from "../pages/problem.ts";
+import { deadLinkPage, problemPage } from "../pages/problem.ts";
 import { sessionName } from "../session/session-name.ts";
 import { type Device, isKnownDevice } from "../session/user-agent.ts";
 import { ICON, SCRIPT, STYLE, TIMES } from "../site/assets.ts";
@@ -51,6 +51,10 @@ export function page(context: Arrival, draw: (frame: Frame) => Html, status = 20
 export function errorPage(context: Arrival, { code, status }: Problem): Reply {
   const retryPath = pathToReturnTo(context);
   if (code === "not_authenticated") return redirect(`/login/?next=${encodeURIComponent(retryPath.toWellFormed())}`);
+  if (code === "invalid_link") {
+    const mayReset = context.target.path === "/password/reset/confirm/";
+    return page(context, (frame) => deadLinkPage(frame, mayReset), status);
+  }
   const props = { status, requestId: context.requestId, retryPath };
   return page(context, (frame) => problemPage({ ...frame, session: null }, props), status);
 }

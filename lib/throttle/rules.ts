@@ -94,6 +94,17 @@ export function networkRequests({ width }: Pick<Network, "width">): RateRule {
   return { kind: "rate", limit: 600 * ROOM[width], periodMs: 60 * SECOND_MS };
 }
 
+/** Mails that strangers have sent to one address or account: 5 at once, then one every 12 minutes. */
+export const MAILS_TO_ONE: RateRule = { kind: "rate", limit: 5, periodMs: HOUR_MS };
+
+/** Mails that strangers have sent in all. A mail provider's limit is about this large. */
+export const MAILS: RateRule = { kind: "rate", limit: 1000, periodMs: HOUR_MS };
+
+/** Mails that one network has sent. The narrowest: 20 at once, then one every 3 minutes. */
+export function mailsOfNetwork({ width }: Pick<Network, "width">): RateRule {
+  return { kind: "rate", limit: 20 * ROOM[width], periodMs: HOUR_MS };
+}
+
 /** The counters that an attempt changes, and the wait if it is denied. */
 export interface Decision {
   /** Null if the attempt is granted. */

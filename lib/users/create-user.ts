@@ -15,6 +15,10 @@ import { normalizeUsername } from "./username.ts";
 export interface UserInput extends UserNames {
   isStaff: boolean;
   isSuperuser: boolean;
+  /** When the address was proved by a link; null, the default, if it was not. */
+  emailProvedAt?: number | null;
+  /** Such as `it`; empty, the default, if it is unknown. */
+  language?: string;
   /** Null: no password opens the account until one is set. */
   password: AcceptedPassword | null;
   /** As `groupLimitError` allows; none if it is missing. */
@@ -66,9 +70,14 @@ export async function createFirstUser(
   return user && { user, password: newUser.password };
 }
 
-async function prepare({ hasher, now }: Needs, { password, ...input }: UserInput): Promise<NewUser> {
+async function prepare(
+  { hasher, now }: Needs,
+  { password, emailProvedAt = null, language = "", ...input }: UserInput,
+): Promise<NewUser> {
   return {
     ...input,
+    emailProvedAt,
+    language,
     username: normalizeUsername(input.username),
     email: normalizeEmail(input.email),
     // As Django's `make_password(None)`: no password matches it.

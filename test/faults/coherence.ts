@@ -272,6 +272,8 @@ const EMPTY = {
   isSuperuser: false,
   dateJoined: 0,
   lastLogin: null,
+  emailProvedAt: null,
+  language: "",
 };
 
 if (import.meta.main) {

@@ -22,6 +22,8 @@ export async function openTestDatabase(): Promise<{ db: Db; close: () => Promise
   await db.deleteFrom("users").execute();
   await db.deleteFrom("groups").execute();
   await db.deleteFrom("throttles").execute();
+  await db.deleteFrom("mails").execute();
+  await db.deleteFrom("one_time_tokens").execute();
   await emptyTrail(db);
   return { db, close: async () => {} };
 }

@@ -5,6 +5,9 @@ import { OPERATOR } from "../../lib/audit/actor.ts";
 import { parseConfig } from "../../lib/config/load.ts";
 import { createAssertions } from "../../lib/forward/assertion.ts";
 import { wireText } from "../../lib/http/message.ts";
+import { deliverNext } from "../../lib/mail/deliver.ts";
+import { makeMailService } from "../../lib/mail/mail-service.ts";
+import type { Message, Transport } from "../../lib/mail/transport.ts";
 import { createLog } from "../../lib/observability/log.ts";
 import { createMetrics } from "../../lib/observability/metrics.ts";
 import { createHasher } from "../../lib/passwords/hasher.ts";
@@ -23,6 +26,8 @@ export interface TestApp {
   close: () => Promise<void>;
   /** Every line logged so far. */
   logged: string[];
+  /** With POSTERN_MAIL_URL: sends what waits in the outbox. @returns the mails that went out */
+  deliver: () => Promise<Message[]>;
   addUser: (input: NewUser) => Promise<User>;
 }
 
@@ -48,21 +53,59 @@ export async function createTestApp(
     },
   };
   const logged: string[] = [];
+  const mails: Message[] = [];
   const now = () => clock.now;
   const metrics = createMetrics(now, { version: "test", database: "test" });
+  const config = parseConfig(environment);
   const services: Services = {
-    config: parseConfig(environment),
+    config,
     db,
     hasher: createHasher({ concurrency: 2, maxWaiting: 1000, argon2: QUICK_ARGON2, watch: metrics.watchHashes }),
     keys: TEST_KEYS,
     assertions: createAssertions(TEST_KEYS.assertion, now),
+    mail: config.mailUrl && makeMailService(capture(mails), { name: "", address: "login@postern.test" }, ORIGIN),
     log: createLog((line) => logged.push(line), now),
     metrics,
     droppedLines: () => 0,
     lifecycle: { isStopping: false },
     now,
   };
-  return { app: createApp(services), services, close, clock, logged, addUser: (input) => addUser(services, input) };
+  return {
+    app: createApp(services),
+    services,
+    close,
+    clock,
+    logged,
+    deliver: async () => {
+      const before = mails.length;
+      if (services.mail) while (await deliverNext(services, services.mail));
+      return mails.slice(before);
+    },
+    addUser: (input) => addUser(services, input),
+  };
+}
+
+/** The origin of the links in mails. */
+export const ORIGIN = "http://postern.test";
+
+/** The settings with which mail is on. */
+export const MAIL = { POSTERN_MAIL_URL: "console:", PUBLIC_URL: ORIGIN };
+
+function capture(mails: Message[]): Transport {
+  return {
+    send: async (message) => {
+      mails.push(message);
+      return { kind: "sent" };
+    },
+    close: () => {},
+  };
+}
+
+/** The token of the one link in a mail. */
+export function tokenIn({ text }: Message): string {
+  const [, token] = /\?token=([a-z2-7]{32})/.exec(text) ?? [];
+  if (token === undefined) throw new Error(`no link in: ${text}`);
+  return token;
 }
 
 export async function addUser(services: Services, input: NewUser): Promise<User> {

@@ -73,6 +73,16 @@ export const account = {
     sessions_ended: "Logged out elsewhere",
     device_forgotten: "Device forgotten",
     password_changed: "Password changed",
+    reset_requested: "New password requested",
+    password_reset: "New password set by a link",
+    invited: "Invited",
+    signed_up: "Account created",
+    email_change_requested: "New email address requested",
+    email_changed: "Email address changed",
+    email_restored: "Former email address restored",
+    reported: "Reported: this was not me",
+    exported: "Data exported",
+    mail_failed: "A mail could not be delivered",
     set_up: "Account created",
     user_made: "Account created",
     user_changed: "Details changed",
@@ -97,6 +107,10 @@ export const account = {
   setUpAbout:
     "Create the first user. The user is marked as staff and superuser: your applications decide what that allows.",
   createUser: "Create user",
+
+  deadLink: "This link no longer works",
+  deadLinkAbout: "A link works once and for a limited time, and a newer one takes its place. Ask for a new one.",
+  askForNewPassword: "Ask for a new password",
 
   tryAgain: "Try again",
   goToLogin: "Go to the login",

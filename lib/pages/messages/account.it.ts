@@ -74,6 +74,16 @@ export const account: AccountWords = {
     sessions_ended: "Uscita da altri dispositivi",
     device_forgotten: "Dispositivo dimenticato",
     password_changed: "Password cambiata",
+    reset_requested: "Nuova password richiesta",
+    password_reset: "Nuova password impostata tramite link",
+    invited: "Invito inviato",
+    signed_up: "Account creato",
+    email_change_requested: "Nuovo indirizzo e-mail richiesto",
+    email_changed: "Indirizzo e-mail cambiato",
+    email_restored: "Indirizzo e-mail precedente ripristinato",
+    reported: "Segnalato: non sono stato io",
+    exported: "Dati esportati",
+    mail_failed: "Un messaggio non è stato consegnato",
     set_up: "Account creato",
     user_made: "Account creato",
     user_changed: "Dati cambiati",
@@ -97,6 +107,11 @@ export const account: AccountWords = {
   setUpAbout:
     "Crea il primo utente. L’utente è contrassegnato come staff e superuser: le tue applicazioni decidono che cosa permette.",
   createUser: "Crea utente",
+
+  deadLink: "Questo link non funziona più",
+  deadLinkAbout:
+    "Un link funziona una volta sola e per un tempo limitato, e uno più recente lo sostituisce. Chiedine uno nuovo.",
+  askForNewPassword: "Chiedi una nuova password",
 
   tryAgain: "Riprova",
   goToLogin: "Vai all’accesso",

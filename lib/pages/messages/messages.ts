@@ -5,6 +5,8 @@ import { account as accountInItalian } from "./account.it.ts";
 import type { ErrorTexts } from "./error-texts.ts";
 import { errors as errorsInEnglish } from "./errors.en.ts";
 import { errors as errorsInItalian } from "./errors.it.ts";
+import { type MailWords, mail as mailInEnglish } from "./mail.en.ts";
+import { mail as mailInItalian } from "./mail.it.ts";
 
 export interface Words extends AccountWords {
   errors: ErrorTexts;
@@ -16,6 +18,8 @@ export const LANGUAGES = {
 } satisfies Record<string, Words>;
 
 export type Language = keyof typeof LANGUAGES;
+
+export const MAIL_WORDS: Readonly<Record<Language, MailWords>> = { en: mailInEnglish, it: mailInItalian };
 
 /** The language of a page and the format of its dates. */
 export interface Locale {

@@ -1,0 +1,139 @@
+import { type ExpressionBuilder, type Selectable, sql } from "kysely";
+import { isPostgres } from "./columns.ts";
+import type { Db, TransactionDb } from "./open.ts";
+import type { Instant, MailPurpose, MailsTable, NoticeKind, Schema } from "./schema.ts";
+
+/** A mail that waits to be sent, or could not be. It holds no secret: the token of its link is derived from its id. */
+export interface Mail {
+  id: string;
+  purpose: MailPurpose;
+  /** Null if it is about no user. If the user is deleted, so is the mail. */
+  userId: number | null;
+  /** Where it goes; empty for the user's own address at the time of sending. */
+  address: string;
+  /** Such as `it`. */
+  language: string;
+  /** JSON. */
+  facts: string;
+  createdAt: Instant;
+  /** The next attempt. While a node sends it, the time when that node counts as dead. */
+  dueAt: Instant;
+  attempts: number;
+  /** The last answer of the mail server; empty if there was none. */
+  error: string;
+  /** When it was given up; null if it was not. */
+  failedAt: Instant | null;
+}
+
+export type NewMail = Pick<Mail, "id" | "purpose" | "userId" | "address" | "language" | "facts" | "createdAt">;
+
+function toMail(row: Selectable<MailsTable>): Mail {
+  const { user_id: userId, created_at: createdAt, due_at: dueAt, failed_at: failedAt, ...rest } = row;
+  return { ...rest, userId, createdAt, dueAt, failedAt };
+}
+
+/** Call it in the transaction that causes the mail. */
+export async function insertMail(db: Db, { userId, createdAt, ...mail }: NewMail): Promise<void> {
+  const waiting = { due_at: createdAt, attempts: 0, error: "", failed_at: null };
+  await db
+    .insertInto("mails")
+    .values({ ...mail, user_id: userId, created_at: createdAt, ...waiting })
+    .execute();
+}
+
+/**
+ * Takes the mail that has waited longest, for one attempt. Until `until`, no other call takes it, on any node.
+ *
+ * @returns the mail with this attempt counted; null if none is due
+ */
+export async function leaseMail(db: Db, now: Instant, until: Instant): Promise<Mail | null> {
+  const due = db.selectFrom("mails").select("id").where("failed_at", "is", null).where("due_at", "<=", now);
+  const first = due.orderBy("due_at").limit(1);
+  const row = await db
+    .updateTable("mails")
+    .set((row) => ({ due_at: until, attempts: row("attempts", "+", 1) }))
+    .where("id", "=", isPostgres(db) ? first.forUpdate().skipLocked() : first)
+    .returningAll()
+    .executeTakeFirst();
+  return row ? toMail(row) : null;
+}
+
+/** Whether a mail is still the one of this attempt: no other node has taken it since. */
+const isOfAttempt =
+  ({ id, attempts }: Pick<Mail, "id" | "attempts">) =>
+  (row: ExpressionBuilder<Schema, "mails">) =>
+    row.and([row("id", "=", id), row("attempts", "=", attempts)]);
+
+/** The mail was sent, or is not to be sent. */
+export async function deleteLeasedMail(db: Db, mail: Pick<Mail, "id" | "attempts">): Promise<void> {
+  await db.deleteFrom("mails").where(isOfAttempt(mail)).execute();
+}
+
+/** The attempt failed. @param next when to try again; or when it was given up */
+export async function postponeMail(
+  db: Db,
+  mail: Pick<Mail, "id" | "attempts">,
+  next: { dueAt: Instant; error: string; failedAt: Instant | null },
+): Promise<void> {
+  const set = { due_at: next.dueAt, error: next.error, failed_at: next.failedAt };
+  await db.updateTable("mails").set(set).where(isOfAttempt(mail)).execute();
+}
+
+/** The instant at which the next mail is due; null if none waits. */
+export async function findNextDue(db: Db): Promise<Instant | null> {
+  const waiting = db.selectFrom("mails").select("due_at").where("failed_at", "is", null);
+  return (await waiting.orderBy("due_at").limit(1).executeTakeFirst())?.due_at ?? null;
+}
+
+/** Oldest first. @param afterId the last mail of the page before; null for the first page */
+export async function listMails(
+  db: Db,
+  { after, limit }: { after: Pick<Mail, "id" | "createdAt"> | null; limit: number },
+): Promise<Mail[]> {
+  let rows = db.selectFrom("mails").selectAll();
+  if (after !== null) {
+    const { createdAt, id } = after;
+    rows = rows.where(sql<boolean>`(created_at, id) > (cast(${createdAt} as bigint), ${id})`);
+  }
+  return (await rows.orderBy("created_at").orderBy("id").limit(limit).execute()).map(toMail);
+}
+
+/** Makes one mail due now, or all, the given-up ones too. @param id null for all @returns their number */
+export async function retryMails(db: Db, id: string | null, now: Instant): Promise<number> {
+  let update = db.updateTable("mails").set({ due_at: now, failed_at: null });
+  if (id !== null) update = update.where("id", "=", id);
+  return Number((await update.executeTakeFirst()).numUpdatedRows);
+}
+
+/** @param id null for all that were given up @returns their number */
+export async function dropMails(db: Db, id: string | null): Promise<number> {
+  const rows = db.deleteFrom("mails");
+  const chosen = id === null ? rows.where("failed_at", "is not", null) : rows.where("id", "=", id);
+  return Number((await chosen.executeTakeFirst()).numDeletedRows);
+}
+
+/** Deletes at most `limit` mails that were given up before an instant. @returns their number */
+export async function deleteFailedMails(db: Db, before: Instant, limit: number): Promise<number> {
+  const failed = db.selectFrom("mails").select("id").where("failed_at", "<", before).limit(limit);
+  return Number((await db.deleteFrom("mails").where("id", "in", failed).executeTakeFirst()).numDeletedRows);
+}
+
+/**
+ * Notes that a user is sent a notice.
+ *
+ * @param since the earliest time of the notice before
+ * @returns false if there was one of this kind since: nothing is noted then
+ */
+export async function claimNotice(
+  db: TransactionDb,
+  { userId, kind, now, since }: { userId: number; kind: NoticeKind; now: Instant; since: Instant },
+): Promise<boolean> {
+  const result = await db
+    .insertInto("notices")
+    .values({ user_id: userId, kind, sent_at: now })
+    .onConflict((conflict) =>
+      conflict.columns(["user_id", "kind"]).doUpdateSet({ sent_at: now }).where("notices.sent_at", "<=", since),
+    )
+    .executeTakeFirst();
+  return result.numInsertedOrUpdatedRows === 1n;
+}

@@ -1,0 +1,164 @@
+import { deleteLeasedMail, leaseMail, type Mail, postponeMail } from "../../db/mails.ts";
+import { extendToken, insertToken } from "../../db/one-time-tokens.ts";
+import { type TransactionDb, transaction } from "../../db/open.ts";
+import { findUserById, type User } from "../../db/users.ts";
+import { SYSTEM, userSubject } from "../audit/actor.ts";
+import { recordBy } from "../audit/audit-log.ts";
+import { hashToken } from "../crypto/token.ts";
+import { mailParts, type Template } from "../pages/mail.ts";
+import type { Services } from "../services.ts";
+import { findUserByAddress, foldCase } from "../users/email.ts";
+import { type Facts, readFacts } from "./facts.ts";
+import { LINKS, type Link } from "./links.ts";
+import type { MailService } from "./mail-service.ts";
+import type { Delivery, Message } from "./transport.ts";
+
+const SECOND_MS = 1000;
+const HOUR_MS = 3600 * SECOND_MS;
+
+/** Longer than an attempt can take. If the node dies, another one sends the mail after this time. */
+const LEASE_MS = 300 * SECOND_MS;
+
+/** Doubled at each attempt, at most an hour. */
+const FIRST_WAIT_MS = 30 * SECOND_MS;
+
+/** After this time a mail that the server will not take is given up. */
+const GIVE_UP_MS = 24 * HOUR_MS;
+
+/** A mail that was given up can be retried by an operator for this long. */
+export const KEEP_FAILED_MS = 7 * 24 * HOUR_MS;
+
+type Needs = Pick<Services, "db" | "keys" | "now" | "config" | "log" | "metrics">;
+
+/** A mail that this process alone may send now. */
+interface Leased {
+  mail: Mail;
+  message: Message;
+  tokenId: string;
+  link: Link;
+}
+
+/**
+ * Sends the mail that has waited longest. Several processes may call it at the same time.
+ *
+ * @returns false if none is due
+ */
+export async function deliverNext(services: Needs, service: MailService): Promise<boolean> {
+  const next = await transaction(services.db, (db) => prepareNext(db, services, service));
+  if (next === null || next === "dropped") return next !== null;
+  await settle(services, next, await service.transport.send(next.message));
+  return true;
+}
+
+/** @returns "dropped" if the mail is not to be sent any more, null if none is due */
+async function prepareNext(
+  db: TransactionDb,
+  services: Needs,
+  service: MailService,
+): Promise<Leased | "dropped" | null> {
+  const now = services.now();
+  const mail = await leaseMail(db, now, now + LEASE_MS);
+  if (mail === null) return null;
+  const prepared = await prepare(db, services, service, mail);
+  if (prepared !== null) return prepared;
+  await deleteLeasedMail(db, mail);
+  return "dropped";
+}
+
+/** @returns null if there is no recipient, or if the link was used or another mail took its place */
+async function prepare(db: TransactionDb, services: Needs, service: MailService, mail: Mail): Promise<Leased | null> {
+  const { template, user, to } = await findRecipient(db, mail);
+  if (to === "") return null;
+  const link = LINKS[template];
+  const facts: Facts = { ...readFacts(mail.facts), sentTo: to };
+  const token = await storeToken(db, services, mail, { link, user, facts });
+  if (token === null) return null;
+  const { subject, text, html } = mailParts({
+    template,
+    language: mail.language,
+    siteName: services.config.siteName,
+    origin: service.origin,
+    link: `${service.origin}${link.path}?token=${token}`,
+    lifetimeMs: link.lifetimeMs,
+    username: user?.username ?? null,
+    facts,
+  });
+  const { hostname } = new URL(service.origin);
+  const messageId = `${mail.id}@${hostname}`;
+  const message = { from: service.from, to, subject, text, html, messageId, language: mail.language };
+  return { mail, message, tokenId: hashToken(token), link };
+}
+
+/** `to` is empty if the mail is not to be sent. An inactive user gets none. */
+async function findRecipient(
+  db: TransactionDb,
+  { purpose, userId, address }: Mail,
+): Promise<{ template: Template; user: User | null; to: string }> {
+  if (userId !== null) {
+    const user = await findUserById(db, userId);
+    const isWanted = user?.isActive === true;
+    return { template: purpose, user, to: isWanted ? address || user.email : "" };
+  }
+  const known = purpose === "signup" || purpose === "invite" ? await findUserByAddress(db, address) : null;
+  if (known === null) return { template: purpose, user: null, to: address };
+  return { template: "signup_known", user: known, to: known.isActive ? known.email : "" };
+}
+
+/**
+ * Stores the hash of the link's token at the first attempt. At a later one the token must still be there: a link that was
+ * used does not come back to life.
+ *
+ * @returns the token; null if it was used, or another took its place
+ */
+async function storeToken(
+  db: TransactionDb,
+  { keys, now }: Needs,
+  { id, attempts }: Mail,
+  { link, user, facts }: { link: Link; user: User | null; facts: Facts },
+): Promise<string | null> {
+  const tokens = keys.mail.tokens(id);
+  const expiresAt = now() + link.lifetimeMs;
+  if (attempts > 1) {
+    for (const token of tokens) if (await extendToken(db, hashToken(token), expiresAt)) return token;
+    return null;
+  }
+  const [token] = tokens;
+  if (token === undefined) throw new Error("no secret key");
+  await insertToken(db, {
+    id: hashToken(token),
+    purpose: link.purpose,
+    userId: user?.id ?? null,
+    subject: subjectOf(link, user, { id, to: facts.sentTo ?? "" }),
+    createdAt: now(),
+    expiresAt,
+    facts: JSON.stringify(facts),
+  });
+  return token;
+}
+
+/** One link at a time is valid for each subject. Each notice has a link of its own. */
+function subjectOf({ purpose }: Link, user: User | null, { id, to }: { id: string; to: string }): string {
+  if (user === null) return foldCase(to);
+  return purpose === "not_me" || purpose === "email_undo" ? `${userSubject(user)}:${id}` : userSubject(user);
+}
+
+async function settle(services: Needs, { mail, tokenId, link }: Leased, delivery: Delivery): Promise<void> {
+  const { db, now, log, metrics } = services;
+  metrics.mailAttempted(delivery.kind);
+  if (delivery.kind === "sent") return deleteLeasedMail(db, mail);
+  const { purpose, id, attempts } = mail;
+  const isGivenUp = delivery.kind === "never" || now() - mail.createdAt >= GIVE_UP_MS;
+  const waitMs = Math.min(FIRST_WAIT_MS * 2 ** (attempts - 1), HOUR_MS);
+  const dueAt = now() + waitMs;
+  const failedAt = isGivenUp ? now() : null;
+  const { error } = delivery;
+  await transaction(db, async (db) => {
+    await postponeMail(db, mail, { dueAt, error, failedAt });
+    // The link must not expire before the mail goes out.
+    await extendToken(db, tokenId, (isGivenUp ? now() + KEEP_FAILED_MS : dueAt) + link.lifetimeMs);
+    if (!isGivenUp) return;
+    const subject = mail.userId === null ? "mail" : userSubject({ id: mail.userId });
+    await recordBy(db, services, SYSTEM, { kind: "mail_failed", subject, detail: purpose });
+  });
+  log(isGivenUp ? "error" : "warning", isGivenUp ? "mail_given_up" : "mail_postponed", { mail: id, purpose, error });
+}

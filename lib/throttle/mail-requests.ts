@@ -1,0 +1,36 @@
+import type { Authenticated } from "../context.ts";
+import { hashToken } from "../crypto/token.ts";
+import { Problem } from "../http/problem.ts";
+import { foldCase } from "../users/email.ts";
+import { countAttempt } from "./counts.ts";
+import { networksOf } from "./network.ts";
+import { MAILS, MAILS_TO_ONE, mailsOfNetwork } from "./rules.ts";
+
+/** What `mailRequests` adds to a context. */
+export interface MailThrottled {
+  /**
+   * Counts a request that may cause a mail: by recipient, by network and in all, on this node and every other. Whether the
+   * recipient has an account makes no difference.
+   *
+   * @param recipient the address or the username, as typed
+   * @throws Problem throttled
+   */
+  readonly countMail: (recipient: string) => Promise<void>;
+}
+
+/** The throttle of rows that send a mail to an address that a client names. */
+export function mailRequests<C extends Authenticated>(context: C): C & MailThrottled {
+  return { ...context, countMail: (recipient) => countMail(context, recipient) };
+}
+
+async function countMail({ services, client }: Authenticated, recipient: string): Promise<void> {
+  if (!services.config.throttle) return;
+  const networks = networksOf(client.address, services.config.trustedProxies);
+  const requests = networks.map((network) => ({ key: `mail:network:${network.name}`, rule: mailsOfNetwork(network) }));
+  const failures = [
+    { key: `mail:to:${hashToken(foldCase(recipient))}`, rule: MAILS_TO_ONE },
+    { key: "mail:all", rule: MAILS },
+  ];
+  const { waitMs } = await countAttempt(services, { requests, failures });
+  if (waitMs !== null) throw new Problem("throttled", { seconds: Math.max(1, Math.ceil(waitMs / 1000)) });
+}
