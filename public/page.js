@@ -4,8 +4,24 @@
 const { session } = document.documentElement.dataset;
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("postern") : null;
 
-/** Loads the page's address again. A form that was sent is not sent again. */
-const reload = () => location.replace(location.href);
+// The token of a link in a mail must not stay in the address bar, and so not on a shared screen, in the history or in the
+// Referer. The state of the history's entry keeps it for a reload.
+const query = new URLSearchParams(location.search);
+const isOpenLink = document.querySelector("input[type=hidden][name=token]") !== null;
+if (query.has("token")) history.replaceState({ token: query.get("token") }, "", location.pathname);
+// This address was loaded again, so the server has not got the token.
+else if (!isOpenLink && history.state?.token !== undefined) reload();
+
+// On such a page the header demands `no-referrer`, and a browser then sends `Origin: null` with a form. Browsers without
+// Sec-Fetch-Site prove by Origin that they are on a page of this site. The address has no secret any more.
+if (isOpenLink)
+  document.head.append(Object.assign(document.createElement("meta"), { name: "referrer", content: "same-origin" }));
+
+/** Loads the page again, with the token of its link. A form that was sent is not sent again. */
+function reload() {
+  const token = history.state?.token;
+  location.replace(token === undefined ? location.href : `${location.pathname}?${new URLSearchParams({ token })}`);
+}
 
 // Tells the other tabs which session this one has, and reloads if another tab has a different one.
 if (session !== undefined) tabs?.postMessage({ session });
@@ -114,4 +130,4 @@ for (const region of document.querySelectorAll("[role=status]")) announce(region
 document.querySelector(".notice[autofocus]")?.focus();
 
 // A reload or a bookmark must not repeat the notice of what was done.
-if (new URLSearchParams(location.search).has("done")) history.replaceState(null, "", location.pathname);
+if (query.has("done")) history.replaceState(null, "", location.pathname);

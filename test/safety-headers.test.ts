@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseConfig } from "../lib/config/load.ts";
+import { isByLink } from "../lib/pipeline/link-guards.ts";
 import { ROUTES } from "../lib/routes.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { createTestApp } from "./support/test-app.ts";
@@ -12,6 +13,9 @@ const FIXED = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
 };
+
+/** The address of such a page has a secret. */
+const LINK_PATHS = new Set(ROUTES.filter(({ guard }) => isByLink(guard)).map(({ path }) => path));
 
 const KINDS = { program: {}, browser: { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin" } };
 
@@ -42,7 +46,9 @@ describe("the security headers (ASVS 5.0 V3.4)", () => {
           const answer = await client.send(method, path, { headers });
           seen.add(answer.status);
           const what = `${method} ${path} ${answer.status}`;
-          for (const [name, value] of Object.entries(FIXED)) assert.equal(answer.headers.get(name), value, what);
+          const fixed =
+            kind === "browser" && LINK_PATHS.has(path) ? { ...FIXED, "referrer-policy": "no-referrer" } : FIXED;
+          for (const [name, value] of Object.entries(fixed)) assert.equal(answer.headers.get(name), value, what);
           assert.equal(answer.headers.get("strict-transport-security"), "max-age=31536000", what);
           assert.match(answer.headers.get("permissions-policy") ?? "", /camera=\(\)/, what);
           const policy = answer.headers.get("content-security-policy") ?? "";

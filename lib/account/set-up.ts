@@ -20,7 +20,7 @@ export function showSetUp(context: SetupContext): Reply {
 }
 
 /**
- * `POST /setup/?token=…`: creates the first user, a superuser, and logs the user in. The link is used.
+ * `POST /setup/` with the link's token: creates the first user, a superuser, and logs the user in. The link is used.
  *
  * @throws Problem invalid; not_found if the link was used, or another user was created, since the guard looked at it
  */

@@ -46,8 +46,6 @@ export const EMPTY_FORM: FormState<never> = { values: {}, validationErrors: NO_E
 
 /** What a page adds to a form. */
 interface FormExtras {
-  /** Instead of the definition's. */
-  action?: string;
   /** Sent back as it came. Null leaves the field out. */
   hidden?: Readonly<Record<string, string | null>>;
   /** The field that has the focus if no field has an error. */
@@ -66,7 +64,7 @@ export function form(
   extras: FormExtras = {},
 ): Html {
   const { words, member } = frame;
-  const { action = definition.action, hidden = {}, focus, username = null, passwordRule = null } = extras;
+  const { hidden = {}, focus, username = null, passwordRule = null } = extras;
   const fields = Object.entries(definition.fields);
   const focused = fields.find(([name]) => validationErrors.fields[name])?.[0] ?? focus;
   const areOptional = fields.every(([, { mayBeBlank }]) => mayBeBlank);
@@ -77,7 +75,7 @@ export function form(
     return control(frame, { name, field, value: values[name] ?? "", messages, hint, saysOptional }, name === focused);
   });
   const kept = Object.entries(hidden).filter(([, value]) => value !== null);
-  return html`<form method="post" action="${action}"${definition.keep !== undefined && html` data-keep="${definition.keep}"`}>
+  return html`<form method="post" action="${definition.action}"${definition.keep !== undefined && html` data-keep="${definition.keep}"`}>
 <div class="errors" role="alert">${validationErrors.form.map((message) => formError(frame, message))}</div>
 ${csrfField(member)}${kept.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 ${username !== null && html`<input type="text" autocomplete="username" value="${username}" readonly hidden>`}

@@ -13,8 +13,7 @@ export interface SetUpProps {
 
 export function setUpPage(frame: Frame, { form: definition, state, token, passwordRule }: SetUpProps): Html {
   const { words, siteName } = frame;
-  const action = `${definition.action}?token=${encodeURIComponent(token)}`;
   const body = html`<p class="lead">${words.setUpAbout}</p>
-${form(frame, definition, state, { action, focus: "username", passwordRule })}`;
+${form(frame, definition, state, { hidden: { token }, focus: "username", passwordRule })}`;
   return layout(frame, words.setUpSite(siteName), body);
 }

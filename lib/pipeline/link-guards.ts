@@ -14,7 +14,7 @@ import { readFacts } from "../mail/facts.ts";
  */
 export async function setupToken(context: Authenticated): Promise<SetupContext> {
   const { db, now } = context.services;
-  const token = queryValue(context.target, "token") ?? "";
+  const token = queryValue(context.target, "token") ?? (await sentToken(context));
   const found = await findToken(db, "setup", hashToken(token), now());
   if (found === null || (await hasUsers(db))) throw new Problem("not_found");
   return { ...context, setupToken: token };

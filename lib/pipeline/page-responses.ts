@@ -11,6 +11,7 @@ import { deadLinkPage, problemPage } from "../pages/problem.ts";
 import { sessionName } from "../session/session-name.ts";
 import { type Device, isKnownDevice } from "../session/user-agent.ts";
 import { ICON, SCRIPT, STYLE, TIMES } from "../site/assets.ts";
+import { isByLink } from "./link-guards.ts";
 import { nearestPage } from "./next-page.ts";
 import { type Reply, type ReplyParts, reply } from "./reply.ts";
 import { redirect } from "./responses.ts";
@@ -42,6 +43,8 @@ export function page(context: Arrival, draw: (frame: Frame) => Html, status = 20
     "Content-Language": frame.language,
     "Content-Security-Policy": contentSecurityPolicy(frame.logoUrl, context.services.config.trustedOrigins),
     Vary: "Accept-Language, Sec-Fetch-Mode",
+    // The address has the secret of a link.
+    ...(context.endpoint?.routes.some(({ guard }) => isByLink(guard)) ? { "Referrer-Policy": "no-referrer" } : {}),
   };
   // Not compressed: a page holds a secret beside text that the address may choose (BREACH). It has a few kilobytes.
   return reply(new Response(draw(frame).text, { status, headers }));
