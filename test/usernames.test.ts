@@ -105,10 +105,10 @@ test("failures at one account are counted together for every spelling of its nam
 });
 
 describe("a username that a person types at the first set-up", () => {
-  async function setUp(username: string, password = "k7#qz!pv-9") {
+  async function setUp(username: string, { password = "k7#qz!pv-9", email = "" } = {}) {
     const test = await createTestApp();
     const link = (await inviteFirstUser(test.services)) ?? "";
-    const body = new URLSearchParams({ username, email: "", password }).toString();
+    const body = new URLSearchParams({ username, email, password }).toString();
     const answer = await createClient(test.app).send("POST", link, { headers: FORM, body });
     const users = (await listUsers(test.services.db, { after: null, limit: 100 })).map((user) => user.username);
     return { status: answer.status, text: await answer.text(), users };
@@ -124,9 +124,21 @@ describe("a username that a person types at the first set-up", () => {
   });
 
   test("must not resemble the password in any spelling", async () => {
-    const similar = await setUp("ｅｌｅｐｈａｎｔｏｍ", "elephantom1");
+    const similar = await setUp("ｅｌｅｐｈａｎｔｏｍ", { password: "elephantom1" });
     assert.deepEqual([similar.status, similar.users], [400, []]);
     assert.match(similar.text, /too similar to the username/);
+  });
+
+  test("is no other person's address in any spelling", async () => {
+    for (const username of ["bob@example.com", "bob＠example.com", "@", "alice@example.com.", "ALİCE@example.com"]) {
+      const other = await setUp(username, { email: "alice@example.com" });
+      assert.deepEqual([other.status, other.users], [400, []], username);
+      assert.match(other.text, /must be your own email address/);
+    }
+    // The NFKC form of this address belongs to another person.
+    assert.equal((await setUp("alice@example.com", { email: "ａlice@example.com" })).status, 400);
+    const own = await setUp("alice@example.com", { email: "Alice@Example.com" });
+    assert.deepEqual(own.users, ["alice@example.com"]);
   });
 });
 

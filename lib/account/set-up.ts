@@ -1,7 +1,7 @@
 import { visitorActor } from "../audit/actor.ts";
 import type { SetupContext } from "../context.ts";
 import { readFields } from "../http/fields.ts";
-import { type FieldErrors, fieldMessage } from "../http/message.ts";
+import type { FieldErrors } from "../http/message.ts";
 import { Problem } from "../http/problem.ts";
 import { EMPTY_FORM, type FormState } from "../pages/form.ts";
 import { setUpPage } from "../pages/set-up.ts";
@@ -11,7 +11,7 @@ import type { Reply } from "../pipeline/reply.ts";
 import { redirect } from "../pipeline/responses.ts";
 import { createSession } from "../session/session.ts";
 import { createFirstUser } from "../users/create-user.ts";
-import { isUsername } from "../users/user-fields.ts";
+import { ownUsernameError } from "../users/user-fields.ts";
 import { SET_UP_FORM } from "./forms.ts";
 
 /** `GET /setup/?token=…`: the form. */
@@ -28,8 +28,9 @@ export async function setUp(context: SetupContext): Promise<Reply> {
   const { services, setupToken } = context;
   const { username, email, password } = readFields(await context.data(), SET_UP_FORM.fields);
   const judged = await judgePassword(services, password, { username, email, firstName: "", lastName: "" });
+  const nameError = ownUsernameError(username, email);
   const errors: FieldErrors = {
-    ...(isUsername(username) ? {} : { username: [fieldMessage("invalid_username")] }),
+    ...(nameError === null ? {} : { username: [nameError] }),
     ...(typeof judged === "string" ? {} : { password: judged }),
   };
   if (typeof judged !== "string" || Object.keys(errors).length > 0) throw new Problem("invalid", errors);

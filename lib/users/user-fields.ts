@@ -1,7 +1,7 @@
 import type { UserChanges } from "../../db/users.ts";
 import { isEmailAddress } from "../http/fields.ts";
-import { fieldMessage, wireText } from "../http/message.ts";
-import { normalizeUsername } from "./username.ts";
+import { type FieldMessage, fieldMessage, wireText } from "../http/message.ts";
+import { looksLikeOtherAddress, normalizeUsername } from "./username.ts";
 
 export const MAX_NAME_CHARACTERS = 150;
 export const MAX_EMAIL_CHARACTERS = 254;
@@ -23,6 +23,12 @@ export function userError({ username, email = "", firstName = "", lastName = "" 
 /** Python's `\w` (letters and numbers of every script and the underscore, no marks) and four signs. */
 export function isUsername(text: string): boolean {
   return /^[\p{L}\p{N}_.@+-]+$/u.test(normalizeUsername(text));
+}
+
+/** What is wrong with a username that a person chose for their own account; null if it is valid. */
+export function ownUsernameError(username: string, email: string): FieldMessage | null {
+  if (!isUsername(username)) return fieldMessage("invalid_username");
+  return looksLikeOtherAddress(username, email) ? fieldMessage("username_like_email") : null;
 }
 
 /** The domain in lower case, as in Django's `normalize_email`. */
