@@ -12,6 +12,7 @@ import * as passwordCosts from "./migrations/0008_password_costs.ts";
 import * as oneTimeTokens from "./migrations/0009_one_time_tokens.ts";
 import * as groups from "./migrations/0010_groups.ts";
 import * as mail from "./migrations/0011_mail.ts";
+import * as usernamesLikeAddresses from "./migrations/0012_usernames_like_addresses.ts";
 import { type Db, type TransactionDb, transaction } from "./open.ts";
 
 /** Every migration, oldest first. A migration never changes: add a new one. */
@@ -27,6 +28,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0009_one_time_tokens": oneTimeTokens,
   "0010_groups": groups,
   "0011_mail": mail,
+  "0012_usernames_like_addresses": usernamesLikeAddresses,
 };
 
 /** Not Kysely's default name, because another application in the database may use Kysely too. */

@@ -115,23 +115,6 @@ export async function findUserById(db: Db, id: number): Promise<User | null> {
   return (await findCredentialsOf(db, id))?.user ?? null;
 }
 
-/** @param address with ASCII letters in lower case @returns the one user who has proved the address */
-export async function findProvedUser(db: Db, address: string): Promise<User | null> {
-  const row = await withEmail(db, address).where("email_proved_at", "is not", null).executeTakeFirst();
-  return row ? toUser(row) : null;
-}
-
-/** @param address with ASCII letters in lower case @returns the first users who have it, proved or not, by id */
-export async function listUsersByEmail(db: Db, address: string, limit: number): Promise<User[]> {
-  return (await withEmail(db, address).orderBy("id").limit(limit).execute()).map(toUser);
-}
-
-/** The indexes of migration 0011 have the same expression. */
-function withEmail(db: Db, address: string) {
-  const folded = isPostgres(db) ? sql<string>`lower(email collate "C")` : sql<string>`lower(email)`;
-  return db.selectFrom("users").selectAll().where(folded, "=", address);
-}
-
 /** By id; deleted users are left out. */
 export async function findUsernames(db: Db, ids: readonly number[]): Promise<ReadonlyMap<number, string>> {
   if (ids.length === 0) return new Map();

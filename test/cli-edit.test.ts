@@ -40,7 +40,14 @@ describe("edituser", () => {
     const stdout = "User bob changed.\n";
     const ended = { code: 0, stdout, stderr: "" };
     assert.deepEqual(await sandbox.run(["edituser", "bob", ...names, "--staff", "--superuser"]), ended);
-    const common = { email: "Bob@example.com", first_name: "Bob", last_name: "Builder", is_active: true, groups: [] };
+    const common = {
+      email: "Bob@example.com",
+      email_proved_at: null,
+      first_name: "Bob",
+      last_name: "Builder",
+      is_active: true,
+      groups: [],
+    };
     const { id, date_joined, last_login, ...user } = (await userOf(sandbox, "bob")) ?? {};
     assert.deepEqual(user, { ...common, username: "bob", is_staff: true, is_superuser: true });
     assert.deepEqual(await sandbox.run(["edituser", "bob", "--email", "Bob@example.com", "--no-staff"]), ended);

@@ -56,12 +56,12 @@ describe("users", () => {
     const { stdout } = await sandbox.spawn(["users"]);
     const instant = "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d";
     const [heading = "", first = "", second = "", ...rest] = stdout.split("\n");
-    assert.match(heading, /^USERNAME +EMAIL +NAME +ACTIVE +ROLE +JOINED +LAST LOGIN +GROUPS$/);
+    assert.match(heading, /^USERNAME +EMAIL +PROVED +NAME +ACTIVE +ROLE +JOINED +LAST LOGIN +GROUPS$/);
     assert.match(first, new RegExp(`^alice +yes +superuser +${instant} +never$`));
-    assert.match(second, new RegExp(`^bob +Bob@example\\.com +Bob Builder +no +staff +${instant} +never$`));
+    assert.match(second, new RegExp(`^bob +Bob@example\\.com +no +Bob Builder +no +staff +${instant} +never$`));
     assert.deepEqual(rest, [""]);
     const json: Record<string, unknown>[] = JSON.parse((await sandbox.run(["users", "--json"])).stdout);
-    const common = { is_staff: true, groups: [], last_login: null };
+    const common = { email_proved_at: null, is_staff: true, groups: [], last_login: null };
     assert.deepEqual(
       json.map(({ id, date_joined, ...user }) => user),
       [

@@ -113,6 +113,7 @@ describe("several nodes on one Postgres", () => {
         "0009_one_time_tokens",
         "0010_groups",
         "0011_mail",
+        "0012_usernames_like_addresses",
       ],
     );
   });

@@ -5,7 +5,8 @@ import { activate, deactivate, deleteUser } from "../users/activation.ts";
 import { changePassword } from "../users/change-password.ts";
 import { createUser } from "../users/create-user.ts";
 import { editUser } from "../users/edit-user.ts";
-import { USERNAME_TAKEN, userError } from "../users/user-fields.ts";
+import { isAddressOfOther } from "../users/email.ts";
+import { USERNAME_IS_ADDRESS, USERNAME_TAKEN, userError } from "../users/user-fields.ts";
 import { findTypedUser, normalizeUsername } from "../users/username.ts";
 import type { Cli, Command, CommandOption, Input } from "./command.ts";
 import { confirm, YES_OPTION } from "./confirm.ts";
@@ -153,12 +154,13 @@ async function create(cli: Cli, input: Input, flags: { isStaff: boolean; isSuper
     cli.terminal.remark(`${username} has no password. Set one: ${cli.program} changepassword ${username}`);
 }
 
-/** @throws CommandError if a field is not valid, or another user has the username */
+/** @throws CommandError if a field is not valid, or another user has the username, or has it as the address */
 async function requireValid({ db }: Services, names: UserChanges, user?: User): Promise<void> {
   const error = userError(names);
   if (error !== null) throw new CommandError(error);
   if (names.username === undefined || names.username === user?.username) return;
   if ((await findUser(db, names.username)) !== null) throw new CommandError(USERNAME_TAKEN);
+  if (await isAddressOfOther(db, names.username, user?.id ?? null)) throw new CommandError(USERNAME_IS_ADDRESS);
 }
 
 async function edit(cli: Cli, input: Input): Promise<void> {
@@ -202,7 +204,7 @@ async function deleteNamed(cli: Cli, input: Input): Promise<void> {
   cli.terminal.print(`${user.username} deleted. Every session ended.`);
 }
 
-const HEADINGS = ["USERNAME", "EMAIL", "NAME", "ACTIVE", "ROLE", "JOINED", "LAST LOGIN", "GROUPS"];
+const HEADINGS = ["USERNAME", "EMAIL", "PROVED", "NAME", "ACTIVE", "ROLE", "JOINED", "LAST LOGIN", "GROUPS"];
 
 async function list(cli: Cli, input: Input): Promise<void> {
   const { db } = await cli.open();
@@ -215,6 +217,7 @@ function toRow(user: ListedUser): string[] {
   return [
     user.username,
     user.email,
+    user.email === "" ? "" : user.emailProvedAt === null ? "no" : "yes",
     `${user.firstName} ${user.lastName}`.trim(),
     user.isActive ? "yes" : "no",
     user.isSuperuser ? "superuser" : user.isStaff ? "staff" : "",
@@ -229,6 +232,7 @@ function toJson(user: ListedUser): Record<string, unknown> {
     id: user.id,
     username: user.username,
     email: user.email,
+    email_proved_at: user.emailProvedAt === null ? null : new Date(user.emailProvedAt).toISOString(),
     first_name: user.firstName,
     last_name: user.lastName,
     is_active: user.isActive,

@@ -1,3 +1,4 @@
+import { lockAddresses } from "../../db/addresses.ts";
 import type { Group } from "../../db/groups.ts";
 import { consumeToken } from "../../db/one-time-tokens.ts";
 import type { TransactionDb } from "../../db/open.ts";
@@ -8,8 +9,9 @@ import { generateToken, hashToken } from "../crypto/token.ts";
 import type { AcceptedPassword } from "../passwords/password-rules.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
+import { canProve, isAddressOfOther } from "./email.ts";
 import { changeGroups, lockAll } from "./groups.ts";
-import { normalizeEmail, USERNAME_TAKEN, userError } from "./user-fields.ts";
+import { normalizeEmail, USERNAME_IS_ADDRESS, USERNAME_TAKEN, userError } from "./user-fields.ts";
 import { normalizeUsername } from "./username.ts";
 
 export interface UserInput extends UserNames {
@@ -44,6 +46,8 @@ export async function createUser(
   const newUser = await prepare(services, input);
   return authorizedTransaction(services, by, async (db) => {
     if (!(await lockAll(db, groups))) return "A group was deleted meanwhile. No user was created.";
+    await lockAddresses(db);
+    if (await isAddressOfOther(db, newUser.username, null)) return USERNAME_IS_ADDRESS;
     return (await insert(db, services, by, newUser, "user_made", groups)) ?? USERNAME_TAKEN;
   });
 }
@@ -86,7 +90,7 @@ async function prepare(
   };
 }
 
-/** @returns null if the username is taken */
+/** Call it after `lockAddresses`, unless there is no user. @returns null if the username is taken, or the proved address */
 async function insert(
   db: TransactionDb,
   services: Needs,
@@ -95,6 +99,7 @@ async function insert(
   kind: "user_made" | "set_up",
   groups: readonly Group[] = [],
 ): Promise<User | null> {
+  if (newUser.emailProvedAt !== null && !(await canProve(db, newUser.email, null))) return null;
   const user = await insertUser(db, newUser);
   if (user === null) return null;
   const deeds = await changeGroups(db, user, { add: groups, remove: [] });

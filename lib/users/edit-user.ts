@@ -1,8 +1,10 @@
+import { lockAddresses } from "../../db/addresses.ts";
 import { lockUser, type User, type UserChanges, updateUser } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
+import { isAddressOfOther } from "./email.ts";
 import { canChangeGroups, changeGroups, type GroupChanges } from "./groups.ts";
 import { normalizeEmail } from "./user-fields.ts";
 import { normalizeUsername } from "./username.ts";
@@ -25,8 +27,8 @@ const SAME_GROUPS: GroupChanges = { add: [], remove: [] };
  *
  * @param changes valid values; a field that is undefined stays
  * @param groups as `groupLimitError` allows
- * @returns the user afterwards; null if the user or a group was deleted, if another user has the username, or if the user
- *   has joined too many groups meanwhile
+ * @returns the user afterwards; null if the user or a group was deleted, if another user has the username or has it as the
+ *   address, or if the user has joined too many groups meanwhile
  * @throws Problem not_authenticated as `authorizedTransaction`
  */
 export function editUser(
@@ -45,6 +47,10 @@ export function editUser(
     // Read again: another request may have changed the user since this one began.
     const before = await lockUser(db, user.id);
     if (before === null || !(await canChangeGroups(db, before, groups))) return null;
+    if (changes.username !== undefined) {
+      await lockAddresses(db);
+      if (await isAddressOfOther(db, changes.username, user.id)) return null;
+    }
     const changed = await updateUser(db, user.id, changes);
     if (changed === null) return null;
     const detail = changedFields(before, changes);

@@ -1,5 +1,7 @@
-import type { Db } from "../../db/open.ts";
-import { findProvedUser, listUsersByEmail, type User } from "../../db/users.ts";
+import { findProvedUser, listUsersByEmail, listUsersNamed } from "../../db/addresses.ts";
+import type { Db, TransactionDb } from "../../db/open.ts";
+import type { User } from "../../db/users.ts";
+import { isEmailAddress } from "../http/fields.ts";
 
 /**
  * An address as addresses are compared: ASCII letters in lower case, everything else unchanged. A Unicode case mapping
@@ -20,4 +22,32 @@ export async function findUserByAddress(db: Db, address: string): Promise<User |
   const proved = await findProvedUser(db, folded);
   const [first, second] = await listUsersByEmail(db, folded, 2);
   return proved ?? (second === undefined ? (first ?? null) : null);
+}
+
+// The login takes a username or a proved address. So none of them may be another user's. `looksLikeOtherAddress` is the
+// rule for a name that a person chooses.
+
+/**
+ * Whether a username is the address of another user, proved or not. For names that an operator gives. If the answer has to
+ * last, call it after `lockAddresses`.
+ *
+ * @param username in NFKC
+ * @param userId the user who has or gets the name; null if that one is new
+ */
+export async function isAddressOfOther(db: Db, username: string, userId: number | null): Promise<boolean> {
+  if (!isEmailAddress(username)) return false;
+  return (await listUsersByEmail(db, foldCase(username), 2)).some(({ id }) => id !== userId);
+}
+
+/**
+ * Whether a user can have an address as a proved one: no other user has proved it, or has it as the username. Call it
+ * after `lockAddresses`.
+ *
+ * @param userId null if the user is new
+ */
+export async function canProve(db: TransactionDb, address: string, userId: number | null): Promise<boolean> {
+  const folded = foldCase(address);
+  const proved = await findProvedUser(db, folded);
+  const named = await listUsersNamed(db, folded, 2);
+  return [proved, ...named].every((user) => user === null || user.id === userId);
 }

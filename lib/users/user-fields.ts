@@ -7,6 +7,7 @@ export const MAX_NAME_CHARACTERS = 150;
 export const MAX_EMAIL_CHARACTERS = 254;
 
 export const USERNAME_TAKEN = wireText(fieldMessage("username_taken"));
+export const USERNAME_IS_ADDRESS = "That username is the email address of another user.";
 
 /** The first validation error of some fields, in Django's words; null if all are valid. */
 export function userError({ username, email = "", firstName = "", lastName = "" }: UserChanges): string | null {
