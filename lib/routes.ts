@@ -4,6 +4,7 @@ import { devices, forgetDevice } from "./account/devices.ts";
 import { login, renderLogin, showLogin } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
 import { editProfile, home, profile, renderProfile } from "./account/profile.ts";
+import { renderRequestReset, requestReset, showRequestReset, showResetRequested } from "./account/request-reset.ts";
 import { endOtherSessions, endSession, sessions } from "./account/sessions.ts";
 import { renderSetUp, setUp, showSetUp } from "./account/set-up.ts";
 import type { Route } from "./context.ts";
@@ -13,11 +14,12 @@ import { alive } from "./ops/alive.ts";
 import { metrics } from "./ops/metrics.ts";
 import { ready } from "./ops/ready.ts";
 import { anyone, authenticated, opsOnly, probe, trustedProxy } from "./pipeline/guards.ts";
-import { setupToken } from "./pipeline/link-guards.ts";
+import { mailEnabled, setupToken } from "./pipeline/link-guards.ts";
 import { api, asset, forward, ops, page, unthrottled } from "./pipeline/router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
 import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
 import { passwordAttempts } from "./throttle/attempts.ts";
+import { mailRequests } from "./throttle/mail-requests.ts";
 
 /**
  * Every endpoint: method, path, guard, throttle, handler, and the handler that shows a form again with its errors. HEAD
@@ -29,6 +31,7 @@ export const ROUTES: readonly Route[] = [
   api("GET", "/profile/", authenticated, unthrottled, profile),
   api("PATCH", "/profile/", authenticated, unthrottled, editProfile),
   api("POST", "/password/change/", authenticated, passwordAttempts, changePassword, renderChangePassword),
+  api("POST", "/password/reset/", mailEnabled, mailRequests, requestReset, renderRequestReset),
   api("GET", "/sessions/", authenticated, unthrottled, sessions),
   api("DELETE", "/sessions/", authenticated, unthrottled, endOtherSessions),
   api("DELETE", "/sessions/:id/", authenticated, unthrottled, endSession),
@@ -40,6 +43,8 @@ export const ROUTES: readonly Route[] = [
   page("GET", "/login/", anyone, unthrottled, showLogin),
   page("POST", "/profile/", authenticated, unthrottled, editProfile, renderProfile),
   page("GET", "/password/change/", authenticated, unthrottled, showChangePassword),
+  page("GET", "/password/reset/", mailEnabled, unthrottled, showRequestReset),
+  page("GET", "/password/reset/sent/", mailEnabled, unthrottled, showResetRequested),
   page("POST", "/sessions/", authenticated, unthrottled, endOtherSessions),
   page("POST", "/sessions/:id/", authenticated, unthrottled, endSession),
   page("POST", "/devices/:id/", authenticated, unthrottled, forgetDevice),

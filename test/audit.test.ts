@@ -9,7 +9,7 @@ import { changePassword } from "../lib/users/change-password.ts";
 import { endSessions } from "../lib/users/end-sessions.ts";
 import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
 import { type Client, createClient } from "./support/client.ts";
-import { anyPassword, createTestApp, type TestApp } from "./support/test-app.ts";
+import { anyPassword, createTestApp, MAIL, type TestApp } from "./support/test-app.ts";
 
 const FIREFOX = { "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0" };
 const OURS = { "Sec-Fetch-Site": "same-origin" };
@@ -18,7 +18,7 @@ const FORM = { ...OURS, "Sec-Fetch-Mode": "navigate", "Content-Type": "applicati
 const PASSWORD = "right horse";
 
 async function setUp() {
-  const test = await createTestApp();
+  const test = await createTestApp(MAIL);
   const user = await test.addUser({ username: "alice", password: PASSWORD });
   return { ...test, user, client: createClient(test.app) };
 }
@@ -229,6 +229,7 @@ describe("every row of the route table that changes something", () => {
     "POST /profile/": (client) => form(client, "/profile/", { first_name: "Alice", last_name: "", email: "" }),
     "POST /password/change/": (client) =>
       client.post("/password/change/", { current_password: PASSWORD, new_password: "quite another" }, OURS),
+    "POST /password/reset/": (client) => client.post("/password/reset/", { username: "alice" }, OURS),
     "DELETE /sessions/": async (client, test) => {
       await otherSession(client, test);
       return client.send("DELETE", "/sessions/", { headers: OURS });

@@ -49,6 +49,19 @@ export const PASSWORD_FORM = {
   },
 } as const satisfies FormDefinition;
 
+export const RESET_REQUEST_FORM = {
+  action: "/password/reset/",
+  button: "sendLink",
+  fields: {
+    username: {
+      label: "usernameOrEmail",
+      autocomplete: "username",
+      trim: true,
+      maxCharacters: MAX_EMAIL_CHARACTERS,
+    },
+  },
+} as const satisfies FormDefinition;
+
 export const SET_UP_FORM = {
   action: "/setup/",
   button: "createUser",

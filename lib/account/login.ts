@@ -5,7 +5,7 @@ import { readFields } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
 import { queryValue } from "../http/target.ts";
 import { EMPTY_FORM } from "../pages/form.ts";
-import { loginPage } from "../pages/login.ts";
+import { type LoginProps, loginPage } from "../pages/login.ts";
 import { nextLocation } from "../pipeline/next-page.ts";
 import { page, sentState, sentValue, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply, ReplyParts } from "../pipeline/reply.ts";
@@ -67,8 +67,7 @@ export async function showLogin(context: Authenticated): Promise<Reply> {
   const next = nextLocation(context, queryValue(context.target, "next") ?? "");
   if (context.auth.level === "full" && isRecent(context.auth, context)) return redirect(next ?? HOME);
   const needsSetUp = !(await hasUsers(context.services.db));
-  const props = { form: LOGIN_FORM, state: EMPTY_FORM, next, needsSetUp };
-  return page(context, (frame) => loginPage(frame, props));
+  return render(context, { state: EMPTY_FORM, next, needsSetUp });
 }
 
 /** A value that is no number asks for nothing. */
@@ -81,6 +80,10 @@ function isRecent({ provenAt }: Full, { target, services }: Authenticated): bool
 export async function renderLogin(context: Authenticated, problem: Problem): Promise<Reply> {
   const state = await sentState(context, LOGIN_FORM, problem);
   const next = nextLocation(context, await sentValue(context, "next"));
-  const props = { form: LOGIN_FORM, state, next, needsSetUp: false };
-  return page(context, (frame) => loginPage(frame, props), problem.status);
+  return render(context, { state, next, needsSetUp: false }, problem.status);
+}
+
+function render(context: Authenticated, shown: Omit<LoginProps, "form" | "mayReset">, status = 200): Reply {
+  const props = { ...shown, form: LOGIN_FORM, mayReset: context.services.mail !== null };
+  return page(context, (frame) => loginPage(frame, props), status);
 }

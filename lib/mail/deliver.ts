@@ -7,6 +7,7 @@ import { recordBy } from "../audit/audit-log.ts";
 import { hashToken } from "../crypto/token.ts";
 import { mailParts, type Template } from "../pages/mail.ts";
 import type { Services } from "../services.ts";
+import { mayMailUser } from "../throttle/mail-requests.ts";
 import { findUserByAddress, foldCase } from "../users/email.ts";
 import { type Facts, readFacts } from "./facts.ts";
 import { LINKS, type Link } from "./links.ts";
@@ -65,10 +66,10 @@ async function prepareNext(
   return "dropped";
 }
 
-/** @returns null if there is no recipient, or if the link was used or another mail took its place */
+/** @returns null if there is no recipient or too many mails to it, or if the link was used or another took its place */
 async function prepare(db: TransactionDb, services: Needs, service: MailService, mail: Mail): Promise<Leased | null> {
   const { template, user, to } = await findRecipient(db, mail);
-  if (to === "") return null;
+  if (to === "" || !(await mayGoOut(db, services, mail, { template, user }))) return null;
   const link = LINKS[template];
   const facts: Facts = { ...readFacts(mail.facts), sentTo: to };
   const token = await storeToken(db, services, mail, { link, user, facts });
@@ -87,6 +88,17 @@ async function prepare(db: TransactionDb, services: Needs, service: MailService,
   const messageId = `${mail.id}@${hostname}`;
   const message = { from: service.from, to, subject, text, html, messageId, language: mail.language };
   return { mail, message, tokenId: hashToken(token), link };
+}
+
+/** A mail that strangers may ask for is limited for each user. One that Postern sends to a certain address by itself is not. */
+async function mayGoOut(
+  db: TransactionDb,
+  services: Needs,
+  { attempts, address, userId }: Mail,
+  { template, user }: { template: Template; user: User | null },
+): Promise<boolean> {
+  const isAskedFor = LINKS[template].purpose === "password_reset" && (userId === null || address === "");
+  return !isAskedFor || user === null || attempts > 1 || mayMailUser(db, services, user);
 }
 
 /** `to` is empty if the mail is not to be sent. An inactive user gets none. */

@@ -44,6 +44,11 @@ export const emailLink = linkGuard("email_change");
 /** A user with the link "this was not me" of a notice. @throws Problem invalid_link, not_found */
 export const notMeLink = linkGuard("not_me", "email_undo");
 
+/** Whether a row is absent without mail. */
+export function isByMail(guard: unknown): boolean {
+  return guard === mailEnabled || guard === signupOpen;
+}
+
 /** Whether a row is for clients with a link alone. */
 export function isByLink(guard: unknown): boolean {
   return [setupToken, signupLink, resetLink, emailLink, notMeLink].some((one) => one === guard);

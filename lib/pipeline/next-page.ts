@@ -1,6 +1,6 @@
 import type { Arrival, Endpoint, Match, Router } from "../context.ts";
 import { decodePath, ownPath, parseTarget } from "../http/target.ts";
-import { isByLink } from "./link-guards.ts";
+import { isByLink, isByMail } from "./link-guards.ts";
 
 /**
  * Where `next` leads, if a login may redirect there: a page of Postern, a path of this origin that is no endpoint of
@@ -37,10 +37,10 @@ function matchOf(router: Router, path: string): Match | undefined {
   return decoded === null ? undefined : (router(decoded) ?? router(`${decoded}/`));
 }
 
-/** Whether a browser with a session gets a page. A page that needs a link has none without it. */
+/** Whether a browser with a session always gets a page. A page may need a link, or mail. */
 function hasPage({ routes }: Endpoint): boolean {
   return routes.some(
     ({ method, surface: { readsSession, audience }, guard }) =>
-      method === "GET" && readsSession && audience !== "programs" && !isByLink(guard),
+      method === "GET" && readsSession && audience !== "programs" && !isByLink(guard) && !isByMail(guard),
   );
 }

@@ -1,10 +1,14 @@
+import type { TransactionDb } from "../../db/open.ts";
+import { lockCounters, saveCounters } from "../../db/throttles.ts";
+import type { User } from "../../db/users.ts";
 import type { Authenticated } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
 import { Problem } from "../http/problem.ts";
+import type { Services } from "../services.ts";
 import { foldCase } from "../users/email.ts";
 import { countAttempt } from "./counts.ts";
 import { networksOf } from "./network.ts";
-import { MAILS, MAILS_TO_ONE, mailsOfNetwork } from "./rules.ts";
+import { decide, MAILS, MAILS_TO_ONE, mailsOfNetwork } from "./rules.ts";
 
 /** What `mailRequests` adds to a context. */
 export interface MailThrottled {
@@ -33,4 +37,23 @@ async function countMail({ services, client }: Authenticated, recipient: string)
   ];
   const { waitMs } = await countAttempt(services, { requests, failures });
   if (waitMs !== null) throw new Problem("throttled", { seconds: Math.max(1, Math.ceil(waitMs / 1000)) });
+}
+
+/**
+ * Counts a mail that strangers may have asked for, by the user that it goes to: the username and each spelling of the
+ * address together. Only the mailer asks, so no client sees the limit.
+ *
+ * @returns false if the mail is not to be sent
+ */
+export async function mayMailUser(
+  db: TransactionDb,
+  { config, now }: Pick<Services, "config" | "now">,
+  { id }: Pick<User, "id">,
+): Promise<boolean> {
+  if (!config.throttle) return true;
+  const key = `mail:user:${id}`;
+  const stored = await lockCounters(db, [key]);
+  const { waitMs, changed } = decide({ requests: [], failures: [{ key, rule: MAILS_TO_ONE }] }, stored, now());
+  await saveCounters(db, stored, changed);
+  return waitMs === null;
 }

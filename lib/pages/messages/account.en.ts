@@ -19,6 +19,7 @@ export const account = {
   justNow: "just now",
   logOut: "Log out",
   loggedOut: "You are logged out.",
+  forgotPassword: "Forgot your password?",
   noUsers: "There are no users yet.",
   noUsersLink: "To create the first one, open the link that the server printed when it started.",
   noUsersCommand: "Without the link, run this command on the server:",
@@ -38,6 +39,17 @@ export const account = {
   passwordChanged: "Your password is changed. You are logged out everywhere else.",
   passwordRule: (min: number) =>
     `At least ${min} characters. Avoid common passwords, your own names and the name of this site.`,
+
+  resetPassword: "Choose a new password",
+  resetAbout: "Enter your username or your email address. We send you a link for a new password.",
+  usernameOrEmail: "Username or email address",
+  sendLink: "Send the link",
+  checkYourMail: "Check your mail",
+  resetSentAbout:
+    "If there is an account with this name or address, a mail with a link is on its way. The link works for 30 minutes.",
+  resetSentHelp:
+    "No mail? Look in your spam folder. If you gave an address, try your username: your account may have another address. If it has none, ask the operator of this site.",
+  resetAgain: "Try again",
 
   sessions: "Sessions",
   sessionsAbout: "These devices are logged in to your account. Log out each one that you do not recognise.",

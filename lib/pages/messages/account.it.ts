@@ -21,6 +21,7 @@ export const account: AccountWords = {
   justNow: "adesso",
   logOut: "Esci",
   loggedOut: "Sei uscito.",
+  forgotPassword: "Password dimenticata?",
   noUsers: "Non ci sono ancora utenti.",
   noUsersLink: "Per creare il primo, apri il link che il server ha mostrato all’avvio.",
   noUsersCommand: "Senza il link, esegui questo comando sul server:",
@@ -39,6 +40,17 @@ export const account: AccountWords = {
   newPassword: "Nuova password",
   passwordChanged: "La password è cambiata. Sei uscito da tutti gli altri dispositivi.",
   passwordRule: (min) => `Almeno ${min} caratteri. Evita le password comuni, i tuoi nomi e il nome di questo sito.`,
+
+  resetPassword: "Scegli una nuova password",
+  resetAbout: "Inserisci il nome utente o l’indirizzo e-mail. Ti inviamo un link per una nuova password.",
+  usernameOrEmail: "Nome utente o indirizzo e-mail",
+  sendLink: "Invia il link",
+  checkYourMail: "Controlla la posta",
+  resetSentAbout:
+    "Se c’è un account con questo nome o indirizzo, un messaggio con un link è in arrivo. Il link funziona per 30 minuti.",
+  resetSentHelp:
+    "Nessun messaggio? Guarda nella posta indesiderata. Se hai indicato un indirizzo, prova con il nome utente: l’account potrebbe avere un altro indirizzo. Se non ne ha, chiedi al gestore di questo sito.",
+  resetAgain: "Riprova",
 
   sessions: "Sessioni",
   sessionsAbout: "Questi dispositivi hanno accesso al tuo account. Fai uscire quelli che non riconosci.",

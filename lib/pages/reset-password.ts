@@ -1,0 +1,25 @@
+import { type Html, html } from "../http/html.ts";
+import { type FormDefinition, type FormState, form } from "./form.ts";
+import { type Frame, layout } from "./layout.ts";
+
+export interface RequestResetProps {
+  form: FormDefinition<"username">;
+  state: FormState<"username">;
+}
+
+/** Asks for the link. */
+export function requestResetPage(frame: Frame, { form: definition, state }: RequestResetProps): Html {
+  const { words } = frame;
+  const body = html`<p class="lead">${words.resetAbout}</p>
+${form(frame, definition, state, { focus: "username" })}`;
+  return layout(frame, words.resetPassword, body);
+}
+
+/** After the request. It is the same whether or not there is such an account. */
+export function resetRequestedPage(frame: Frame): Html {
+  const { words } = frame;
+  const body = html`<p>${words.resetSentAbout}</p>
+<p class="hint">${words.resetSentHelp}</p>
+<p><a class="button quiet" href="/password/reset/">${words.resetAgain}</a></p>`;
+  return layout(frame, words.checkYourMail, body);
+}
