@@ -7,7 +7,7 @@ import { listDamage } from "./integrity.ts";
 import { findSchemaState, type SchemaState } from "./migrate.ts";
 import { type Db, openDatabase, sqliteFile } from "./open.ts";
 import { countEndedSessions, type Lifetime } from "./sessions.ts";
-import { hasActiveSuperuser, readPasswords } from "./users.ts";
+import { hasActiveSuperuser } from "./users.ts";
 
 /** The facts that the command `check` judges. */
 export interface Inspection {
@@ -84,4 +84,20 @@ async function inspectContent(db: Db, { lifetime, onPassword }: InspectionOption
 
 function isExposed(path: string): boolean {
   return existsSync(path) && (statSync(path).mode & 0o077) !== 0;
+}
+
+const PASSWORDS_AT_ONCE = 5000;
+
+/** Yields every stored password, 5000 at a time. */
+async function* readPasswords(db: Db): AsyncGenerator<readonly string[]> {
+  let afterId: number | null = null;
+  for (;;) {
+    let query = db.selectFrom("users").select(["id", "password"]);
+    if (afterId !== null) query = query.where("id", ">", afterId);
+    const rows: { id: number; password: string }[] = await query.orderBy("id").limit(PASSWORDS_AT_ONCE).execute();
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield rows.map(({ password }) => password);
+    afterId = last.id;
+  }
 }

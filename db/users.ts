@@ -155,27 +155,34 @@ export async function lockUser(db: TransactionDb, userId: number): Promise<User 
  * Records a login and stores the replacement hash, if the user is still active and still has the password that was
  * checked. Otherwise the password was changed or the user deactivated during the check.
  *
+ * @param login `replacement` and `language` null if the stored ones stay
  * @returns whether the login is confirmed
  */
 export async function confirmLogin(
   db: Db,
   { user, password }: Credentials,
-  replacement: string | null,
-  now: Instant,
+  { replacement, language, now }: { replacement: string | null; language: string | null; now: Instant },
 ): Promise<boolean> {
-  const statement = confirm(db, { id: user.id, password, replacement: replacement ?? password, now });
+  const statement = confirm(db, { id: user.id, password, replacement: replacement ?? password, language, now });
   const { numAffectedRows } = await db.executeQuery(statement);
   return numAffectedRows === 1n;
 }
 
-const confirm = prepare(
-  (db, { id, password, replacement, now }: { id: number; password: string; replacement: string; now: Instant }) =>
-    db
-      .updateTable("users")
-      .set({ last_login: now, password: replacement })
-      .where("id", "=", id)
-      .where("password", "=", password)
-      .where("is_active", "=", 1),
+interface Confirmation {
+  id: number;
+  password: string;
+  replacement: string;
+  language: string | null;
+  now: Instant;
+}
+
+const confirm = prepare((db, { id, password, replacement, language, now }: Confirmation) =>
+  db
+    .updateTable("users")
+    .set({ last_login: now, password: replacement, language: sql`coalesce(cast(${language} as text), language)` })
+    .where("id", "=", id)
+    .where("password", "=", password)
+    .where("is_active", "=", 1),
 );
 
 /** Undefined leaves a field unchanged. */
@@ -259,20 +266,4 @@ export async function deleteUser(db: Db, userId: number): Promise<boolean> {
 export async function hasActiveSuperuser(db: Db): Promise<boolean> {
   const found = db.selectFrom("users").select("id").where("is_superuser", "=", 1).where("is_active", "=", 1);
   return (await found.limit(1).executeTakeFirst()) !== undefined;
-}
-
-const PASSWORDS_AT_ONCE = 5000;
-
-/** Yields every stored password, 5000 at a time. */
-export async function* readPasswords(db: Db): AsyncGenerator<readonly string[]> {
-  let afterId: number | null = null;
-  for (;;) {
-    let query = db.selectFrom("users").select(["id", "password"]);
-    if (afterId !== null) query = query.where("id", ">", afterId);
-    const rows: { id: number; password: string }[] = await query.orderBy("id").limit(PASSWORDS_AT_ONCE).execute();
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    yield rows.map(({ password }) => password);
-    afterId = last.id;
-  }
 }

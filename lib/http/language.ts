@@ -28,11 +28,27 @@ function qualityOf(parameters: string[]): number {
  */
 export function preferLanguage<Tag extends string>(header: string | null, available: readonly [Tag, ...Tag[]]): Tag {
   for (const { range } of parsePreferences(header)) {
-    const primary = range.split("-", 1)[0];
-    const tag = range === "*" ? available[0] : available.find((tag) => tag === primary);
+    const tag = range === "*" ? available[0] : lookUp(range, available);
     if (tag !== undefined) return tag;
   }
   return available[0];
+}
+
+/**
+ * As `preferLanguage`, but null if the header names none of the available languages. The range `*` names none: programs
+ * send it.
+ */
+export function namedLanguage<Tag extends string>(header: string | null, available: readonly Tag[]): Tag | null {
+  for (const { range } of parsePreferences(header)) {
+    const tag = lookUp(range, available);
+    if (tag !== undefined) return tag;
+  }
+  return null;
+}
+
+function lookUp<Tag extends string>(range: string, available: readonly Tag[]): Tag | undefined {
+  const primary = range.split("-", 1)[0];
+  return available.find((tag) => tag === primary);
 }
 
 /** A language range with an optional script and region (RFC 5646 §2.1). What follows says nothing about dates. */

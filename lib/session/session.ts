@@ -17,6 +17,7 @@ import { type Deed, recordEvents } from "../audit/audit-log.ts";
 import type { Anonymous, Arrival, Auth, Full, UserContext } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
 import { describeError } from "../observability/log.ts";
+import { mailLanguage } from "../pages/messages/messages.ts";
 import { andThen, type MaybePromise } from "../pipeline/maybe-promise.ts";
 import type { ReplyParts } from "../pipeline/reply.ts";
 import type { Services } from "../services.ts";
@@ -89,8 +90,9 @@ export async function createSession(
   const { services } = context;
   const token = generateToken();
   const session = newSession(context, credentials.user, token);
+  const language = mailLanguage(context.request.headers.get("accept-language"));
   const further = await transaction(services.db, async (db) => {
-    if (!(await confirmLogin(db, credentials, replacement, session.createdAt))) return null;
+    if (!(await confirmLogin(db, credentials, { replacement, language, now: session.createdAt }))) return null;
     const ended = await endPresented(db, context);
     const excess = await makeRoom(db, services, credentials.user, lifetime(services));
     await insertSession(db, session);

@@ -1,4 +1,4 @@
-import { preferLanguage, preferRegion } from "../../http/language.ts";
+import { namedLanguage, preferLanguage, preferRegion } from "../../http/language.ts";
 import type { FieldMessage } from "../../http/message.ts";
 import { type AccountWords, account as accountInEnglish } from "./account.en.ts";
 import { account as accountInItalian } from "./account.it.ts";
@@ -19,6 +19,9 @@ export const LANGUAGES = {
 
 export type Language = keyof typeof LANGUAGES;
 
+/** The first one is for a reader of any other language. */
+const TAGS: readonly [Language, ...Language[]] = ["en", "it"];
+
 export const MAIL_WORDS: Readonly<Record<Language, MailWords>> = { en: mailInEnglish, it: mailInItalian };
 
 /** The language of a page and the format of its dates. */
@@ -31,10 +34,15 @@ export interface Locale {
 
 /** @param acceptLanguage the header, null if there is none */
 export function chooseLocale(acceptLanguage: string | null): Locale {
-  const language = preferLanguage<Language>(acceptLanguage, ["en", "it"]);
+  const language = preferLanguage(acceptLanguage, TAGS);
   // Without a region, English dates are Britain's: the day before the month, and 24 hours.
   const region = preferRegion(acceptLanguage) ?? (language === "en" ? "GB" : "IT");
   return { language, locale: `${language}-${region}`, words: LANGUAGES[language] };
+}
+
+/** The language of the mails to a client. @returns null if the header names none that has texts */
+export function mailLanguage(acceptLanguage: string | null): Language | null {
+  return namedLanguage(acceptLanguage, TAGS);
 }
 
 /** A message about a field, in the page's language. */
