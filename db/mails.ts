@@ -118,21 +118,48 @@ export async function deleteFailedMails(db: Db, before: Instant, limit: number):
   return Number((await db.deleteFrom("mails").where("id", "in", failed).executeTakeFirst()).numDeletedRows);
 }
 
+/** A notice to a user at an address. */
+export interface Notice {
+  userId: number;
+  email: string;
+  kind: NoticeKind;
+}
+
 /**
- * Notes that a user is sent a notice.
+ * Notes that a user is sent a notice. Of calls at the same time, on any node, one notes it.
  *
- * @param since the earliest time of the notice before
- * @returns false if there was one of this kind since: nothing is noted then
+ * @returns false if the user is deleted or inactive, or has not proved this address, or was sent a notice of this kind
+ *   less than `everyMs` ago: nothing is noted then
  */
 export async function claimNotice(
   db: TransactionDb,
-  { userId, kind, now, since }: { userId: number; kind: NoticeKind; now: Instant; since: Instant },
+  { userId, email, kind }: Notice,
+  { now, everyMs }: { now: Instant; everyMs: number },
 ): Promise<boolean> {
+  const user = db
+    .selectFrom("users")
+    .select([
+      "id",
+      sql<NoticeKind>`cast(${kind} as text)`.as("kind"),
+      sql<Instant>`cast(${now} as bigint)`.as("sent_at"),
+    ])
+    .where("id", "=", userId)
+    .where("is_active", "=", 1)
+    .where("email", "=", email)
+    .where("email_proved_at", "is not", null);
   const result = await db
     .insertInto("notices")
-    .values({ user_id: userId, kind, sent_at: now })
+    .columns(["user_id", "kind", "sent_at"])
+    // The lock of a foreign key. If the user is being deleted, the statement waits, and then finds none.
+    .expression(isPostgres(db) ? user.forKeyShare() : user)
     .onConflict((conflict) =>
-      conflict.columns(["user_id", "kind"]).doUpdateSet({ sent_at: now }).where("notices.sent_at", "<=", since),
+      conflict
+        .columns(["user_id", "kind"])
+        .doUpdateSet({ sent_at: now })
+        // An instant that is so far ahead comes from a clock that was put back since.
+        .where((row) =>
+          row.or([row("notices.sent_at", "<=", now - everyMs), row("notices.sent_at", ">", now + everyMs)]),
+        ),
     )
     .executeTakeFirst();
   return result.numInsertedOrUpdatedRows === 1n;

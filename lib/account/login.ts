@@ -53,7 +53,7 @@ async function checkAndCreateSession(
   const check = await services.hasher.check(password, encoded, attempt.caller);
   if (credentials !== null && check.right) {
     const { user } = credentials;
-    const cookies = await createSession(context, credentials, check.replacement, (db) => attempt.succeed(db, user));
+    const cookies = await createSession(context, credentials, check.replacement, attempt);
     if (cookies !== null) return { parts: { cookies, loggedInUserId: user.id }, user };
   }
   return { parts: null, user: credentials?.user ?? null };

@@ -56,13 +56,19 @@ function append(
  * whether or not the user exists.
  *
  * @param user null if no user has the username
+ * @param alongside work in the same transaction
  */
 export function recordAttempt(
   context: Arrival,
   user: User | null,
   kind: "login_failed" | "login_throttled",
+  alongside: (db: TransactionDb, by: Actor) => Promise<void> = async () => {},
 ): Promise<void> {
   const subject = user === null ? unknownSubject() : userSubject(user);
   const { services } = context;
-  return transaction(services.db, (db) => recordBy(db, services, visitorActor(context), { kind, subject }));
+  const by = visitorActor(context);
+  return transaction(services.db, async (db) => {
+    await alongside(db, by);
+    await recordBy(db, services, by, { kind, subject });
+  });
 }

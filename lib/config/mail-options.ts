@@ -37,7 +37,9 @@ export const MAIL_OPTIONS = {
     default: "on",
     parse: parseSwitch,
     expected: "on or off",
-    about: "Whether the user gets a mail about a login from an unknown device.",
+    about:
+      "Whether the user gets a mail about a login from an unknown device. With `POSTERN_THROTTLE=off` no device is " +
+      "known, and there is no such mail.",
   } satisfies Option<boolean>,
   accountDeletion: {
     name: "POSTERN_ACCOUNT_DELETION",

@@ -74,7 +74,7 @@ async function prepare(db: TransactionDb, services: Needs, service: MailService,
   const facts: Facts = { ...readFacts(mail.facts), sentTo: to };
   const token = await storeToken(db, services, mail, { link, user, facts });
   if (token === null) return null;
-  const { subject, text, html } = mailParts({
+  const { language, subject, text, html } = mailParts({
     template,
     language: mail.language,
     siteName: services.config.siteName,
@@ -86,7 +86,7 @@ async function prepare(db: TransactionDb, services: Needs, service: MailService,
   });
   const { hostname } = new URL(service.origin);
   const messageId = `${mail.id}@${hostname}`;
-  const message = { from: service.from, to, subject, text, html, messageId, language: mail.language };
+  const message = { from: service.from, to, subject, text, html, messageId, language };
   return { mail, message, tokenId: hashToken(token), link };
 }
 

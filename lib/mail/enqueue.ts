@@ -5,6 +5,7 @@ import type { User } from "../../db/users.ts";
 import type { Actor } from "../audit/actor.ts";
 import { generateToken } from "../crypto/token.ts";
 import type { Services } from "../services.ts";
+import { deviceForMail } from "../session/user-agent.ts";
 import type { Facts } from "./facts.ts";
 
 /** A mail to be sent. */
@@ -30,7 +31,7 @@ export async function enqueue(
   { purpose, user, address = "", language, facts = {} }: Post,
 ): Promise<void> {
   const origin = "origin" in by ? by.origin : { address: "", browser: "", system: "" };
-  const place = { address: origin.address, browser: origin.browser, system: origin.system };
+  const place = { address: origin.address, ...deviceForMail(origin) };
   const told: Facts = { at: now(), ...place, ...facts };
   await insertMail(db, {
     id: generateToken(),

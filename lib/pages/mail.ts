@@ -31,6 +31,8 @@ export interface MailFacts {
 
 /** A mail in both parts (RFC 2046 §5.1.4), without remote pictures. */
 export interface MailParts {
+  /** Of the words. */
+  language: Language;
   subject: string;
   text: string;
   html: string;
@@ -68,7 +70,7 @@ ${paragraphs.after.map((paragraph) => html`<p style="color:#5b6675">${paragraph}
 </body>
 </html>
 `;
-  return { subject: title, text: `${text.filter((part) => part !== "").join("\n\n")}\n`, html: markup.text };
+  return { language, subject: title, text: `${text.filter((part) => part !== "").join("\n\n")}\n`, html: markup.text };
 }
 
 function factRows({ username, facts }: MailProps, language: Language): [name: string, value: string][] {

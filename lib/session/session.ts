@@ -12,15 +12,18 @@ import {
   touchSession,
 } from "../../db/sessions.ts";
 import { type Credentials, confirmLogin, type User } from "../../db/users.ts";
-import { userSubject } from "../audit/actor.ts";
+import { userSubject, visitorActor } from "../audit/actor.ts";
 import { type Deed, recordEvents } from "../audit/audit-log.ts";
 import type { Anonymous, Arrival, Auth, Full, UserContext } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
+import { notify } from "../mail/notify.ts";
 import { describeError } from "../observability/log.ts";
 import { mailLanguage } from "../pages/messages/messages.ts";
 import { andThen, type MaybePromise } from "../pipeline/maybe-promise.ts";
 import type { ReplyParts } from "../pipeline/reply.ts";
 import type { Services } from "../services.ts";
+import type { Attempt } from "../throttle/attempts.ts";
+import { rememberDevice } from "../throttle/device-cookie.ts";
 import { expiredSessionCookies, sessionCookies } from "./cookies.ts";
 import { lifetime } from "./lifetime.ts";
 import { allPresentedTokens, presentedTokens } from "./presented-tokens.ts";
@@ -78,26 +81,29 @@ async function touch({ db, log, metrics }: Services, session: Session, now: numb
  * changes.
  *
  * @param replacement the password's new encoding, null if the stored one stays
- * @param alongside work for a right password, in the same transaction; returns a further `Set-Cookie` value
+ * @param attempt the attempt at the password; null after a link, where the user has just set the password
  * @returns the `Set-Cookie` values; null if the user is not logged in
  */
 export async function createSession(
   context: Arrival,
   credentials: Credentials,
   replacement: string | null,
-  alongside: (db: TransactionDb) => Promise<string | null>,
+  attempt: Attempt | null,
 ): Promise<string[] | null> {
   const { services } = context;
+  const { user } = credentials;
   const token = generateToken();
-  const session = newSession(context, credentials.user, token);
+  const session = newSession(context, user, token);
   const language = mailLanguage(context.request.headers.get("accept-language"));
   const further = await transaction(services.db, async (db) => {
     if (!(await confirmLogin(db, credentials, { replacement, language, now: session.createdAt }))) return null;
     const ended = await endPresented(db, context);
-    const excess = await makeRoom(db, services, credentials.user, lifetime(services));
+    const excess = await makeRoom(db, services, user, lifetime(services));
     await insertSession(db, session);
-    const cookie = await alongside(db);
-    const actor = userSubject(credentials.user);
+    const cookie = await (attempt === null ? rememberDevice(db, context, user, null) : attempt.succeed(db, user));
+    const recipient = { ...user, language: user.language || (language ?? "") };
+    if (attempt?.isNewDevice) await notify(db, services, visitorActor(context), recipient, "new_device");
+    const actor = userSubject(user);
     const deeds: Deed[] = [{ kind: "login", subject: actor, actor }];
     if (excess !== null) deeds.push(excess);
     for (const subject of ended) deeds.push({ kind: "sessions_ended", subject, actor, detail: "1" });

@@ -26,7 +26,7 @@ export function readDevice(userAgent: string): Device {
 }
 
 /** A device as the database stores it. A text is empty if it is unknown. */
-type StoredDevice = Record<keyof Device, string>;
+export type StoredDevice = Record<keyof Device, string>;
 
 /** The device of a request. Each name is cut: if it is unknown to us, the client may have made it up. */
 export function deviceToStore(request: Request): StoredDevice {
@@ -45,6 +45,15 @@ const SYSTEMS: ReadonlySet<string> = new Set(Object.values(Bowser.OS_MAP));
 export function isKnownDevice(device: Device): device is StoredDevice {
   const { browser, system } = device;
   return browser !== null && system !== null && BROWSERS.has(browser) && SYSTEMS.has(system);
+}
+
+/**
+ * A device as a mail may name it. A client may write anything into its User-Agent, and mail programs make links of
+ * addresses and numbers. So a name that is not a known one is kept only if it is one short word, such as `curl`.
+ */
+export function deviceForMail({ browser, system }: StoredDevice): StoredDevice {
+  const isNamed = BROWSERS.has(browser) || /^[A-Za-z][A-Za-z-]{0,19}$/.test(browser);
+  return { browser: isNamed ? browser : "", system: SYSTEMS.has(system) ? system : "" };
 }
 
 /** `Firefox on Linux`; null if neither is known. */

@@ -5,6 +5,7 @@ import { findUser, type User } from "../../db/users.ts";
 import { recordAttempt } from "../audit/audit-log.ts";
 import type { Arrival, Authenticated } from "../context.ts";
 import { Problem } from "../http/problem.ts";
+import { notifyOfFailures } from "../mail/notify.ts";
 import { describeError } from "../observability/log.ts";
 import type { Caller } from "../passwords/semaphore.ts";
 import type { Services } from "../services.ts";
@@ -22,6 +23,8 @@ import { createTurns } from "./turns.ts";
 export interface Attempt {
   /** The known device that makes it; null for a stranger. */
   readonly device: string | null;
+  /** Whether a stranger makes it. False with POSTERN_THROTTLE=off: no device is known then. */
+  readonly isNewDevice: boolean;
   /** How it waits for its hash. */
   readonly caller: Caller;
   /**
@@ -73,6 +76,7 @@ async function reserveAttempt(context: Arrival, username: string): Promise<Attem
   const networks = networksOf(client.address, services.config.trustedProxies).map(({ name }) => name);
   return {
     device,
+    isNewDevice: device === null,
     caller: { gone, isKnown: device !== null, networks },
     succeed: async (db, user) => {
       await settle(db, counted, { isSuccess: true, now: services.now() });
@@ -81,14 +85,21 @@ async function reserveAttempt(context: Arrival, username: string): Promise<Attem
     fail: async () => {
       if (!isBlocked(counted, services.now())) return;
       // The failure that begins a wait is an event. The attempts that the wait denies are none: a flood would fill the disk.
-      await recordAttempt(context, await findUser(services.db, username), "login_throttled");
+      const user = await findUser(services.db, username);
+      await recordAttempt(context, user, "login_throttled", (db, by) => notifyOfFailures(db, services, by, user));
     },
     release: () => release(services, counted),
   };
 }
 
 /** With POSTERN_THROTTLE=off. */
-const UNCOUNTED = { device: null, succeed: async () => null, fail: async () => {}, release: async () => {} };
+const UNCOUNTED = {
+  device: null,
+  isNewDevice: false,
+  succeed: async () => null,
+  fail: async () => {},
+  release: async () => {},
+};
 
 interface CountedAttempt {
   username: string;

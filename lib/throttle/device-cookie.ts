@@ -56,7 +56,7 @@ function scopeOf(context: Arrival): { secure: boolean; domain: null } {
  * After the right password, makes the browser known to the account by a new cookie. It replaces the presented one.
  *
  * @param presented the result of `findDevice`
- * @returns the `Set-Cookie` value, to send after the commit; null if the client is no browser
+ * @returns the `Set-Cookie` value, to send after the commit; null if the client is no browser, or with POSTERN_THROTTLE=off
  */
 export async function rememberDevice(
   db: Db,
@@ -66,6 +66,7 @@ export async function rememberDevice(
 ): Promise<string | null> {
   const { request, services } = context;
   const { config, now } = services;
+  if (!config.throttle) return null;
   // Browsers send one of these with every POST. A program that keeps no cookies would push the user's browsers out.
   if (!request.headers.has("sec-fetch-site") && !request.headers.has("origin")) return null;
   const token = generateToken();

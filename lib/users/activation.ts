@@ -10,7 +10,7 @@ import { endMostSessions } from "./end-sessions.ts";
 // The user's row comes first in each transaction. A login that is under way waits for it, and then finds the user
 // inactive or gone.
 
-type Needs = Pick<Services, "db" | "config" | "keys" | "now">;
+type Needs = Pick<Services, "db" | "config" | "keys" | "mail" | "now">;
 
 /** Allows a user to log in again. @returns false if the user was active, or is deleted */
 export function activate(services: Needs, by: Actor, user: User): Promise<boolean> {

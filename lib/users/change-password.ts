@@ -3,6 +3,7 @@ import { deleteSessionsOfUser } from "../../db/sessions.ts";
 import { replacePassword, setPassword, type User } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
+import { notify } from "../mail/notify.ts";
 import type { AcceptedPassword } from "../passwords/password-rules.ts";
 import type { Caller } from "../passwords/semaphore.ts";
 import type { Services } from "../services.ts";
@@ -35,7 +36,7 @@ export interface OwnChange {
  * @throws Problem overloaded; not_authenticated as `authorizedTransaction`
  */
 export async function changePassword(
-  services: Pick<Services, "db" | "config" | "keys" | "hasher" | "now">,
+  services: Pick<Services, "db" | "config" | "keys" | "hasher" | "mail" | "now">,
   by: Actor,
   user: User,
   password: AcceptedPassword,
@@ -52,6 +53,7 @@ export async function changePassword(
     await deleteSessionsOfUser(db, user.id, null);
     await forgetDevices(db, user, own?.keepDevice ?? null);
     await own?.alongside(db);
+    await notify(db, services, by, user, "password_changed");
     await recordBy(db, services, by, { kind: "password_changed", subject: userSubject(user) });
     return true;
   });

@@ -3,13 +3,14 @@ import { deleteSession, deleteSessionsOfUser, findLiveSessionByPrefix, type Sess
 import { lockUser, type User } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
+import { notify } from "../mail/notify.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
 import { lifetime } from "../session/lifetime.ts";
 import { deleteMostSessions } from "../session/session-limit.ts";
 import { readSessionName } from "../session/session-name.ts";
 
-type Needs = Pick<Services, "db" | "config" | "keys" | "now">;
+type Needs = Pick<Services, "db" | "config" | "keys" | "mail" | "now">;
 
 /**
  * Ends the sessions of a user.
@@ -25,7 +26,8 @@ export async function endSessions(
   exceptId: string | null = null,
 ): Promise<number> {
   const most = await endMostSessions(services, by, user, exceptId);
-  return most + (await endSome(services, by, user, (db) => deleteSessionsOfUser(db, user.id, exceptId)));
+  const deleteRest = (db: TransactionDb) => deleteSessionsOfUser(db, user.id, exceptId);
+  return most + (await endSome(services, by, user, withNotice(services, by, user, deleteRest)));
 }
 
 /**
@@ -42,7 +44,23 @@ export async function endOneSession(services: Needs, by: Actor, user: User, name
     session = prefix === null ? null : await findLiveSessionByPrefix(db, user.id, prefix, lifetime(services));
     return session !== null && (await deleteSession(db, session.id)) !== null ? 1 : 0;
   };
-  return (await endSome(services, by, user, deleteFound)) > 0 ? session : null;
+  return (await endSome(services, by, user, withNotice(services, by, user, deleteFound))) > 0 ? session : null;
+}
+
+/** Tells the user, if another person ends the sessions. */
+function withNotice(
+  services: Needs,
+  by: Actor,
+  user: User,
+  deleteSome: (db: TransactionDb) => Promise<number>,
+): (db: TransactionDb) => Promise<number> {
+  const isOther = by.kind === "operator" || (by.kind === "session" && by.user.id !== user.id);
+  if (!isOther) return deleteSome;
+  return async (db) => {
+    const count = await deleteSome(db);
+    if (count > 0) await notify(db, services, by, user, "sessions_ended");
+    return count;
+  };
 }
 
 /** Ends sessions until one transaction can end the rest. Call it before a transaction that does. */

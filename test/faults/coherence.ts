@@ -204,7 +204,7 @@ async function shutOut(world: World): Promise<void> {
   const person = pick(world, world.people) ?? fail();
   if (person.isActive) {
     const tokens = [...world.sessions].filter(([, session]) => session.person === person).map(([token]) => token);
-    await deactivate({ db: world.db, config: parseConfig({}), keys: TEST_KEYS, now: Date.now }, OPERATOR, {
+    await deactivate({ db: world.db, config: parseConfig({}), keys: TEST_KEYS, mail: null, now: Date.now }, OPERATOR, {
       ...EMPTY,
       id: person.id,
       username: person.name,
