@@ -19,7 +19,7 @@ export interface Mail {
   /** The next attempt. While a node sends it, the time when that node counts as dead. */
   dueAt: Instant;
   attempts: number;
-  /** The last answer of the mail server; empty if there was none. */
+  /** Why the last attempt failed; empty before the first one, and while a node sends it. */
   error: string;
   /** When it was given up; null if it was not. */
   failedAt: Instant | null;
@@ -51,7 +51,7 @@ export async function leaseMail(db: Db, now: Instant, until: Instant): Promise<M
   const first = due.orderBy("due_at").limit(1);
   const row = await db
     .updateTable("mails")
-    .set((row) => ({ due_at: until, attempts: row("attempts", "+", 1) }))
+    .set((row) => ({ due_at: until, attempts: row("attempts", "+", 1), error: "" }))
     .where("id", "=", isPostgres(db) ? first.forUpdate().skipLocked() : first)
     .returningAll()
     .executeTakeFirst();
@@ -69,14 +69,20 @@ export async function deleteLeasedMail(db: Db, mail: Pick<Mail, "id" | "attempts
   await db.deleteFrom("mails").where(isOfAttempt(mail)).execute();
 }
 
-/** The attempt failed. @param next when to try again; or when it was given up */
+/**
+ * The attempt failed.
+ *
+ * @param next when to try again; or when it was given up
+ * @returns false if there is no such mail any more, or another node has taken it
+ */
 export async function postponeMail(
   db: Db,
   mail: Pick<Mail, "id" | "attempts">,
   next: { dueAt: Instant; error: string; failedAt: Instant | null },
-): Promise<void> {
+): Promise<boolean> {
   const set = { due_at: next.dueAt, error: next.error, failed_at: next.failedAt };
-  await db.updateTable("mails").set(set).where(isOfAttempt(mail)).execute();
+  const update = db.updateTable("mails").set(set).where(isOfAttempt(mail));
+  return (await update.executeTakeFirst()).numUpdatedRows === 1n;
 }
 
 /** The instant at which the next mail is due; null if none waits. */
@@ -98,9 +104,17 @@ export async function listMails(
   return (await rows.orderBy("created_at").orderBy("id").limit(limit).execute()).map(toMail);
 }
 
-/** Makes one mail due now, or all, the given-up ones too. @param id null for all @returns their number */
+/**
+ * Makes one mail due now, or all, the given-up ones too. A mail that a node is sending is left out: it would be sent twice.
+ *
+ * @param id null for all
+ * @returns their number
+ */
 export async function retryMails(db: Db, id: string | null, now: Instant): Promise<number> {
-  let update = db.updateTable("mails").set({ due_at: now, failed_at: null });
+  let update = db
+    .updateTable("mails")
+    .set({ due_at: now, failed_at: null })
+    .where((row) => row.or([row("attempts", "=", 0), row("error", "<>", "")]));
   if (id !== null) update = update.where("id", "=", id);
   return Number((await update.executeTakeFirst()).numUpdatedRows);
 }

@@ -42,6 +42,22 @@ function answering(
   return { deliver: () => deliverNext(services, service), given };
 }
 
+/** A node that dies after the mail server has taken a mail. @returns the mails that the server was given */
+function dying({ services }: TestApp): { deliver: () => Promise<void>; given: Message[] } {
+  const given: Message[] = [];
+  const deliver = () =>
+    new Promise<void>((resolve) => {
+      const send = (message: Message) => {
+        given.push(message);
+        resolve();
+        return new Promise<Delivery>(() => {});
+      };
+      const service = makeMailService({ send, close: () => {} }, { name: "", address: "login@postern.test" }, ORIGIN);
+      void deliverNext(services, service);
+    });
+  return { deliver, given };
+}
+
 const consume = ({ services: { db, now } }: TestApp, token: string) =>
   transaction(db, (db) => consumeToken(db, "password_reset", hashToken(token), now()));
 
@@ -92,32 +108,56 @@ describe("the outbox", () => {
   test("sends a mail again if the node died, but not once its link was used", async () => {
     const test = await setUp();
     await askForReset(test);
-    const { given } = answering(test);
-    // A node that dies after the mail server has taken the mail.
-    const dying = makeMailService(
-      {
-        send: async (message) => {
-          given.push(message);
-          throw new Error("killed");
-        },
-        close: () => {},
-      },
-      { name: "", address: "login@postern.test" },
-      ORIGIN,
-    );
-    await assert.rejects(deliverNext(test.services, dying));
+    const { given, deliver } = dying(test);
+    await deliver();
     test.clock.advance(6 * MINUTE);
     const [again] = await test.deliver();
     assert.deepEqual([again], given);
 
     await askForReset(test);
-    await assert.rejects(deliverNext(test.services, dying));
+    await deliver();
     const last = given.at(-1);
     assert(last);
     await consume(test, tokenIn(last));
     test.clock.advance(6 * MINUTE);
     assert.deepEqual(await test.deliver(), []);
     assert.deepEqual(await test.services.db.selectFrom("mails").selectAll().execute(), []);
+  });
+
+  test("postpones a mail that an unexpected error concerns, and sends the others", async () => {
+    const test = await setUp();
+    const { db } = test.services;
+    await askForReset(test);
+    await db.updateTable("mails").set({ facts: "not JSON" }).execute();
+    const bob = await test.addUser({ username: "bob", email: "bob@example.com", password: "right horse" });
+    test.clock.advance(1);
+    await askForReset({ ...test, user: bob });
+    assert.deepEqual(
+      (await test.deliver()).map(({ to }) => to),
+      ["bob@example.com"],
+    );
+    const [waiting] = await db.selectFrom("mails").selectAll().execute();
+    assert.equal(waiting?.error, "An unexpected error of Postern. The log has it.");
+    assert.match(test.logged.join(""), /"event":"unexpected_error","error":"Error: a mail cannot be made[^\n]*JSON/);
+    // A later version can send it.
+    await db.updateTable("mails").set({ facts: '{"at":0,"address":"","browser":"","system":""}' }).execute();
+    test.clock.advance(10 * MINUTE);
+    assert.deepEqual(
+      (await test.deliver()).map(({ to }) => to),
+      ["Alice@example.com"],
+    );
+  });
+
+  test("postpones a mail if sending it raises an unexpected error", async () => {
+    const test = await setUp();
+    await askForReset(test);
+    const send = async () => assert.fail("a bug");
+    const service = makeMailService({ send, close: () => {} }, { name: "", address: "login@postern.test" }, ORIGIN);
+    assert.equal(await deliverNext(test.services, service), true);
+    assert.equal(await deliverNext(test.services, service), false);
+    assert.match(test.logged.join(""), /"event":"unexpected_error","error":"AssertionError/);
+    test.clock.advance(30);
+    assert.equal((await test.deliver()).length, 1);
   });
 
   test("gives a mail up that the server denies for good, or has not taken for a day", async () => {

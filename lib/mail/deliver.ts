@@ -1,10 +1,12 @@
 import { deleteLeasedMail, leaseMail, type Mail, postponeMail } from "../../db/mails.ts";
 import { extendToken, insertToken } from "../../db/one-time-tokens.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
+import { isOutage } from "../../db/outage.ts";
 import { findUserById, type User } from "../../db/users.ts";
 import { SYSTEM, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
 import { hashToken } from "../crypto/token.ts";
+import { describeError } from "../observability/log.ts";
 import { mailParts, type Template } from "../pages/mail.ts";
 import type { Services } from "../services.ts";
 import { mayMailUser } from "../throttle/mail-requests.ts";
@@ -23,6 +25,9 @@ const LEASE_MS = 300 * SECOND_MS;
 /** Doubled at each attempt, at most an hour. */
 const FIRST_WAIT_MS = 30 * SECOND_MS;
 
+/** The wait after an unexpected error. */
+const REPAIR_MS = 10 * 60 * SECOND_MS;
+
 /** After this time a mail that the server will not take is given up. */
 const GIVE_UP_MS = 24 * HOUR_MS;
 
@@ -39,15 +44,32 @@ interface Leased {
   link: Link;
 }
 
+/** An unexpected error about one mail. The transaction that leased it was rolled back. */
+class BrokenMail extends Error {
+  readonly mail: Mail;
+
+  constructor(mail: Mail, cause: unknown) {
+    super("a mail cannot be made", { cause });
+    this.mail = mail;
+  }
+}
+
+const UNEXPECTED = "An unexpected error of Postern. The log has it.";
+
 /**
  * Sends the mail that has waited longest. Several processes may call it at the same time.
  *
  * @returns false if none is due
  */
 export async function deliverNext(services: Needs, service: MailService): Promise<boolean> {
-  const next = await transaction(services.db, (db) => prepareNext(db, services, service));
-  if (next === null || next === "dropped") return next !== null;
-  await settle(services, next, await service.transport.send(next.message));
+  try {
+    const next = await transaction(services.db, (db) => prepareNext(db, services, service));
+    if (next === null || next === "dropped") return next !== null;
+    await settle(services, next, await send(services, service, next.message));
+  } catch (error) {
+    if (!(error instanceof BrokenMail)) throw error;
+    await setAside(services, error);
+  }
   return true;
 }
 
@@ -60,10 +82,34 @@ async function prepareNext(
   const now = services.now();
   const mail = await leaseMail(db, now, now + LEASE_MS);
   if (mail === null) return null;
-  const prepared = await prepare(db, services, service, mail);
-  if (prepared !== null) return prepared;
-  await deleteLeasedMail(db, mail);
-  return "dropped";
+  try {
+    const prepared = await prepare(db, services, service, mail);
+    if (prepared !== null) return prepared;
+    await deleteLeasedMail(db, mail);
+    return "dropped";
+  } catch (error) {
+    throw isOutage(error) ? error : new BrokenMail(mail, error);
+  }
+}
+
+/** No error about one mail stops the others. */
+async function send({ log }: Needs, { transport }: MailService, message: Message): Promise<Delivery> {
+  try {
+    return await transport.send(message);
+  } catch (error) {
+    log("error", "unexpected_error", describeError(error));
+    return { kind: "later", error: UNEXPECTED };
+  }
+}
+
+/** The others are sent meanwhile. This attempt does not count: there is no token yet. */
+async function setAside(services: Needs, broken: BrokenMail): Promise<void> {
+  const { log, now } = services;
+  log("error", "unexpected_error", describeError(broken));
+  const mail = { ...broken.mail, attempts: broken.mail.attempts - 1 };
+  await transaction(services.db, (db) =>
+    postpone(db, services, mail, { error: UNEXPECTED, dueAt: now() + REPAIR_MS, isGivenUp: isTooOld(services, mail) }),
+  );
 }
 
 /** @returns null if there is no recipient or too many mails to it, or if the link was used or another took its place */
@@ -86,7 +132,8 @@ async function prepare(db: TransactionDb, services: Needs, service: MailService,
   });
   const { hostname } = new URL(service.origin);
   const messageId = `${mail.id}@${hostname}`;
-  const message = { from: service.from, to, subject, text, html, messageId, language };
+  const { from } = service;
+  const message = { from, to, subject, text, html, messageId, date: mail.createdAt, language };
   return { mail, message, tokenId: hashToken(token), link };
 }
 
@@ -159,18 +206,27 @@ async function settle(services: Needs, { mail, tokenId, link }: Leased, delivery
   metrics.mailAttempted(delivery.kind);
   if (delivery.kind === "sent") return deleteLeasedMail(db, mail);
   const { purpose, id, attempts } = mail;
-  const isGivenUp = delivery.kind === "never" || now() - mail.createdAt >= GIVE_UP_MS;
-  const waitMs = Math.min(FIRST_WAIT_MS * 2 ** (attempts - 1), HOUR_MS);
-  const dueAt = now() + waitMs;
-  const failedAt = isGivenUp ? now() : null;
   const { error } = delivery;
+  const isGivenUp = delivery.kind === "never" || isTooOld(services, mail);
+  const dueAt = now() + Math.min(FIRST_WAIT_MS * 2 ** (attempts - 1), HOUR_MS);
   await transaction(db, async (db) => {
-    await postponeMail(db, mail, { dueAt, error, failedAt });
+    await postpone(db, services, mail, { error, dueAt, isGivenUp });
     // The link must not expire before the mail goes out.
     await extendToken(db, tokenId, (isGivenUp ? now() + KEEP_FAILED_MS : dueAt) + link.lifetimeMs);
-    if (!isGivenUp) return;
-    const subject = mail.userId === null ? "mail" : userSubject({ id: mail.userId });
-    await recordBy(db, services, SYSTEM, { kind: "mail_failed", subject, detail: purpose });
   });
   log(isGivenUp ? "error" : "warning", isGivenUp ? "mail_given_up" : "mail_postponed", { mail: id, purpose, error });
+}
+
+const isTooOld = ({ now }: Needs, { createdAt }: Mail) => now() - createdAt >= GIVE_UP_MS;
+
+async function postpone(
+  db: TransactionDb,
+  services: Needs,
+  mail: Mail,
+  { error, dueAt, isGivenUp }: { error: string; dueAt: number; isGivenUp: boolean },
+): Promise<void> {
+  const isLeft = await postponeMail(db, mail, { dueAt, error, failedAt: isGivenUp ? services.now() : null });
+  if (!isLeft || !isGivenUp) return;
+  const subject = mail.userId === null ? "mail" : userSubject({ id: mail.userId });
+  await recordBy(db, services, SYSTEM, { kind: "mail_failed", subject, detail: mail.purpose });
 }
