@@ -25,7 +25,10 @@ const CONSOLE_SENDER: Sender = { name: "", address: "postern@localhost" };
 export function createMailService(config: Config, print: (text: string) => void): MailService | null {
   const { mailUrl, mailFrom, publicUrl } = config;
   if (mailUrl === null) return null;
-  const transport = mailUrl.kind === "console" ? createPrintingTransport(print) : createSmtpTransport(mailUrl);
+  const transport =
+    mailUrl.kind === "console"
+      ? createPrintingTransport(print)
+      : createSmtpTransport(mailUrl, { clientName: domainOf(publicUrl) });
   return makeMailService(transport, mailFrom ?? CONSOLE_SENDER, publicUrl ?? localOrigin(config));
 }
 
@@ -40,6 +43,12 @@ export function makeMailService(transport: Transport, from: Sender, origin: stri
       listener = next;
     },
   };
+}
+
+/** A server that takes mail by the client's name expects a domain. @returns null for an address or a name without a dot */
+function domainOf(publicUrl: string | null): string | null {
+  const hostname = publicUrl === null ? "" : new URL(publicUrl).hostname;
+  return /^[^[]+\.[a-z][a-z0-9-]*$/.test(hostname) ? hostname : null;
 }
 
 /** For `console:` alone: mail by SMTP needs PUBLIC_URL. */

@@ -1,15 +1,41 @@
 import { createTransport } from "nodemailer";
 import type { SmtpUrl } from "../config/mail-url.ts";
-import type { Delivery, Transport } from "./transport.ts";
+import { explainFailure } from "./smtp-failure.ts";
+import type { Delivery, Message, Transport } from "./transport.ts";
 
 /** Mails that are sent at the same time, each on a connection of its own. */
 export const CONNECTIONS = 4;
 
-/** The longest waits for the server. Together they are shorter than the lease of a mail. */
-const TIMEOUTS = { dnsTimeout: 10_000, connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 30_000 };
+export interface SmtpOptions {
+  /** The name of this host in the greeting (RFC 5321 §4.1.1.1); null for the machine's own. */
+  clientName?: string | null;
+  /** Certificates of the authorities that are trusted, in PEM; by default the runtime's. */
+  authorities?: string;
+  /** The longest waits. Tests pass short ones. */
+  timeouts?: Partial<typeof TIMEOUTS>;
+}
 
-/** Sends by SMTP. nodemailer encodes headers and addresses, so no text can add a header. */
-export function createSmtpTransport({ host, port, isImplicitTls, requiresTls, login }: SmtpUrl): Transport {
+const SECOND_MS = 1000;
+
+const TIMEOUTS = {
+  /** From the look-up of the name to the end of the TLS handshake. */
+  connectMs: 30 * SECOND_MS,
+  /** For an answer. Some servers scan a mail for a minute before they accept it. */
+  answerMs: 120 * SECOND_MS,
+  /** For a whole attempt: a server that answers a byte at a time does not hold it longer. Shorter than the lease. */
+  attemptMs: 240 * SECOND_MS,
+};
+
+/** Before a server ends an idle connection: RFC 5321 §4.5.3.2.7 asks it for 5 minutes, not every server waits that long. */
+const IDLE_MS = 10 * SECOND_MS;
+
+/** Sends by SMTP. nodemailer encodes headers and addresses, so no text can add a header or a recipient. */
+export function createSmtpTransport(
+  url: SmtpUrl,
+  { clientName = null, authorities, timeouts = {} }: SmtpOptions = {},
+): Transport {
+  const { host, port, isImplicitTls, requiresTls, login } = url;
+  const { connectMs, answerMs, attemptMs } = { ...TIMEOUTS, ...timeouts };
   const transport = createTransport({
     host,
     port,
@@ -18,35 +44,50 @@ export function createSmtpTransport({ host, port, isImplicitTls, requiresTls, lo
     ignoreTLS: !requiresTls && !isImplicitTls,
     pool: true,
     maxConnections: CONNECTIONS,
+    // One more connection if the server has closed an idle one. Our own waits are for anything else.
+    maxRequeues: 1,
+    idleTimeout: IDLE_MS,
+    ...(clientName === null ? {} : { name: clientName }),
     ...(login === null ? {} : { auth: { user: login.user, pass: login.password } }),
+    ...(authorities === undefined ? {} : { tls: { ca: authorities } }),
     disableFileAccess: true,
     disableUrlAccess: true,
-    ...TIMEOUTS,
+    dnsTimeout: connectMs,
+    connectionTimeout: connectMs,
+    greetingTimeout: connectMs,
+    socketTimeout: answerMs,
   });
+  // nodemailer emits the errors of idle connections, too. The next attempt opens another one.
+  transport.on("error", () => {});
+  const closing = new AbortController();
   return {
-    send: async ({ from, to, subject, text, html, messageId, language }) => {
+    send: async (message): Promise<Delivery> => {
+      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(attemptMs)]);
       try {
-        await transport.sendMail({
-          from,
-          to: { name: "", address: to },
-          subject,
-          text,
-          html,
-          messageId: `<${messageId}>`,
-          // RFC 3834 §5: nothing answers it by itself.
-          headers: { "Auto-Submitted": "auto-generated", "Content-Language": language },
-        });
+        await transport.sendMail({ ...compose(message), signal });
         return { kind: "sent" };
       } catch (error) {
-        return explain(error);
+        if (closing.signal.aborted) return { kind: "later", error: "Postern was stopped during the attempt." };
+        return explainFailure(error, url, message);
       }
     },
-    close: () => transport.close(),
+    close: () => {
+      closing.abort();
+      transport.close({ force: true });
+    },
   };
 }
 
-function explain(error: unknown): Delivery {
-  const { message = String(error), responseCode = 0 }: { message?: string; responseCode?: number } =
-    error instanceof Error ? error : {};
-  return { kind: responseCode >= 500 ? "never" : "later", error: message };
+function compose({ from, to, subject, text, html, messageId, date, language }: Message) {
+  return {
+    from,
+    to: { name: "", address: to },
+    subject,
+    text,
+    html,
+    messageId: `<${messageId}>`,
+    date: new Date(date),
+    // RFC 3834 §5: nothing answers it by itself.
+    headers: { "Auto-Submitted": "auto-generated", "Content-Language": language },
+  };
 }
