@@ -85,6 +85,22 @@ export async function postponeMail(
   return (await update.executeTakeFirst()).numUpdatedRows === 1n;
 }
 
+/**
+ * Deletes the mails of a user, also one that is being sent. Call it before `deleteTokensOf`: a mail that is being sent has
+ * stored its token.
+ *
+ * @param since only those stored at that instant or later; null for all
+ */
+export async function deleteMailsOf(
+  db: TransactionDb,
+  userId: number,
+  purposes: readonly MailPurpose[],
+  since: Instant | null = null,
+): Promise<void> {
+  const mails = db.deleteFrom("mails").where("user_id", "=", userId).where("purpose", "in", purposes);
+  await (since === null ? mails : mails.where("created_at", ">=", since)).execute();
+}
+
 /** The instant at which the next mail is due; null if none waits. */
 export async function findNextDue(db: Db): Promise<Instant | null> {
   const waiting = db.selectFrom("mails").select("due_at").where("failed_at", "is", null);

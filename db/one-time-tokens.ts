@@ -10,6 +10,7 @@ export interface OneTimeToken {
   userId: number | null;
   /** What the token is about, such as an email address; empty for the first user. */
   subject: string;
+  /** Of a token for a mail: when the mail was stored. */
   createdAt: Instant;
   expiresAt: Instant;
   /** JSON; empty if there are none. */

@@ -5,6 +5,7 @@ import { login, renderLogin, showLogin } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
 import { editProfile, home, profile, renderProfile } from "./account/profile.ts";
 import { renderRequestReset, requestReset, showRequestReset, showResetRequested } from "./account/request-reset.ts";
+import { renderResetPassword, resetPassword, showResetPassword } from "./account/reset-password.ts";
 import { endOtherSessions, endSession, sessions } from "./account/sessions.ts";
 import { renderSetUp, setUp, showSetUp } from "./account/set-up.ts";
 import type { Route } from "./context.ts";
@@ -14,7 +15,7 @@ import { alive } from "./ops/alive.ts";
 import { metrics } from "./ops/metrics.ts";
 import { ready } from "./ops/ready.ts";
 import { anyone, authenticated, opsOnly, probe, trustedProxy } from "./pipeline/guards.ts";
-import { mailEnabled, setupToken } from "./pipeline/link-guards.ts";
+import { mailEnabled, resetLink, setupToken } from "./pipeline/link-guards.ts";
 import { api, asset, forward, ops, page, unthrottled } from "./pipeline/router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
 import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
@@ -32,6 +33,7 @@ export const ROUTES: readonly Route[] = [
   api("PATCH", "/profile/", authenticated, unthrottled, editProfile),
   api("POST", "/password/change/", authenticated, passwordAttempts, changePassword, renderChangePassword),
   api("POST", "/password/reset/", mailEnabled, mailRequests, requestReset, renderRequestReset),
+  api("POST", "/password/reset/confirm/", resetLink, unthrottled, resetPassword, renderResetPassword),
   api("GET", "/sessions/", authenticated, unthrottled, sessions),
   api("DELETE", "/sessions/", authenticated, unthrottled, endOtherSessions),
   api("DELETE", "/sessions/:id/", authenticated, unthrottled, endSession),
@@ -45,6 +47,7 @@ export const ROUTES: readonly Route[] = [
   page("GET", "/password/change/", authenticated, unthrottled, showChangePassword),
   page("GET", "/password/reset/", mailEnabled, unthrottled, showRequestReset),
   page("GET", "/password/reset/sent/", mailEnabled, unthrottled, showResetRequested),
+  page("GET", "/password/reset/confirm/", resetLink, unthrottled, showResetPassword),
   page("POST", "/sessions/", authenticated, unthrottled, endOtherSessions),
   page("POST", "/sessions/:id/", authenticated, unthrottled, endSession),
   page("POST", "/devices/:id/", authenticated, unthrottled, forgetDevice),

@@ -9,7 +9,7 @@ import { changePassword } from "../lib/users/change-password.ts";
 import { endSessions } from "../lib/users/end-sessions.ts";
 import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
 import { type Client, createClient } from "./support/client.ts";
-import { anyPassword, createTestApp, MAIL, type TestApp } from "./support/test-app.ts";
+import { anyPassword, createTestApp, MAIL, type TestApp, tokenIn } from "./support/test-app.ts";
 
 const FIREFOX = { "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0" };
 const OURS = { "Sec-Fetch-Site": "same-origin" };
@@ -230,6 +230,13 @@ describe("every row of the route table that changes something", () => {
     "POST /password/change/": (client) =>
       client.post("/password/change/", { current_password: PASSWORD, new_password: "quite another" }, OURS),
     "POST /password/reset/": (client) => client.post("/password/reset/", { username: "alice" }, OURS),
+    "POST /password/reset/confirm/": async (client, test) => {
+      await test.services.db.updateTable("users").set({ email: "alice@example.com" }).execute();
+      await client.post("/password/reset/", { username: "alice" }, OURS);
+      const [mail] = await test.deliver();
+      assert(mail);
+      return client.post("/password/reset/confirm/", { token: tokenIn(mail), new_password: "quite another" }, OURS);
+    },
     "DELETE /sessions/": async (client, test) => {
       await otherSession(client, test);
       return client.send("DELETE", "/sessions/", { headers: OURS });

@@ -62,6 +62,14 @@ export const RESET_REQUEST_FORM = {
   },
 } as const satisfies FormDefinition;
 
+export const NEW_PASSWORD_FORM = {
+  action: "/password/reset/confirm/",
+  button: "setPassword",
+  fields: {
+    new_password: { ...PASSWORD, label: "newPassword", autocomplete: "new-password", showsPasswordRule: true },
+  },
+} as const satisfies FormDefinition;
+
 export const SET_UP_FORM = {
   action: "/setup/",
   button: "createUser",

@@ -3,7 +3,7 @@ import type { Authenticated } from "../context.ts";
 import { readChanges, readFields } from "../http/fields.ts";
 import type { Problem } from "../http/problem.ts";
 import { EMPTY_FORM, type FormState } from "../pages/form.ts";
-import { chooseLocale } from "../pages/messages/messages.ts";
+import { mailLanguage } from "../pages/messages/messages.ts";
 import { requestResetPage, resetRequestedPage } from "../pages/reset-password.ts";
 import { page, sentState, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
@@ -22,7 +22,7 @@ export async function requestReset(context: Authenticated & MailThrottled): Prom
   const { services, request } = context;
   const typed = await readName(context);
   await context.countMail(typed);
-  const { language } = chooseLocale(request.headers.get("accept-language"));
+  const language = mailLanguage(request.headers.get("accept-language")) ?? "en";
   await requestUserReset(services, visitorActor(context), typed, language);
   return wantsPage(context) ? redirect("/password/reset/sent/") : empty(202);
 }

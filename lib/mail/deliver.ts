@@ -117,7 +117,7 @@ async function prepare(db: TransactionDb, services: Needs, service: MailService,
   const { template, user, to } = await findRecipient(db, mail);
   if (to === "" || !(await mayGoOut(db, services, mail, { template, user }))) return null;
   const link = LINKS[template];
-  const facts: Facts = { ...readFacts(mail.facts), sentTo: to };
+  const facts: Facts = { ...readFacts(mail.facts), template, sentTo: to };
   const token = await storeToken(db, services, mail, { link, user, facts });
   if (token === null) return null;
   const { language, subject, text, html } = mailParts({
@@ -172,7 +172,7 @@ async function findRecipient(
 async function storeToken(
   db: TransactionDb,
   { keys, now }: Needs,
-  { id, attempts }: Mail,
+  { id, attempts, createdAt }: Mail,
   { link, user, facts }: { link: Link; user: User | null; facts: Facts },
 ): Promise<string | null> {
   const tokens = keys.mail.tokens(id);
@@ -188,7 +188,8 @@ async function storeToken(
     purpose: link.purpose,
     userId: user?.id ?? null,
     subject: subjectOf(link, user, { id, to: facts.sentTo ?? "" }),
-    createdAt: now(),
+    // In the order of the events: a link may make those of later events void.
+    createdAt,
     expiresAt,
     facts: JSON.stringify(facts),
   });

@@ -1,3 +1,5 @@
+import type { Template } from "../pages/mail.ts";
+
 /** What a mail tells, and what its link may do. Stored as JSON, with the mail and with the token of its link. */
 export interface Facts {
   /** When it was asked for, or happened: epoch milliseconds. */
@@ -6,7 +8,8 @@ export interface Facts {
   address: string;
   browser: string;
   system: string;
-  /** The recipient, as stored with the token. */
+  /** The mail and its recipient, as stored with the token. */
+  template?: Template;
   sentTo?: string;
   /** The new address of `email_change`, and of `email_changed`, which goes to the old one. */
   email?: string;

@@ -1,4 +1,5 @@
 import { hash as hashArgon2 } from "@node-rs/argon2";
+import { generateToken } from "../crypto/token.ts";
 import { readHash } from "./django-hash.ts";
 import { DIGEST_DECOYS, decoyHash, estimateMs, parseScheme, withIterations } from "./hash-scheme.ts";
 import { type Caller, createSemaphore, type WaitWatch } from "./semaphore.ts";
@@ -51,6 +52,11 @@ function costOf({ memoryCost, timeCost, parallelism }: Argon2Parameters): string
 
 /** The beginning of every password that is hashed with the current parameters. */
 export const CURRENT_COST = costOf(ARGON2);
+
+/** No password matches it. As Django's `make_password(None)`. */
+export function unusablePassword(): string {
+  return `!${generateToken()}`;
+}
 
 /** The longest password that can be set, in bytes of UTF-8. At login, a longer one is wrong like any other. */
 export const MAX_PASSWORD_BYTES = 4096;

@@ -5,6 +5,7 @@ import { recordBy } from "../audit/audit-log.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
 import { forgetDevices } from "../throttle/forget.ts";
+import { cancelResets } from "./cancel-resets.ts";
 import { endMostSessions } from "./end-sessions.ts";
 
 // The user's row comes first in each transaction. A login that is under way waits for it, and then finds the user
@@ -22,8 +23,8 @@ export function activate(services: Needs, by: Actor, user: User): Promise<boolea
 }
 
 /**
- * Forbids a user to log in, and ends every session of the user (ASVS 5.0 V7.4.2). The user's devices are forgotten: if
- * the user is activated later, no device is known from before.
+ * Forbids a user to log in, and ends every session of the user (ASVS 5.0 V7.4.2). The user's devices are forgotten, and
+ * links for a new password are void: if the user is activated later, none of them is valid again.
  *
  * @returns false if the user was inactive, or is deleted
  */
@@ -33,6 +34,7 @@ export async function deactivate(services: Needs, by: Actor, user: User): Promis
     const isChanged = await setActive(db, user.id, false);
     await deleteSessionsOfUser(db, user.id, null);
     await forgetDevices(db, user, null);
+    await cancelResets(db, user);
     if (isChanged) await recordBy(db, services, by, { kind: "user_deactivated", subject: userSubject(user) });
     return isChanged;
   });

@@ -9,6 +9,7 @@ import type { Caller } from "../passwords/semaphore.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
 import { forgetDevices } from "../throttle/forget.ts";
+import { cancelResets } from "./cancel-resets.ts";
 import { endMostSessions } from "./end-sessions.ts";
 
 /** For a change by the account's own user, who gave the current password. */
@@ -25,7 +26,8 @@ export interface OwnChange {
 
 /**
  * Sets a user's password. Every session of the user ends before its next request. The user's devices are forgotten, and
- * the failures at the account: a person who knew the old password may have such a device.
+ * the failures at the account: a person who knew the old password may have such a device. Links for a new password are
+ * void.
  *
  * One transaction deletes at most some 100 sessions. If an older version left more, most of them end first, in
  * transactions of their own. If the change then fails, these stay ended, and the password stays. The other order would
@@ -52,6 +54,7 @@ export async function changePassword(
     if (!isStored) return false;
     await deleteSessionsOfUser(db, user.id, null);
     await forgetDevices(db, user, own?.keepDevice ?? null);
+    await cancelResets(db, user);
     await own?.alongside(db);
     await notify(db, services, by, user, "password_changed");
     await recordBy(db, services, by, { kind: "password_changed", subject: userSubject(user) });

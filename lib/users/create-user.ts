@@ -5,7 +5,8 @@ import type { TransactionDb } from "../../db/open.ts";
 import { type Credentials, hasUsers, insertUser, type NewUser, type User, type UserNames } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
-import { generateToken, hashToken } from "../crypto/token.ts";
+import { hashToken } from "../crypto/token.ts";
+import { unusablePassword } from "../passwords/hasher.ts";
 import type { AcceptedPassword } from "../passwords/password-rules.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
@@ -84,8 +85,7 @@ async function prepare(
     language,
     username: normalizeUsername(input.username),
     email: normalizeEmail(input.email),
-    // As Django's `make_password(None)`: no password matches it.
-    password: password === null ? `!${generateToken()}` : await hasher.hash(password, { isKnown: true }),
+    password: password === null ? unusablePassword() : await hasher.hash(password, { isKnown: true }),
     dateJoined: now(),
   };
 }

@@ -50,6 +50,8 @@ export const account = {
   resetSentHelp:
     "No mail? Look in your spam folder. If you gave an address, try your username: your account may have another address. If it has none, ask the operator of this site.",
   resetAgain: "Try again",
+  setPassword: "Set the password",
+  newPasswordAbout: "Choose a new password for your account. It logs you out everywhere else.",
 
   sessions: "Sessions",
   sessionsAbout: "These devices are logged in to your account. Log out each one that you do not recognise.",

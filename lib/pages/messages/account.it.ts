@@ -51,6 +51,8 @@ export const account: AccountWords = {
   resetSentHelp:
     "Nessun messaggio? Guarda nella posta indesiderata. Se hai indicato un indirizzo, prova con il nome utente: l’account potrebbe avere un altro indirizzo. Se non ne ha, chiedi al gestore di questo sito.",
   resetAgain: "Riprova",
+  setPassword: "Imposta la password",
+  newPasswordAbout: "Scegli una nuova password per il tuo account. Ti fa uscire da tutti gli altri dispositivi.",
 
   sessions: "Sessioni",
   sessionsAbout: "Questi dispositivi hanno accesso al tuo account. Fai uscire quelli che non riconosci.",

@@ -1,0 +1,65 @@
+import type { User } from "../../db/users.ts";
+import { visitorActor } from "../audit/actor.ts";
+import type { Authenticated, LinkContext } from "../context.ts";
+import { readFields } from "../http/fields.ts";
+import { Problem } from "../http/problem.ts";
+import { EMPTY_FORM, type FormState } from "../pages/form.ts";
+import { newPasswordPage } from "../pages/reset-password.ts";
+import { judgePassword, passwordRule } from "../passwords/password-rules.ts";
+import type { Caller } from "../passwords/semaphore.ts";
+import { page, redirectDone, sentState, wantsPage } from "../pipeline/page-responses.ts";
+import type { Reply } from "../pipeline/reply.ts";
+import { empty } from "../pipeline/responses.ts";
+import { createSession } from "../session/session.ts";
+import { networksOf } from "../throttle/network.ts";
+import { resetPassword as resetUserPassword } from "../users/reset-password.ts";
+import { NEW_PASSWORD_FORM } from "./forms.ts";
+
+/** `GET /password/reset/confirm/?token=…`: the form. Nothing changes: programs that look at mail open every link. */
+export function showResetPassword(context: LinkContext): Reply {
+  return render(context, EMPTY_FORM);
+}
+
+/**
+ * `POST /password/reset/confirm/` with `token` and `new_password`: 204 and the cookies of a login. The link is used, and
+ * every other session of the user ends. If the password breaks a rule, the link is still valid.
+ *
+ * @throws Problem invalid, invalid_link
+ */
+export async function resetPassword(context: LinkContext): Promise<Reply> {
+  const { services, link } = context;
+  const { new_password } = readFields(await context.data(), NEW_PASSWORD_FORM.fields);
+  const user = requireUser(context);
+  const judged = await judgePassword(services, new_password, user);
+  if (typeof judged !== "string") throw new Problem("invalid", { new_password: judged });
+  const by = visitorActor(context);
+  const credentials = await resetUserPassword(services, by, { token: link.token, user }, judged, callerOf(context));
+  const cookies = await createSession(context, credentials, null, null);
+  // Null: another change of the password came in between.
+  const parts = cookies === null ? {} : { cookies, loggedInUserId: user.id };
+  return wantsPage(context) ? redirectDone("/profile/", "password", parts) : empty(204, parts);
+}
+
+/** The form again, empty, with its errors. */
+export async function renderResetPassword(context: LinkContext, problem: Problem): Promise<Reply> {
+  return render(context, await sentState(context, NEW_PASSWORD_FORM, problem), problem.status);
+}
+
+function render(context: LinkContext, state: FormState, status = 200): Reply {
+  const { services, link } = context;
+  const { username } = requireUser(context);
+  const props = { form: NEW_PASSWORD_FORM, state, passwordRule: passwordRule(services), username, ...link };
+  return page(context, (frame) => newPasswordPage(frame, props), status);
+}
+
+/** The guard has found one: the token of each such link belongs to a user. */
+function requireUser({ link: { user } }: LinkContext): User {
+  if (user === null) throw new Problem("invalid_link");
+  return user;
+}
+
+/** With the link a client counts as known. It could still send the link many times at once. */
+function callerOf({ client, peer, services }: Authenticated): Caller {
+  const networks = networksOf(client.address, services.config.trustedProxies).map(({ name }) => name);
+  return { gone: peer.gone?.(), isKnown: true, networks };
+}
