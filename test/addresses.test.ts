@@ -43,11 +43,10 @@ function describeOn(kind: string, open: () => Promise<{ db: Db; close: () => Pro
       const mike = await addUser({ username: "mike", email: "Mike@Example.com", password: PASSWORD });
       assert.equal((await findUserByAddress(db, "mIKE@EXAMPLE.COM"))?.id, mike.id);
       for (const [address, other] of LOOKALIKES) {
-        const user = await addUser({
-          username: `of-${other}`,
-          email: other.replace("mike@e", "mike2@e"),
-          password: PASSWORD,
-        });
+        const user = await addUser({ username: `of-${other}`, password: PASSWORD });
+        // As an import stores it: not each of these would be accepted.
+        const email = other.replace("mike@e", "mike2@e");
+        await db.updateTable("users").set({ email }).where("id", "=", user.id).execute();
         assert.equal(await findUserByAddress(db, address), null, address);
         assert.notEqual(foldCase(address), foldCase(other));
         await db.deleteFrom("users").where("id", "=", user.id).execute();

@@ -112,14 +112,11 @@ describe("a mail by SMTP", () => {
     assert.equal(server.received[0]?.to[0], "alice@example.com");
   });
 
-  test("goes to addresses with a Unicode domain or name", async () => {
+  test("goes to addresses with a Unicode domain", async () => {
     await using server = await startMailServer();
     const url = smtp(`smtp://127.0.0.1:${server.port}`);
     await send(url, {}, { to: "alice@bücher.example" });
-    await send(url, {}, { to: "ünï@bücher.example" });
-    const [domain, name] = server.received;
-    assert.match(domain?.source ?? "", /^To: alice@xn--bcher-kva\.example\r$/m);
-    assert.match(name?.source ?? "", /^To: ünï@bücher\.example\r$/m);
+    assert.match(server.received[0]?.source ?? "", /^To: alice@xn--bcher-kva\.example\r$/m);
   });
 });
 

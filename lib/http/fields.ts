@@ -1,4 +1,5 @@
 import type { Data } from "./body.ts";
+import { isEmailAddress } from "./email-address.ts";
 import { type FieldErrors, type FieldMessage, fieldMessage } from "./message.ts";
 import { Problem } from "./problem.ts";
 
@@ -82,11 +83,6 @@ function readText(value: unknown, field: TextField): string | FieldMessage[] {
   }
   if (isEmail && !isEmailAddress(text)) errors.push(fieldMessage("invalid_email"));
   return errors.length > 0 ? errors : text;
-}
-
-/** One `@` with text before it and a domain after it. No white space and no control characters (header injection). */
-export function isEmailAddress(text: string): boolean {
-  return /^[^\s@\p{C}]+@[^\s@\p{C}.]+(\.[^\s@\p{C}.]+)*$/u.test(text);
 }
 
 /** The white space of Python's `str.strip()`. JavaScript's `trim()` removes other characters. */

@@ -1,5 +1,6 @@
 import { createTransport } from "nodemailer";
 import type { SmtpUrl } from "../config/mail-url.ts";
+import { toMailAddress } from "../http/email-address.ts";
 import { explainFailure } from "./smtp-failure.ts";
 import type { Delivery, Message, Transport } from "./transport.ts";
 
@@ -62,9 +63,12 @@ export function createSmtpTransport(
   const closing = new AbortController();
   return {
     send: async (message): Promise<Delivery> => {
+      const address = toMailAddress(message.to);
+      // An import may have stored anything. nodemailer would mend such an address, and another mailbox would get the mail.
+      if (address === null) return { kind: "never", error: "The address is not valid." };
       const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(attemptMs)]);
       try {
-        await transport.sendMail({ ...compose(message), signal });
+        await transport.sendMail({ ...compose({ ...message, to: address }), signal });
         return { kind: "sent" };
       } catch (error) {
         if (closing.signal.aborted) return { kind: "later", error: "Postern was stopped during the attempt." };

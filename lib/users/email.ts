@@ -1,7 +1,6 @@
 import { findProvedUser, listUsersByEmail, listUsersNamed } from "../../db/addresses.ts";
 import type { Db, TransactionDb } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
-import { isEmailAddress } from "../http/fields.ts";
 
 /**
  * An address as addresses are compared: ASCII letters in lower case, everything else unchanged. A Unicode case mapping
@@ -35,7 +34,7 @@ export async function findUserByAddress(db: Db, address: string): Promise<User |
  * @param userId the user who has or gets the name; null if that one is new
  */
 export async function isAddressOfOther(db: Db, username: string, userId: number | null): Promise<boolean> {
-  if (!isEmailAddress(username)) return false;
+  if (!username.includes("@")) return false;
   return (await listUsersByEmail(db, foldCase(username), 2)).some(({ id }) => id !== userId);
 }
 

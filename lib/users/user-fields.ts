@@ -1,5 +1,5 @@
 import type { UserChanges } from "../../db/users.ts";
-import { isEmailAddress } from "../http/fields.ts";
+import { isEmailAddress } from "../http/email-address.ts";
 import { type FieldMessage, fieldMessage, wireText } from "../http/message.ts";
 import { looksLikeOtherAddress, normalizeUsername } from "./username.ts";
 
