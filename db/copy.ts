@@ -12,8 +12,8 @@ import { isOutage } from "./outage.ts";
 // Each transaction copies a batch of rows in the order of their ids, and stores in the target how far the copy is. A
 // copy that was killed continues from there. If a server writes to the source during the copy, new users and events are
 // copied. Of the memberships and sessions, only those after the last copied one are. Changes and deletions of copied rows are
-// missed. The final counts show missing and superfluous rows, but no changes. Throttles, devices and one-time tokens are
-// not copied: at the next login, each browser is an unknown device.
+// missed. The final counts show missing and superfluous rows, but no changes. Throttles, devices, one-time tokens, mails and
+// notices are not copied: at the next login each browser is an unknown device, and every pending link ends.
 
 export interface CopyOptions {
   /** URLs as `openDatabase` takes them. */

@@ -188,7 +188,7 @@ async function checkCandidate(candidate: string, endSessions: boolean): Promise<
     const problem = explainSchema(state);
     if (problem !== null) throw new DatabaseError(problem);
     if (endSessions) await db.deleteFrom("sessions").execute();
-    await deleteTokens(db);
+    await deleteTokensAndMails(db);
     // A backup from before the MACs has no lanes.
     const hasLanes = !state.names.includes("0005_event_macs");
     return { counts: await countRows(db), lanes: hasLanes ? await listLanes(db) : [] };
@@ -197,11 +197,14 @@ async function checkCandidate(candidate: string, endSessions: boolean): Promise<
   }
 }
 
-/** A token in the backup may have been used since. No token may be used twice. */
-async function deleteTokens(db: Db): Promise<void> {
+/**
+ * A token in the backup may have been used since. No token may be used twice. A mail in it may have been sent since, and
+ * its link is dead.
+ */
+async function deleteTokensAndMails(db: Db): Promise<void> {
   const tables = (await db.introspection.getTables()).map(({ name }) => name);
-  // The second table is in a backup of an older version.
-  for (const name of ["one_time_tokens", "setup_tokens"].filter((name) => tables.includes(name))) {
+  // The second table is in a backup of an older version, which has no mails.
+  for (const name of ["one_time_tokens", "setup_tokens", "mails"].filter((name) => tables.includes(name))) {
     await sql`delete from ${sql.table(name)}`.execute(db);
   }
 }

@@ -257,7 +257,7 @@ export async function setActive(db: Db, userId: number, isActive: boolean): Prom
   return result.numUpdatedRows === 1n;
 }
 
-/** Deletes the user and, by foreign keys, every session. @returns false if the user is unknown */
+/** Deletes the user and, by foreign keys, every session, device, membership, token, mail and notice. @returns false if the user is unknown */
 export async function deleteUser(db: Db, userId: number): Promise<boolean> {
   const result = await db.deleteFrom("users").where("id", "=", userId).executeTakeFirst();
   return result.numDeletedRows === 1n;

@@ -26,7 +26,8 @@ export const BACKUP_COMMANDS: Command[] = [
     about: "Replace the SQLite database with a backup. Stop the servers first.",
     more: [
       "The replaced database stays beside the new one, under another name. Every change since the backup is undone, logouts",
-      "and password changes too: without --end-sessions, sessions that have ended since then are alive again.",
+      "and password changes too: without --end-sessions, sessions that have ended since then are alive again. No link of the backup",
+      "works, and no mail of it is sent: each may have been used or sent since.",
     ].join("\n"),
     run: restore,
   },

@@ -117,7 +117,7 @@ export const USER_COMMANDS: Command[] = [
     name: "deleteuser",
     operand: "USER",
     options: YES_OPTION,
-    about: "Delete a user and every session of the user.",
+    about: "Delete a user with every session, device, link and waiting mail of the user.",
     run: deleteNamed,
   },
   {

@@ -40,7 +40,7 @@ export async function deactivate(services: Needs, by: Actor, user: User): Promis
   });
 }
 
-/** Deletes a user with every session and device. The user's events stay in the audit trail. */
+/** Deletes a user with every session, device, link and waiting mail. The user's events stay in the audit trail. */
 export async function deleteUser(services: Needs, by: Actor, user: User): Promise<void> {
   await endMostSessions(services, by, user, null);
   await authorizedTransaction(services, by, async (db) => {
