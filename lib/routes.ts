@@ -3,6 +3,7 @@ import { changePassword, renderChangePassword, showChangePassword } from "./acco
 import { devices, forgetDevice } from "./account/devices.ts";
 import { login, renderLogin, showLogin } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
+import { report, showReport, showReported } from "./account/not-me.ts";
 import { editProfile, home, profile, renderProfile } from "./account/profile.ts";
 import { renderRequestReset, requestReset, showRequestReset, showResetRequested } from "./account/request-reset.ts";
 import { renderResetPassword, resetPassword, showResetPassword } from "./account/reset-password.ts";
@@ -15,7 +16,7 @@ import { alive } from "./ops/alive.ts";
 import { metrics } from "./ops/metrics.ts";
 import { ready } from "./ops/ready.ts";
 import { anyone, authenticated, opsOnly, probe, trustedProxy } from "./pipeline/guards.ts";
-import { mailEnabled, resetLink, setupToken } from "./pipeline/link-guards.ts";
+import { mailEnabled, notMeLink, resetLink, setupToken } from "./pipeline/link-guards.ts";
 import { api, asset, forward, ops, page, unthrottled } from "./pipeline/router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
 import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
@@ -34,6 +35,7 @@ export const ROUTES: readonly Route[] = [
   api("POST", "/password/change/", authenticated, passwordAttempts, changePassword, renderChangePassword),
   api("POST", "/password/reset/", mailEnabled, mailRequests, requestReset, renderRequestReset),
   api("POST", "/password/reset/confirm/", resetLink, unthrottled, resetPassword, renderResetPassword),
+  api("POST", "/not-me/", notMeLink, unthrottled, report),
   api("GET", "/sessions/", authenticated, unthrottled, sessions),
   api("DELETE", "/sessions/", authenticated, unthrottled, endOtherSessions),
   api("DELETE", "/sessions/:id/", authenticated, unthrottled, endSession),
@@ -48,6 +50,8 @@ export const ROUTES: readonly Route[] = [
   page("GET", "/password/reset/", mailEnabled, unthrottled, showRequestReset),
   page("GET", "/password/reset/sent/", mailEnabled, unthrottled, showResetRequested),
   page("GET", "/password/reset/confirm/", resetLink, unthrottled, showResetPassword),
+  page("GET", "/not-me/", notMeLink, unthrottled, showReport),
+  page("GET", "/not-me/done/", mailEnabled, unthrottled, showReported),
   page("POST", "/sessions/", authenticated, unthrottled, endOtherSessions),
   page("POST", "/sessions/:id/", authenticated, unthrottled, endSession),
   page("POST", "/devices/:id/", authenticated, unthrottled, forgetDevice),

@@ -237,6 +237,13 @@ describe("every row of the route table that changes something", () => {
       assert(mail);
       return client.post("/password/reset/confirm/", { token: tokenIn(mail), new_password: "quite another" }, OURS);
     },
+    "POST /not-me/": async (client, test) => {
+      await test.services.db.updateTable("users").set({ email: "alice@example.com", email_proved_at: 1 }).execute();
+      await createClient(test.app).login("alice", PASSWORD);
+      const [mail] = await test.deliver();
+      assert(mail);
+      return client.post("/not-me/", { token: tokenIn(mail) }, OURS);
+    },
     "DELETE /sessions/": async (client, test) => {
       await otherSession(client, test);
       return client.send("DELETE", "/sessions/", { headers: OURS });

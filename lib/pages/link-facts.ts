@@ -14,12 +14,12 @@ export interface LinkFactsProps {
 /** The account of a link from a mail, and when and from where the mail was caused. The mail has the same list. */
 export function linkFacts(frame: Frame, { username, facts }: LinkFactsProps): Html {
   const { labels } = MAIL_WORDS[frame.language];
-  const { at, address, browser, system } = facts;
+  const { at, address, browser, system, email = "" } = facts;
   const isKnown = browser !== "" || system !== "";
   const device = isKnown && deviceName(frame, { browser: browser || null, system: system || null });
   const row = (label: string, value: Html | string | false | null) =>
     value && html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
   return html`<dl class="facts">
-${row(labels.account, username)}${row(labels.time, relativeTime(frame, at))}${row(labels.device, device)}${row(labels.address, address)}
+${row(labels.account, username)}${row(labels.email, email)}${row(labels.time, relativeTime(frame, at))}${row(labels.device, device)}${row(labels.address, address)}
 </dl>`;
 }

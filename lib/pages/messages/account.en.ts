@@ -53,6 +53,21 @@ export const account = {
   setPassword: "Set the password",
   newPasswordAbout: "Choose a new password for your account. It logs you out everywhere else.",
 
+  notMe: "This was not me",
+  notMeAbout:
+    "This ends every session of your account, and your password stops working. We send you a link for a new one.",
+  notMeRestores: (email: string) =>
+    `This makes ${email} the address of your account again and ends every session. Your password stops working, and we send you a link for a new one.`,
+  notMeMoved: "This ends every session of your account.",
+  secureAccount: "Secure my account",
+  secured: "Your account is secured",
+  securedAbout:
+    "Every session has ended, and your password no longer works. A mail with a link for a new one is on its way. The link works for 30 minutes.",
+  securedHelp: "No mail? Look in your spam folder, or ask for another link.",
+  allEnded: "Every session has ended",
+  movedAbout: (subject: string) =>
+    `Your account has another email address now, so we did not send you a link for a new password. If you did not change the address, look for the mail “${subject}”. Its link restores this address.`,
+
   sessions: "Sessions",
   sessionsAbout: "These devices are logged in to your account. Log out each one that you do not recognise.",
   sessionsPassword: "Then change your password.",

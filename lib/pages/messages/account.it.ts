@@ -54,6 +54,21 @@ export const account: AccountWords = {
   setPassword: "Imposta la password",
   newPasswordAbout: "Scegli una nuova password per il tuo account. Ti fa uscire da tutti gli altri dispositivi.",
 
+  notMe: "Non sono stato io",
+  notMeAbout:
+    "Questo chiude ogni sessione del tuo account, e la password non funziona più. Ti inviamo un link per una nuova.",
+  notMeRestores: (email) =>
+    `Questo rende di nuovo ${email} l’indirizzo del tuo account e chiude ogni sessione. La password non funziona più, e ti inviamo un link per una nuova.`,
+  notMeMoved: "Questo chiude ogni sessione del tuo account.",
+  secureAccount: "Proteggi il mio account",
+  secured: "Il tuo account è protetto",
+  securedAbout:
+    "Ogni sessione è chiusa e la password non funziona più. Un messaggio con un link per una nuova è in arrivo. Il link funziona per 30 minuti.",
+  securedHelp: "Nessun messaggio? Guarda nella posta indesiderata, o chiedi un altro link.",
+  allEnded: "Ogni sessione è chiusa",
+  movedAbout: (subject) =>
+    `Il tuo account ora ha un altro indirizzo e-mail, perciò non ti abbiamo inviato un link per una nuova password. Se non hai cambiato tu l’indirizzo, cerca il messaggio «${subject}». Il suo link ripristina questo indirizzo.`,
+
   sessions: "Sessioni",
   sessionsAbout: "Questi dispositivi hanno accesso al tuo account. Fai uscire quelli che non riconosci.",
   sessionsPassword: "Poi cambia la password.",

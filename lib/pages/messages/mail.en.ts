@@ -19,7 +19,7 @@ const IGNORE = "If you did not ask for this, you can ignore this mail. Nothing c
 const NOT_ME = "This was not me";
 const NOT_ME_ABOUT = [
   "If this was you, there is nothing to do.",
-  "If not, open the link. It ends every session of your account and sends you a link for a new password.",
+  "If not, open the link. It ends every session, stops the password and sends you a link for a new one.",
 ];
 
 /** The words of the mails, in English. The other languages have the same keys. */
@@ -74,7 +74,7 @@ export const mail = {
       button: NOT_ME,
       outro: () => [
         "If this was you, there is nothing to do.",
-        "If not, open the link. It restores this address, ends every session and sends you a link for a new password.",
+        "If not, open the link. It restores this address, ends every session and stops the password. You get a link for a new one.",
       ],
     },
     new_device: {

@@ -4,7 +4,7 @@ const IGNORE = "Se non è stata una tua richiesta, puoi ignorare questo messaggi
 const NOT_ME = "Non sono stato io";
 const NOT_ME_ABOUT = [
   "Se è opera tua, non devi fare nulla.",
-  "Altrimenti apri il link: chiude ogni sessione del tuo account e ti invia un link per una nuova password.",
+  "Altrimenti apri il link: chiude ogni sessione, blocca la password e ti invia un link per una nuova.",
 ];
 
 /** The words of the mails, in Italian. */
@@ -59,7 +59,7 @@ export const mail: MailWords = {
       button: NOT_ME,
       outro: () => [
         "Se è opera tua, non devi fare nulla.",
-        "Altrimenti apri il link: ripristina questo indirizzo, chiude ogni sessione e ti invia un link per una nuova password.",
+        "Altrimenti apri il link: ripristina questo indirizzo, chiude ogni sessione e blocca la password. Ricevi un link per una nuova.",
       ],
     },
     new_device: {
