@@ -72,6 +72,13 @@ export async function lockGroups(db: TransactionDb, ids: readonly number[]): Pro
   return (await (isPostgres(db) ? query.forKeyShare() : query).execute()).map(({ id }) => id);
 }
 
+/** Until the transaction ends, none of these groups is deleted. @returns those that exist */
+export async function lockGroupsNamed(db: TransactionDb, names: readonly string[]): Promise<Group[]> {
+  if (names.length === 0) return [];
+  const query = db.selectFrom("groups").select(COLUMNS).where("name", "in", names).orderBy("id");
+  return (isPostgres(db) ? query.forKeyShare() : query).execute();
+}
+
 /** Until the transaction ends, no user becomes a member of the group. @returns false if the group was deleted */
 export async function lockMembers(db: TransactionDb, groupId: number): Promise<boolean> {
   const query = db.selectFrom("groups").select("id").where("id", "=", groupId);

@@ -142,6 +142,11 @@ export async function dropMails(db: Db, id: string | null): Promise<number> {
   return Number((await chosen.executeTakeFirst()).numDeletedRows);
 }
 
+/** Deletes the mails of a purpose to an address, also those that were given up. */
+export async function deleteMailsTo(db: Db, purpose: MailPurpose, address: string): Promise<void> {
+  await db.deleteFrom("mails").where("purpose", "=", purpose).where("address", "=", address).execute();
+}
+
 /** Deletes at most `limit` mails that were given up before an instant. @returns their number */
 export async function deleteFailedMails(db: Db, before: Instant, limit: number): Promise<number> {
   const failed = db.selectFrom("mails").select("id").where("failed_at", "<", before).limit(limit);

@@ -80,6 +80,17 @@ export async function consumeToken(
   return tokens.find((token) => token.id === id) ?? null;
 }
 
+/** Uses every token of a subject that is valid now. @returns them */
+export async function consumeTokensFor(
+  db: TransactionDb,
+  purpose: TokenPurpose,
+  subject: string,
+  now: Instant,
+): Promise<OneTimeToken[]> {
+  const tokens = db.deleteFrom("one_time_tokens").where("purpose", "=", purpose).where("subject", "=", subject);
+  return tokens.where("expires_at", ">", now).returning(COLUMNS).execute();
+}
+
 function validToken(db: Db, purpose: TokenPurpose, id: string, now: Instant) {
   const token = db.selectFrom("one_time_tokens").where("id", "=", id);
   return token.where("purpose", "=", purpose).where("expires_at", ">", now);

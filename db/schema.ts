@@ -111,7 +111,7 @@ export interface NoticesTable {
 }
 
 export interface ThrottlesTable {
-  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network, `mail:…`. */
+  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network, `mail:…`, `link:…`. */
   key: string;
   /** Consecutive failures; 0 for a rate. */
   failures: number;
@@ -138,7 +138,7 @@ export interface EventsTable {
   id: Generated<number>;
   at: Instant;
   kind: EventKind;
-  /** `user:7`, `group:7`; `unknown:…` if no user has the username; `trail` for events about the trail itself. */
+  /** `user:7`, `group:7`; `unknown:…` if no user has the username; `mail` for a mail about no user; `trail` for events about the trail itself. */
   subject: string;
   /** `user:7`, `command line`, `system`, or `"nobody"` if the client is not authenticated. */
   actor: string;

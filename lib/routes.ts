@@ -1,11 +1,13 @@
 import { activity } from "./account/activity.ts";
 import { changePassword, renderChangePassword, showChangePassword } from "./account/change-password.ts";
+import { confirmSignup, renderConfirmSignup, showConfirmSignup } from "./account/confirm-signup.ts";
 import { devices, forgetDevice } from "./account/devices.ts";
 import { login, renderLogin, showLogin } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
 import { report, showReport, showReported } from "./account/not-me.ts";
 import { editProfile, home, profile, renderProfile } from "./account/profile.ts";
 import { renderRequestReset, requestReset, showRequestReset, showResetRequested } from "./account/request-reset.ts";
+import { renderRequestSignup, requestSignup, showRequestSignup } from "./account/request-signup.ts";
 import { renderResetPassword, resetPassword, showResetPassword } from "./account/reset-password.ts";
 import { endOtherSessions, endSession, sessions } from "./account/sessions.ts";
 import { renderSetUp, setUp, showSetUp } from "./account/set-up.ts";
@@ -16,11 +18,12 @@ import { alive } from "./ops/alive.ts";
 import { metrics } from "./ops/metrics.ts";
 import { ready } from "./ops/ready.ts";
 import { anyone, authenticated, opsOnly, probe, trustedProxy } from "./pipeline/guards.ts";
-import { mailEnabled, notMeLink, resetLink, setupToken } from "./pipeline/link-guards.ts";
+import { mailEnabled, notMeLink, resetLink, setupToken, signupLink, signupOpen } from "./pipeline/link-guards.ts";
 import { api, asset, forward, ops, page, unthrottled } from "./pipeline/router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
 import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
 import { passwordAttempts } from "./throttle/attempts.ts";
+import { linkAttempts } from "./throttle/link-attempts.ts";
 import { mailRequests } from "./throttle/mail-requests.ts";
 
 /**
@@ -36,6 +39,8 @@ export const ROUTES: readonly Route[] = [
   api("POST", "/password/reset/", mailEnabled, mailRequests, requestReset, renderRequestReset),
   api("POST", "/password/reset/confirm/", resetLink, unthrottled, resetPassword, renderResetPassword),
   api("POST", "/not-me/", notMeLink, unthrottled, report),
+  api("POST", "/signup/", signupOpen, mailRequests, requestSignup, renderRequestSignup),
+  api("POST", "/signup/confirm/", signupLink, linkAttempts, confirmSignup, renderConfirmSignup),
   api("GET", "/sessions/", authenticated, unthrottled, sessions),
   api("DELETE", "/sessions/", authenticated, unthrottled, endOtherSessions),
   api("DELETE", "/sessions/:id/", authenticated, unthrottled, endSession),
@@ -52,6 +57,8 @@ export const ROUTES: readonly Route[] = [
   page("GET", "/password/reset/confirm/", resetLink, unthrottled, showResetPassword),
   page("GET", "/not-me/", notMeLink, unthrottled, showReport),
   page("GET", "/not-me/done/", mailEnabled, unthrottled, showReported),
+  page("GET", "/signup/", signupOpen, unthrottled, showRequestSignup),
+  page("GET", "/signup/confirm/", signupLink, unthrottled, showConfirmSignup),
   page("POST", "/sessions/", authenticated, unthrottled, endOtherSessions),
   page("POST", "/sessions/:id/", authenticated, unthrottled, endSession),
   page("POST", "/devices/:id/", authenticated, unthrottled, forgetDevice),

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { html } from "../lib/http/html.ts";
 import { preferLanguage } from "../lib/http/language.ts";
 import { ownPath } from "../lib/http/target.ts";
+import { isByLink } from "../lib/pipeline/link-guards.ts";
 import { PAGE } from "../lib/pipeline/surface.ts";
 import { ROUTES } from "../lib/routes.ts";
 import type { Services } from "../lib/services.ts";
@@ -12,7 +13,7 @@ import { preferEncoding } from "../lib/site/encoding.ts";
 import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
 import { createClient } from "./support/client.ts";
 import { repeats } from "./support/effort.ts";
-import { createTestApp } from "./support/test-app.ts";
+import { createTestApp, MAIL } from "./support/test-app.ts";
 
 const BROWSER = { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", Accept: "text/html,*/*;q=0.8" };
 const FORM = { ...BROWSER, "Content-Type": "application/x-www-form-urlencoded" };
@@ -29,12 +30,12 @@ async function setUp(environment: Record<string, string> = {}) {
 
 describe("one address for browsers and programs:", () => {
   test("an endpoint for browsers is a 404 for programs", async () => {
-    const { client } = await setUp();
+    const { client } = await setUp({ ...MAIL, POSTERN_SIGNUP: "open" });
     await client.login("alice", PASSWORD);
-    for (const { method, path } of ROUTES.filter(({ surface }) => surface === PAGE)) {
+    for (const { method, path, guard } of ROUTES.filter(({ surface }) => surface === PAGE)) {
       const { status } = await client.send(method, path, { headers: { "Sec-Fetch-Site": "same-origin" } });
       const others = ROUTES.some((row) => row.path === path && row.surface !== PAGE);
-      assert.equal(status, others ? 405 : 404, `${method} ${path}`);
+      assert.equal(status, others ? (isByLink(guard) ? 400 : 405) : 404, `${method} ${path}`);
     }
   });
 

@@ -70,18 +70,36 @@ export const NEW_PASSWORD_FORM = {
   },
 } as const satisfies FormDefinition;
 
+const NEW_USERNAME = {
+  label: "username",
+  autocomplete: "username",
+  trim: true,
+  normalize: normalizeUsername,
+  maxCharacters: MAX_NAME_CHARACTERS,
+} as const;
+
+const NEW_PASSWORD = { ...PASSWORD, label: "password", autocomplete: "new-password", showsPasswordRule: true } as const;
+
+export const SIGNUP_FORM = {
+  action: "/signup/",
+  button: "sendLink",
+  cancelUrl: "/login/",
+  fields: { email: { ...EMAIL, mayBeBlank: false } },
+} as const satisfies FormDefinition;
+
+/** The form behind the link. */
+export const SIGNUP_CONFIRM_FORM = {
+  action: "/signup/confirm/",
+  button: "createAccount",
+  fields: { username: NEW_USERNAME, password: NEW_PASSWORD },
+} as const satisfies FormDefinition;
+
 export const SET_UP_FORM = {
   action: "/setup/",
   button: "createUser",
   fields: {
-    username: {
-      label: "username",
-      autocomplete: "username",
-      trim: true,
-      normalize: normalizeUsername,
-      maxCharacters: MAX_NAME_CHARACTERS,
-    },
+    username: NEW_USERNAME,
     email: EMAIL,
-    password: { ...PASSWORD, label: "password", autocomplete: "new-password", showsPasswordRule: true },
+    password: NEW_PASSWORD,
   },
 } as const satisfies FormDefinition;

@@ -83,7 +83,9 @@ export async function renderLogin(context: Authenticated, problem: Problem): Pro
   return render(context, { state, next, needsSetUp: false }, problem.status);
 }
 
-function render(context: Authenticated, shown: Omit<LoginProps, "form" | "mayReset">, status = 200): Reply {
-  const props = { ...shown, form: LOGIN_FORM, mayReset: context.services.mail !== null };
+function render(context: Authenticated, shown: Pick<LoginProps, "state" | "next" | "needsSetUp">, status = 200): Reply {
+  const { mail, config } = context.services;
+  const mayReset = mail !== null;
+  const props = { ...shown, form: LOGIN_FORM, mayReset, maySignUp: mayReset && config.signup === "open" };
   return page(context, (frame) => loginPage(frame, props), status);
 }

@@ -13,6 +13,7 @@ export const FIELD_MESSAGES = {
   invalid_email: "Enter a valid email address.",
   invalid_username: "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.",
   username_like_email: "A username with an @ must be your own email address.",
+  email_taken: "This email address belongs to an account already.",
   username_taken: "That username is already taken.",
   invalid_cursor: "Invalid cursor.",
   password_blank: "Blank passwords aren't allowed.",

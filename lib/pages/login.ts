@@ -12,16 +12,20 @@ export interface LoginProps {
   needsSetUp: boolean;
   /** Whether a link for a new password can be sent. */
   mayReset: boolean;
+  /** Whether everyone may sign up. */
+  maySignUp: boolean;
 }
 
-export function loginPage(frame: Frame, { form: definition, state, next, needsSetUp, mayReset }: LoginProps): Html {
+export function loginPage(frame: Frame, props: LoginProps): Html {
+  const { form: definition, state, next, needsSetUp, mayReset, maySignUp } = props;
   const { words, siteName } = frame;
   // The page does not say whether the username exists, so the password is the likely field to correct.
   const isDenied = state.validationErrors.form.length > 0 && (state.values.username ?? "") !== "";
   const purpose = next === null ? null : html`<p class="lead">${purposeOf(words, next)}</p>`;
   const body = html`${purpose}${needsSetUp && setUpHelp(words)}
 ${form(frame, definition, state, { hidden: { next }, focus: isDenied ? "password" : "username" })}
-${mayReset && html`<p><a href="/password/reset/">${words.forgotPassword}</a></p>`}`;
+${mayReset && html`<p><a href="/password/reset/">${words.forgotPassword}</a></p>`}
+${maySignUp && html`<p><a href="/signup/">${words.signUp}</a></p>`}`;
   return layout(frame, words.logInTo(siteName), body);
 }
 

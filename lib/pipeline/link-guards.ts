@@ -33,16 +33,16 @@ export function signupOpen(context: Authenticated): Authenticated {
 }
 
 /** A person with the link of a sign-up or an invitation. @throws Problem invalid_link, not_found */
-export const signupLink = linkGuard("signup", "invite");
+export const signupLink: Guard<LinkContext> = (context) => openLink(context, "signup", "invite");
 
 /** A user with the link of a forgotten password. @throws Problem invalid_link, not_found */
-export const resetLink = linkGuard("password_reset");
+export const resetLink: Guard<LinkContext> = (context) => openLink(context, "password_reset");
 
 /** A user with the link that proves a new address. @throws Problem invalid_link, not_found */
-export const emailLink = linkGuard("email_change");
+export const emailLink: Guard<LinkContext> = (context) => openLink(context, "email_change");
 
 /** A user with the link "this was not me" of a notice. @throws Problem invalid_link, not_found */
-export const notMeLink = linkGuard("not_me", "email_undo");
+export const notMeLink: Guard<LinkContext> = (context) => openLink(context, "not_me", "email_undo");
 
 /** Whether a row is absent without mail. */
 export function isByMail(guard: unknown): boolean {
@@ -58,20 +58,20 @@ export function isByLink(guard: unknown): boolean {
  * Opens the link of a request, which is not used by that: a program that fetches every link in a mail changes nothing. A
  * GET has the token in its query, a POST in its data.
  */
-function linkGuard(...purposes: readonly TokenPurpose[]): Guard<LinkContext> {
-  return async (context) => {
-    const { services } = mailEnabled(context);
-    if (purposes.includes("signup") && services.config.signup === "closed") throw new Problem("not_found");
-    const token = await sentToken(context);
-    for (const purpose of purposes) {
-      const stored = await findToken(services.db, purpose, hashToken(token), services.now());
-      if (stored === null) continue;
-      const user = stored.userId === null ? null : await findUserById(services.db, stored.userId);
-      if (stored.userId !== null && user?.isActive !== true) break;
-      return { ...context, link: { token, stored, facts: readFacts(stored.facts), user } };
-    }
-    throw new Problem("invalid_link");
-  };
+async function openLink(context: Authenticated, ...purposes: readonly TokenPurpose[]): Promise<LinkContext> {
+  const { services } = mailEnabled(context);
+  const { signup } = services.config;
+  if (purposes.includes("signup") && signup === "closed") throw new Problem("not_found");
+  const token = await sentToken(context);
+  for (const purpose of purposes) {
+    if (purpose === "signup" && signup !== "open") continue;
+    const stored = await findToken(services.db, purpose, hashToken(token), services.now());
+    if (stored === null) continue;
+    const user = stored.userId === null ? null : await findUserById(services.db, stored.userId);
+    if (stored.userId !== null && user?.isActive !== true) break;
+    return { ...context, link: { token, stored, facts: readFacts(stored.facts), user } };
+  }
+  throw new Problem("invalid_link");
 }
 
 /** Empty if there is none. */

@@ -15,7 +15,7 @@ export function json({ representation, endpoint, auth }: Arrival, value: unknown
 }
 
 /** No body, and so no Content-Type. */
-export function empty(status: 202 | 204, parts?: ReplyParts): Reply {
+export function empty(status: 201 | 202 | 204, parts?: ReplyParts): Reply {
   return reply(new Response(null, { status }), parts);
 }
 

@@ -1,5 +1,5 @@
 import { findProvedUser, listUsersByEmail, listUsersNamed } from "../../db/addresses.ts";
-import type { Db, TransactionDb } from "../../db/open.ts";
+import type { Db } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
 
 /**
@@ -39,12 +39,12 @@ export async function isAddressOfOther(db: Db, username: string, userId: number 
 }
 
 /**
- * Whether a user can have an address as a proved one: no other user has proved it, or has it as the username. Call it
- * after `lockAddresses`.
+ * Whether a user can have an address as a proved one: no other user has proved it, or has it as the username. If the
+ * answer has to last, call it after `lockAddresses`.
  *
  * @param userId null if the user is new
  */
-export async function canProve(db: TransactionDb, address: string, userId: number | null): Promise<boolean> {
+export async function canProve(db: Db, address: string, userId: number | null): Promise<boolean> {
   const folded = foldCase(address);
   const proved = await findProvedUser(db, folded);
   const named = await listUsersNamed(db, folded, 2);

@@ -137,6 +137,20 @@ export const account = {
     "Create the first user. The user is marked as staff and superuser: your applications decide what that allows.",
   createUser: "Create user",
 
+  signUp: "Create an account",
+  signUpAt: (site: string) => `Create an account at ${site}`,
+  signUpAbout: "Enter your email address. We send you a link to create the account.",
+  signUpSent: (email: string) =>
+    `If ${email} is your address, a mail with a link is on its way. The link works for 24 hours.`,
+  mailHelp: "No mail? Look in your spam folder, and check the spelling of the address.",
+  otherAddress: "Enter the address again",
+  createAccount: "Create the account",
+  signUpFor: "Choose a username and a password for your account.",
+  requestedAt: "Requested",
+  invitedAt: "Invited",
+  requestedFrom: "From",
+  notRequested: "If you did not ask for this, close the page. Nothing changes.",
+
   deadLink: "This link no longer works",
   deadLinkAbout: "A link works once and for a limited time, and a newer one takes its place. Ask for a new one.",
   askForNewPassword: "Ask for a new password",

@@ -137,6 +137,20 @@ export const account: AccountWords = {
     "Crea il primo utente. L’utente è contrassegnato come staff e superuser: le tue applicazioni decidono che cosa permette.",
   createUser: "Crea utente",
 
+  signUp: "Crea un account",
+  signUpAt: (site) => `Crea un account su ${site}`,
+  signUpAbout: "Inserisci il tuo indirizzo e-mail. Ti inviamo un link per creare l’account.",
+  signUpSent: (email) =>
+    `Se ${email} è il tuo indirizzo, un messaggio con un link è in arrivo. Il link funziona per 24 ore.`,
+  mailHelp: "Nessun messaggio? Guarda nella posta indesiderata e controlla l’indirizzo.",
+  otherAddress: "Inserisci di nuovo l’indirizzo",
+  createAccount: "Crea l’account",
+  signUpFor: "Scegli un nome utente e una password per il tuo account.",
+  requestedAt: "Richiesta",
+  invitedAt: "Invito",
+  requestedFrom: "Da",
+  notRequested: "Se non è stata una tua richiesta, chiudi la pagina. Non cambia nulla.",
+
   deadLink: "Questo link non funziona più",
   deadLinkAbout:
     "Un link funziona una volta sola e per un tempo limitato, e uno più recente lo sostituisce. Chiedine uno nuovo.",

@@ -13,6 +13,7 @@ export const errors: ErrorTexts = {
     invalid_email: "Enter a valid email address, such as name@example.com.",
     invalid_username: "Use only letters, numbers, and the characters @ . + - _",
     username_like_email: "A username with an @ must be your own email address.",
+    email_taken: "This address belongs to an account already. Log in, or ask for a new password.",
     username_taken: "This username is taken. Choose another one.",
     invalid_cursor: "This page does not exist.",
     password_blank: "The password must not be blank.",

@@ -13,6 +13,7 @@ export const errors: ErrorTexts = {
     invalid_email: "Inserisci un indirizzo e-mail valido, per esempio nome@example.com.",
     invalid_username: "Usa solo lettere, numeri e i caratteri @ . + - _",
     username_like_email: "Un nome utente con @ deve essere il tuo indirizzo e-mail.",
+    email_taken: "Questo indirizzo appartiene già a un account. Accedi, o chiedi una nuova password.",
     username_taken: "Questo nome utente è già in uso. Scegline un altro.",
     invalid_cursor: "Questa pagina non esiste.",
     password_blank: "La password non può essere vuota.",
