@@ -10,7 +10,7 @@ export interface Command {
   /** A second name. */
   alias?: string;
   /** The operand in the usage. In brackets, it is optional. */
-  operand: "" | "USER" | "[USER]" | "NAME" | "[COMMAND]" | "FILE";
+  operand: "" | "USER" | "[USER]" | "NAME" | "ADDRESS" | "[COMMAND]" | "FILE";
   options: Record<string, CommandOption>;
   about: string;
   /** Further text of its own help. */

@@ -11,6 +11,7 @@ import type { Cli, Command, Input } from "./command.ts";
 import { COPY_COMMAND } from "./copy.ts";
 import { UsageError } from "./errors.ts";
 import { GROUP_COMMANDS } from "./groups.ts";
+import { INVITE_COMMAND } from "./invite.ts";
 import { SERVE_COMMAND } from "./serve.ts";
 import { SESSION_COMMANDS } from "./sessions.ts";
 import { formatTable } from "./terminal.ts";
@@ -38,6 +39,7 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   ...USER_COMMANDS,
+  INVITE_COMMAND,
   ...GROUP_COMMANDS,
   ...SESSION_COMMANDS,
   AUDIT_COMMAND,

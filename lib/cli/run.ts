@@ -83,6 +83,7 @@ function parseInput({ program }: Cli, command: Command, args: string[]): Input {
   if (more.length > 0 || positionals.length > takes) throw new UsageError(`Too many arguments. ${usage}`);
   if (command.operand === "USER" && operand === null) throw new UsageError(`The username is missing. ${usage}`);
   if (command.operand === "NAME" && operand === null) throw new UsageError(`The name is missing. ${usage}`);
+  if (command.operand === "ADDRESS" && operand === null) throw new UsageError(`The address is missing. ${usage}`);
   if (command.operand === "FILE" && operand === null) throw new UsageError(`The file is missing. ${usage}`);
   const entries = Object.entries(values);
   return {
