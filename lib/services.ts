@@ -41,6 +41,8 @@ export interface ServicesOptions {
   argon2?: Argon2Parameters | undefined;
   /** Tests pass short ones; no setting reaches them. */
   timeouts?: DatabaseTimeouts;
+  /** Where `console:` prints a mail. The link in it is a secret: it goes to standard error, not into the log. */
+  printMail?: (text: string) => void;
 }
 
 /**
@@ -51,7 +53,7 @@ export interface ServicesOptions {
 export async function openServices(
   config: Config,
   output: Output,
-  { mayCreate = false, worker = null, argon2, timeouts = {} }: ServicesOptions = {},
+  { mayCreate = false, worker = null, argon2, timeouts = {}, printMail = printOnStandardError }: ServicesOptions = {},
 ): Promise<Services> {
   const db = await openConfiguredDatabase(config, mayCreate, timeouts);
   let keys: Keys;
@@ -80,7 +82,7 @@ export async function openServices(
     }),
     keys,
     assertions: createAssertions(keys.assertion, now),
-    mail: createMailService(config, (text) => output.write(`${text}\n`, "info")),
+    mail: createMailService(config, printMail),
     log,
     metrics,
     droppedLines: output.dropped,
@@ -104,6 +106,10 @@ export async function openConfiguredDatabase(
   const { databaseUrl, databasePoolSize: poolSize } = config;
   const hasTransactionPooler = config.databasePooler === "transaction";
   return openDatabase(databaseUrl, { mayCreate, poolSize, hasTransactionPooler, ...timeouts });
+}
+
+function printOnStandardError(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 /** The one clock. */

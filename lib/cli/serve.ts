@@ -7,7 +7,7 @@ import { inviteFirstUser } from "../users/invite-first-user.ts";
 import type { Cli, Command } from "./command.ts";
 import { cookieDomainSet, PUBLIC_URL_UNSET } from "./findings.ts";
 import { openListeners, urlOf } from "./listen.ts";
-import { shutDown, stopSignal } from "./shutdown.ts";
+import { end, shutDown, stopSignal } from "./shutdown.ts";
 import { startWorkers } from "./workers.ts";
 
 export const SERVE_COMMAND: Command = {
@@ -33,8 +33,8 @@ async function serve(cli: Cli): Promise<void> {
   const stopMaintenance = startMaintenance(services);
   const stopMailer = startMailer(services);
   await stopped;
-  await stop();
-  await stopMailer();
+  await Promise.all([stop(), stopMailer()]);
+  end(services);
   await stopMaintenance();
 }
 

@@ -4,7 +4,7 @@ import type { Services } from "../services.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-/** After the last listener, the process ends within this time. */
+/** After its work has ended, the process ends within this time. */
 const LAST_SECONDS = 1;
 
 /** Resolves at the first signal to stop. The second one ends the process at once. */
@@ -20,7 +20,7 @@ export function stopSignal(): Promise<void> {
   });
 }
 
-/** Accepts no more requests, waits POSTERN_SHUTDOWN_SECONDS for those in flight, and ends the process. */
+/** Accepts no more requests, and waits POSTERN_SHUTDOWN_SECONDS for those in flight. */
 export async function shutDown({ config, log, lifecycle }: Services, listeners: Listener[]): Promise<void> {
   lifecycle.isStopping = true;
   log("info", "stopping");
@@ -33,6 +33,10 @@ export async function shutDown({ config, log, lifecycle }: Services, listeners: 
     log("warning", "requests_cut_off", { remark: "Requests took longer than POSTERN_SHUTDOWN_SECONDS." });
     listener.cut();
   }
+}
+
+/** Ends the process soon: its work is done. */
+export function end({ log }: Services): void {
   log("info", "stopped");
   setTimeout(() => process.exit(), LAST_SECONDS * 1000).unref();
 }

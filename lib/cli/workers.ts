@@ -4,7 +4,7 @@ import type { Services } from "../services.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { OPS, openListeners } from "./listen.ts";
-import { shutDown } from "./shutdown.ts";
+import { end, shutDown } from "./shutdown.ts";
 
 /** If a worker ends, another replaces it after this delay. The delay doubles each time. */
 const FIRST_DELAY_MS = 100;
@@ -36,6 +36,7 @@ async function work(cli: Cli, { values }: Input): Promise<void> {
   await stopped;
   process.stdin.destroy(); // Else it would keep this process alive.
   await shutDown(services, listeners);
+  end(services);
 }
 
 /**
@@ -56,7 +57,6 @@ export async function startWorkers(cli: Cli, services: Services): Promise<() => 
   return async () => {
     stopping.abort();
     await Promise.all(workers);
-    services.log("info", "stopped");
   };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { deleteLeasedMail, leaseMail, type Mail, postponeMail } from "../../db/mails.ts";
 import { extendToken, insertToken } from "../../db/one-time-tokens.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
@@ -21,6 +22,10 @@ const HOUR_MS = 3600 * SECOND_MS;
 
 /** Longer than an attempt can take. If the node dies, another one sends the mail after this time. */
 const LEASE_MS = 300 * SECOND_MS;
+
+/** How often the result of an attempt is written, if the database is out of order. */
+const NOTE_TRIES = 60;
+const NOTE_PAUSE_MS = SECOND_MS;
 
 /** Doubled at each attempt, at most an hour. */
 const FIRST_WAIT_MS = 30 * SECOND_MS;
@@ -65,7 +70,9 @@ export async function deliverNext(services: Needs, service: MailService): Promis
   try {
     const next = await transaction(services.db, (db) => prepareNext(db, services, service));
     if (next === null || next === "dropped") return next !== null;
-    await settle(services, next, await send(services, service, next.message));
+    const delivery = await send(services, service, next.message);
+    services.metrics.mailAttempted(delivery.kind);
+    await retryInOutage(() => settle(services, next, delivery));
   } catch (error) {
     if (!(error instanceof BrokenMail)) throw error;
     await setAside(services, error);
@@ -99,6 +106,18 @@ async function send({ log }: Needs, { transport }: MailService, message: Message
   } catch (error) {
     log("error", "unexpected_error", describeError(error));
     return { kind: "later", error: UNEXPECTED };
+  }
+}
+
+/** A mail that went out is sent again after its lease, if the database does not take the note. */
+async function retryInOutage(work: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isOutage(error) || tries === NOTE_TRIES) throw error;
+      await delay(NOTE_PAUSE_MS, undefined, { ref: false });
+    }
   }
 }
 
@@ -203,10 +222,12 @@ function subjectOf({ purpose }: Link, user: User | null, { id, to }: { id: strin
 }
 
 async function settle(services: Needs, { mail, tokenId, link }: Leased, delivery: Delivery): Promise<void> {
-  const { db, now, log, metrics } = services;
-  metrics.mailAttempted(delivery.kind);
-  if (delivery.kind === "sent") return deleteLeasedMail(db, mail);
+  const { db, now, log } = services;
   const { purpose, id, attempts } = mail;
+  if (delivery.kind === "sent") {
+    await deleteLeasedMail(db, mail);
+    return log("info", "mail_sent", { mail: id, purpose });
+  }
   const { error } = delivery;
   const isGivenUp = delivery.kind === "never" || isTooOld(services, mail);
   const dueAt = now() + Math.min(FIRST_WAIT_MS * 2 ** (attempts - 1), HOUR_MS);

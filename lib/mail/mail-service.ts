@@ -53,5 +53,6 @@ function domainOf(publicUrl: string | null): string | null {
 
 /** For `console:` alone: mail by SMTP needs PUBLIC_URL. */
 function localOrigin({ host, port }: Config): string {
+  if (host.startsWith("unix:")) return "http://localhost";
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

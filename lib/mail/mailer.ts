@@ -1,18 +1,26 @@
 import { clearTimeout, setTimeout } from "node:timers";
+import { setTimeout as delay } from "node:timers/promises";
+import { findNextDue } from "../../db/mails.ts";
 import { isOutage } from "../../db/outage.ts";
 import { describeError } from "../observability/log.ts";
 import type { Services } from "../services.ts";
+import { type Backoff, createBackoff } from "./backoff.ts";
 import { deliverNext } from "./deliver.ts";
 import type { MailService } from "./mail-service.ts";
 import { CONNECTIONS } from "./smtp.ts";
+import type { Transport } from "./transport.ts";
 
 /** How soon a mail goes out that another process has stored. */
 const POLL_MS = 1000;
 
+/** After its attempts were cut off, the mailer notes their results within this time. */
+const LAST_MS = 1000;
+
 /**
  * Sends the mails in the outbox, until it is stopped. Logs failures. Its timer does not keep the process alive.
  *
- * @returns a function that stops it, and waits for the mails that are being sent
+ * @returns a function that stops it. It waits for the mails that are being sent, at most POSTERN_SHUTDOWN_SECONDS, and
+ *   then postpones them
  */
 export function startMailer(services: Services): () => Promise<void> {
   const { mail } = services;
@@ -22,34 +30,76 @@ export function startMailer(services: Services): () => Promise<void> {
   return async () => {
     stopping.abort();
     mail.wake();
-    await running;
+    await Promise.race([running, delay(services.config.shutdownSeconds * 1000, undefined, { ref: false })]);
     mail.transport.close();
+    await Promise.race([running, delay(LAST_MS, undefined, { ref: false })]);
   };
 }
 
 async function run(services: Services, mail: MailService, stopping: AbortSignal): Promise<void> {
+  const backoff = createBackoff(services.now);
+  const watched = { ...mail, transport: watch(mail.transport, backoff) };
+  const lanes = new Set<Promise<void>>();
+  const mayGoOn = () => !stopping.aborted && !backoff.isWaiting();
   while (!stopping.aborted) {
+    // Before the work: a mail that is stored meanwhile is not missed.
     const woken = sleep(mail);
-    try {
-      await deliverAll(services, mail, stopping);
-    } catch (error) {
-      if (isOutage(error)) services.metrics.databaseFailed();
-      services.log("error", "mailer_failed", describeError(error));
+    if (mayGoOn() && (await isMailDue(services, backoff))) {
+      // One connection finds out whether the server is back.
+      while (lanes.size < (backoff.isActive() ? 1 : CONNECTIONS)) {
+        const lane = deliverAll(services, watched, backoff, mayGoOn).finally(() => lanes.delete(lane));
+        lanes.add(lane);
+      }
     }
     await woken;
   }
+  await Promise.all(lanes);
 }
 
-/** Sends every mail that is due, a few at a time. */
-async function deliverAll(services: Services, mail: MailService, stopping: AbortSignal): Promise<void> {
-  if (!(await deliverNext(services, mail))) return;
-  const lane = async () => {
-    while (!stopping.aborted && (await deliverNext(services, mail)));
+/** A mail that the server did not take does not stop the others. An outage of the server does: they wait, too. */
+function watch(transport: Transport, backoff: Backoff): Transport {
+  return {
+    ...transport,
+    send: async (message) => {
+      const delivery = await transport.send(message);
+      if (delivery.kind === "later" && delivery.isOutage === true) backoff.failed();
+      else backoff.succeeded();
+      return delivery;
+    },
   };
-  await Promise.all(Array.from({ length: CONNECTIONS }, lane));
 }
 
-/** Until the mailer is woken, or for a second. Call it before the work: a mail stored meanwhile is not missed. */
+async function isMailDue(services: Services, backoff: Backoff): Promise<boolean> {
+  try {
+    const dueAt = await findNextDue(services.db);
+    return dueAt !== null && dueAt <= services.now();
+  } catch (error) {
+    report(services, error, backoff);
+    return false;
+  }
+}
+
+/** Sends one mail after the other, until none is due. */
+async function deliverAll(
+  services: Services,
+  mail: MailService,
+  backoff: Backoff,
+  mayGoOn: () => boolean,
+): Promise<void> {
+  try {
+    while (mayGoOn() && (await deliverNext(services, mail)));
+  } catch (error) {
+    report(services, error, backoff);
+  }
+}
+
+function report({ metrics, log }: Services, error: unknown, backoff: Backoff): void {
+  if (isOutage(error)) metrics.databaseFailed();
+  log("error", "mailer_failed", describeError(error));
+  backoff.failed();
+}
+
+/** Until the mailer is woken, or for a second. */
 function sleep(mail: MailService): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, POLL_MS).unref();
