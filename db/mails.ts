@@ -147,6 +147,27 @@ export async function deleteMailsTo(db: Db, purpose: MailPurpose, address: strin
   await db.deleteFrom("mails").where("purpose", "=", purpose).where("address", "=", address).execute();
 }
 
+/** The number of mails that wait, and of those that were given up. */
+export interface MailTally {
+  waiting: number;
+  givenUp: number;
+  /** When the oldest waiting mail was stored; null if none waits. */
+  oldestAt: Instant | null;
+}
+
+export async function tallyMails(db: Db): Promise<MailTally> {
+  const tally = await db
+    .selectFrom("mails")
+    .select(({ fn }) => [
+      fn.countAll().as("total"),
+      fn.count("failed_at").as("givenUp"),
+      fn.min("created_at").filterWhere("failed_at", "is", null).as("oldestAt"),
+    ])
+    .executeTakeFirstOrThrow();
+  const [total, givenUp] = [Number(tally.total), Number(tally.givenUp)];
+  return { waiting: total - givenUp, givenUp, oldestAt: tally.oldestAt };
+}
+
 /** Deletes at most `limit` mails that were given up before an instant. @returns their number */
 export async function deleteFailedMails(db: Db, before: Instant, limit: number): Promise<number> {
   const failed = db.selectFrom("mails").select("id").where("failed_at", "<", before).limit(limit);

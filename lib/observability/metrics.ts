@@ -17,6 +17,14 @@ export interface Answered {
 /** `later`: the mail is tried again. `never`: the mail server denies it. */
 export type MailResult = "sent" | "later" | "never";
 
+/** The outbox, which all processes share. */
+export interface MailSample {
+  waiting: number;
+  givenUp: number;
+  /** The age of the mail that has waited longest; 0 if none waits. */
+  oldestSeconds: number;
+}
+
 /** The metrics of this process. No label holds text from a client. */
 export interface Metrics {
   answered: (answered: Answered) => void;
@@ -29,7 +37,13 @@ export interface Metrics {
    *
    * @param sampled values that are read only here; null if the value is unknown now
    */
-  render: (sampled: { sessionsLive: number | null; logLinesDropped: number }) => Promise<string>;
+  render: (sampled: Sampled) => Promise<string>;
+}
+
+interface Sampled {
+  sessionsLive: number | null;
+  logLinesDropped: number;
+  mails: MailSample | null;
 }
 
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -61,12 +75,15 @@ export function createMetrics(now: () => number, build: Record<string, string>):
   ]);
   const logins = counter("postern_logins_total", "Login attempts by outcome.", ["outcome"]);
   for (const outcome of ["ok", ...Object.values(LOGIN_OUTCOMES)]) logins.inc({ outcome }, 0);
-  const mails = counter("postern_mail_attempts_total", "Attempts to send a mail, by result.", ["result"]);
-  for (const result of ["sent", "later", "never"] satisfies MailResult[]) mails.inc({ result }, 0);
+  const attempts = counter("postern_mail_attempts_total", "Attempts to send a mail, by result.", ["result"]);
+  for (const result of ["sent", "later", "never"] satisfies MailResult[]) attempts.inc({ result }, 0);
   const databaseErrors = counter("postern_database_errors_total", "Database errors.", []);
   const queue = gauge("postern_password_queue_length", "Password hashes that wait for a core.");
   const wait = histogram("postern_password_queue_seconds", "How long a password hash waited for a core.", []);
   const sessions = gauge("postern_sessions_live", "Sessions that are neither expired nor idle; NaN: not known.");
+  const waiting = gauge("postern_mails_waiting", "Mails that wait to be sent; NaN: not known.");
+  const oldest = gauge("postern_mail_oldest_seconds", "Age of the mail that has waited longest; NaN: not known.");
+  const givenUp = gauge("postern_mails_given_up", "Mails of the last 7 days that were given up; NaN: not known.");
   const dropped = gauge("postern_log_lines_dropped", "Log lines that standard output did not take.");
 
   return {
@@ -79,7 +96,7 @@ export function createMetrics(now: () => number, build: Record<string, string>):
       if (outcome !== undefined) logins.inc({ outcome });
     },
     databaseFailed: () => databaseErrors.inc(),
-    mailAttempted: (result) => mails.inc({ result }),
+    mailAttempted: (result) => attempts.inc({ result }),
     watchHashes: () => {
       const arrivedAt = now();
       queue.inc();
@@ -88,8 +105,11 @@ export function createMetrics(now: () => number, build: Record<string, string>):
         wait.observe(Math.max(0, now() - arrivedAt) / 1000);
       };
     },
-    render: ({ sessionsLive, logLinesDropped }) => {
+    render: ({ sessionsLive, logLinesDropped, mails }) => {
       sessions.set(sessionsLive ?? Number.NaN);
+      waiting.set(mails?.waiting ?? Number.NaN);
+      oldest.set(mails?.oldestSeconds ?? Number.NaN);
+      givenUp.set(mails?.givenUp ?? Number.NaN);
       dropped.set(logLinesDropped);
       return registry.metrics();
     },
