@@ -1,3 +1,4 @@
+import { toMailAddress } from "../http/email-address.ts";
 import { isHost } from "../http/target.ts";
 
 /** Where mail goes. */
@@ -26,24 +27,26 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
  */
 export function parseMailUrl(text: string): MailUrl | null {
   if (text === "console:") return { kind: "console" };
-  const url = URL.canParse(text) ? new URL(text) : null;
+  // A URL would drop line ends and tabs without a word.
+  const url = URL.canParse(text) && !/[\s\p{C}]/u.test(text) ? new URL(text) : null;
   if (url === null || (url.protocol !== "smtp:" && url.protocol !== "smtps:")) return null;
   if (!isHost(url.hostname) || !/^\/?$/.test(url.pathname) || url.hash !== "") return null;
   const isOff = url.search === "?tls=off";
   if (url.search !== "" && !isOff) return null;
   const isImplicitTls = url.protocol === "smtps:";
   const login = loginOf(url);
-  if (login === undefined || (isImplicitTls && isOff)) return null;
+  if (login === undefined || url.port === "0" || (isImplicitTls && isOff)) return null;
   const requiresTls = !isOff && !LOOPBACK.test(url.hostname);
   const port = url.port === "" ? PORTS[url.protocol] : Number(url.port);
   return { kind: "smtp", host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port, isImplicitTls, requiresTls, login };
 }
 
-/** Undefined if it is malformed. */
+/** Undefined if it is malformed, or one half is missing. A NUL would end the name (RFC 4616 §2). */
 function loginOf({ username, password }: URL): SmtpUrl["login"] | undefined {
   if (username === "" && password === "") return null;
   try {
-    return { user: decodeURIComponent(username), password: decodeURIComponent(password) };
+    const login = { user: decodeURIComponent(username), password: decodeURIComponent(password) };
+    return Object.values(login).some((text) => text === "" || /\p{Cc}/u.test(text)) ? undefined : login;
   } catch {
     return undefined;
   }
@@ -55,11 +58,10 @@ export interface Sender {
   address: string;
 }
 
-/** @returns null if the text has no address, or a character that could end a header */
+/** @returns null if the address is not valid, or a character could end a header */
 export function parseSender(text: string): Sender | null {
+  if (/\p{C}/u.test(text)) return null;
   const [, quoted, plain, bracketed] = /^(?:"([^"]*)"|([^"<>]*))\s*<([^<>]+)>$/.exec(text) ?? [];
-  const name = (quoted ?? plain ?? "").trim();
-  const address = bracketed ?? text;
-  if (/\p{C}/u.test(text) || !/^[^\s@<>",;:()[\]\\]+@[^\s@<>",;:()[\]\\]+$/.test(address)) return null;
-  return { name, address };
+  const address = toMailAddress(bracketed ?? text);
+  return address === null ? null : { name: (quoted ?? plain ?? "").trim(), address };
 }
