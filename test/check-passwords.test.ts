@@ -26,7 +26,8 @@ async function createImported(...passwords: string[]): Promise<Sandbox> {
 
 async function check(sandbox: Sandbox) {
   const { code, stdout } = await sandbox.run(["check", "--json"], { environment: SAFE });
-  const findings: { level: string; code: string; message: string; mend: string | null }[] = JSON.parse(stdout);
+  const all: { level: string; code: string; message: string; mend: string | null }[] = JSON.parse(stdout);
+  const findings = all.filter(({ code }) => code !== "mail_off");
   const messages = Object.fromEntries(findings.map((finding) => [finding.code, finding.message]));
   return { exit: code, found: findings.map(({ level, code, mend }) => `${level} ${code} ${mend}`), messages };
 }

@@ -3,6 +3,7 @@ import { chmod, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { configFindings } from "../lib/cli/findings.ts";
+import { mailFindings } from "../lib/cli/mail-findings.ts";
 import { parseConfig } from "../lib/config/load.ts";
 import { createSandbox, type Sandbox } from "./support/process.ts";
 
@@ -21,14 +22,15 @@ interface Found {
   mend: string | null;
 }
 
-/** @returns the findings of `check --json`: level, code and remedy */
+/** @returns the findings of `check --json` but the one that says that mail is off: level, code and remedy */
 async function check(
   sandbox: Sandbox,
   environment: Record<string, string> = SAFE,
 ): Promise<{ exit: number | null; found: string[] }> {
   const { code, stdout } = await sandbox.run(["check", "--json"], { environment });
   const findings: Found[] = JSON.parse(stdout);
-  return { exit: code, found: findings.map(({ level, code, mend }) => `${level} ${code} ${mend}`) };
+  const others = findings.filter(({ code }) => code !== "mail_off");
+  return { exit: code, found: others.map(({ level, code, mend }) => `${level} ${code} ${mend}`) };
 }
 
 /** A sandbox without findings, over https. */
@@ -39,11 +41,14 @@ async function createSound(): Promise<Sandbox> {
   return sandbox;
 }
 
+const MAIL_OFF =
+  "info    Mail is off: there is no password reset, no sign-up, and no notice to users. [POSTERN_MAIL_URL]\n";
+
 describe("check", () => {
   test("finds nothing to change in a safe installation, and exits with 0", PROCESSES, async () => {
     await using sandbox = await createSound();
     const result = await sandbox.run(["check"], { environment: SAFE });
-    assert.deepEqual(result, { code: 0, stdout: "Nothing to fix.\n", stderr: "" });
+    assert.deepEqual(result, { code: 0, stdout: `${MAIL_OFF}Nothing to fix.\n`, stderr: "" });
     assert.deepEqual(await check(sandbox), { exit: 0, found: [] });
   });
 
@@ -54,7 +59,8 @@ describe("check", () => {
       code: 1,
       stdout:
         "unsafe  PUBLIC_URL is not set: the server accepts every Host, and cookies are not Secure. [PUBLIC_URL]\n" +
-        "unsafe  Other users can read or write postern.db, which has password hashes. [chmod 600 postern.db]\n",
+        "unsafe  Other users can read or write postern.db, which has password hashes. [chmod 600 postern.db]\n" +
+        MAIL_OFF,
       stderr: "2 findings to fix.\n",
     });
   });
@@ -194,6 +200,32 @@ describe("settings that check finds unsafe:", () => {
         configFindings(parseConfig({ ...PROXIES, ...environment })).map(({ code }) => code),
         codes,
       );
+    });
+  }
+});
+
+describe("check says whether mail is on, and finds", () => {
+  const url = "https://login.example.com";
+  const sender = { POSTERN_MAIL_FROM: "login@example.com", PUBLIC_URL: url };
+  for (const [what, environment, findings] of [
+    ["nothing unsafe without mail", {}, ["info mail_off"]],
+    ["nothing unsafe with TLS", { ...sender, POSTERN_MAIL_URL: "smtps://u:p@mail.example.com" }, ["info mail_on"]],
+    ["nothing unsafe on this machine", { ...sender, POSTERN_MAIL_URL: "smtp://[::1]:25?tls=off" }, ["info mail_on"]],
+    [
+      "mail to another machine without TLS",
+      { ...sender, POSTERN_MAIL_URL: "smtp://mail.example.com?tls=off" },
+      ["info mail_on", "unsafe mail_without_tls"],
+    ],
+    ["mails that are printed in production", { ...sender, POSTERN_MAIL_URL: "console:" }, ["unsafe mail_console"]],
+    ["nothing unsafe in development", { POSTERN_MAIL_URL: "console:" }, ["info mail_console"]],
+  ] as const) {
+    test(what, () => {
+      const found = mailFindings(parseConfig(environment));
+      assert.deepEqual(
+        found.map(({ level, code }) => `${level} ${code}`),
+        findings,
+      );
+      assert(!JSON.stringify(found).includes("u:p@"));
     });
   }
 });

@@ -14,6 +14,7 @@ import {
   settingFindings,
 } from "./findings.ts";
 import { keyFindings } from "./key-findings.ts";
+import { mailFindings } from "./mail-findings.ts";
 import { passwordFindings } from "./password-findings.ts";
 import { plural } from "./progress.ts";
 import { formatJson } from "./terminal.ts";
@@ -51,7 +52,7 @@ async function findAll(cli: Cli): Promise<Finding[]> {
     if (error instanceof ConfigError) return settingFindings(error.errors);
     throw error;
   }
-  return [...configFindings(config), ...(await inspect(cli, config))];
+  return [...configFindings(config), ...(await inspect(cli, config)), ...mailFindings(config)];
 }
 
 async function inspect({ now }: Cli, config: Config): Promise<Finding[]> {

@@ -12,6 +12,8 @@ import { COPY_COMMAND } from "./copy.ts";
 import { UsageError } from "./errors.ts";
 import { GROUP_COMMANDS } from "./groups.ts";
 import { INVITE_COMMAND } from "./invite.ts";
+import { MAIL_COMMAND } from "./mail.ts";
+import { SEND_TEST_MAIL_COMMAND } from "./send-test-mail.ts";
 import { SERVE_COMMAND } from "./serve.ts";
 import { SESSION_COMMANDS } from "./sessions.ts";
 import { formatTable } from "./terminal.ts";
@@ -42,6 +44,8 @@ export const COMMANDS: readonly Command[] = [
   INVITE_COMMAND,
   ...GROUP_COMMANDS,
   ...SESSION_COMMANDS,
+  MAIL_COMMAND,
+  SEND_TEST_MAIL_COMMAND,
   AUDIT_COMMAND,
   COPY_COMMAND,
   ...BACKUP_COMMANDS,
