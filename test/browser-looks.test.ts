@@ -1,69 +1,18 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe } from "node:test";
-import type { AxeResults, RunOptions } from "axe-core";
 import type { Page } from "playwright-core";
+import { assertAccessible, assertFits, brightness } from "./support/axe.ts";
 import { browserTest, NOT_ON_DENO, useBrowser } from "./support/browser.ts";
 import { giveSession, logInElsewhere, PAGE_STATES } from "./support/page-states.ts";
-import { ROOT } from "./support/process.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 
-const AXE = readFileSync(join(ROOT, "node_modules/axe-core/axe.min.js"), "utf8");
-
-/** All default rules of axe, its best practices, and the target size of WCAG 2.2. Details only of violations. */
-const AXE_OPTIONS: RunOptions = { rules: { "target-size": { enabled: true } }, resultTypes: ["violations"] };
-
 const PHONE = { width: 320, height: 640 };
-
-declare global {
-  interface Window {
-    axe: { run: (options: RunOptions) => Promise<AxeResults> };
-  }
-}
-
-async function assertAccessible(page: Page, what: string): Promise<void> {
-  if (!(await page.evaluate(() => "axe" in window))) await loadAxe(page);
-  const { violations, passed } = await page.evaluate(async (options) => {
-    const { violations, passes } = await window.axe.run(options);
-    return {
-      violations: violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`)),
-      passed: passes.length,
-    };
-  }, AXE_OPTIONS);
-  assert(passed > 10, `axe looked at nothing: ${what}`);
-  assert.deepEqual(violations, [], what);
-}
-
-/**
- * By the debugger, because the Content-Security-Policy does not restrict it. `page.evaluate` would do, but it compiles the
- * script again for each page.
- */
-async function loadAxe(page: Page): Promise<void> {
-  const debug = await page.context().newCDPSession(page);
-  await debug.send("Runtime.evaluate", { expression: AXE });
-  await debug.detach();
-}
 
 /** The script inserts a notice again after 100 ms, so that screen readers announce it. A later timer fires after that. */
 async function waitForNotices(page: Page): Promise<void> {
   await page.evaluate(async () => {
     if (document.querySelector("[role=status], [role=alert]")) await new Promise((resolve) => setTimeout(resolve, 100));
   });
-}
-
-async function assertFits(page: Page, what: string): Promise<void> {
-  const { scrollWidth, clientWidth } = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return { scrollWidth, clientWidth };
-  });
-  assert(scrollWidth <= clientWidth, `${what} is ${scrollWidth} wide at ${clientWidth}`);
-}
-
-async function brightness(page: Page): Promise<number> {
-  const color = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  const [red = 0, green = 0, blue = 0] = color.match(/\d+/g)?.map(Number) ?? [];
-  return (red + green + blue) / 3 / 255;
 }
 
 describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {

@@ -69,7 +69,7 @@ describe("the link in the notice to a former address", () => {
     const notices = await deliverNotices(stage);
     const token = notices.get(A) ?? "";
     const shown = await (await stage.owner.get(`/not-me/?token=${token}`, BROWSER)).text();
-    for (const part of ["Your address at Postern was changed", B, `This makes ${A} the address`]) {
+    for (const part of ["Your email address at Postern was changed", B, `This makes ${A} the address`]) {
       assert(shown.includes(part), part);
     }
     assert.deepEqual(await present(stage), { email: B, isProved: true });

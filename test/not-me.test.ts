@@ -190,7 +190,7 @@ describe("a notice that went to an address which the account no longer has", () 
     const answer = await client.send("POST", "/not-me/", { headers: FORM, body: `token=${token}` });
     const location = answer.headers.get("location") ?? "";
     const page = await (await client.get(location, BROWSER)).text();
-    assert.match(page, /look for the mail “Your address at Postern was changed”/);
+    assert.match(page, /look for the mail “Your email address at Postern was changed”/);
     assert.deepEqual(await stage.deliver(), []);
     assert.equal((await thief.get("/profile/")).status, 403);
     assert.equal((await stored(stage)).email, "thief@example.com");

@@ -42,7 +42,7 @@ describe("a stranger who asks for links", () => {
     }
     for (const answers of seen.values()) assert.equal(new Set(answers).size, 1, answers.join("\n"));
     const recipients = (await test.deliver()).map(({ to, subject }) => `${to} ${subject.slice(0, 11)}`);
-    assert.deepEqual([...new Set(recipients)].sort(), [`${ADA} You have an`, "eve@example.com Create your"]);
+    assert.deepEqual([...new Set(recipients)].sort(), [`${ADA} You already`, "eve@example.com Create your"]);
   });
 
   test("gets a validation error for everything that is no plain address, and no mail is stored", async () => {

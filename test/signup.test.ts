@@ -205,6 +205,6 @@ describe("sign-up", () => {
     // To the stored spelling.
     assert.equal(mail.to, ADA);
     assert.match(mail.text, /password\/reset\/confirm\/\?token=/);
-    assert.match(mail.subject, /You have an account/);
+    assert.match(mail.subject, /You already have an account/);
   });
 });

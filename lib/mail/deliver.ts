@@ -143,6 +143,8 @@ async function prepare(db: TransactionDb, services: Needs, service: MailService,
     template,
     language: mail.language,
     siteName: services.config.siteName,
+    // A site with a logo has a mark of its own. No mail loads a picture.
+    hasMark: services.config.logoUrl === null,
     origin: service.origin,
     link: `${service.origin}${link.path}?token=${token}`,
     lifetimeMs: link.lifetimeMs,

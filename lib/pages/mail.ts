@@ -1,5 +1,5 @@
-import { html } from "../http/html.ts";
 import { deviceName } from "./device.ts";
+import { type MailContent, mailHtml } from "./mail-html.ts";
 import type { MailWords } from "./messages/mail.en.ts";
 import { LANGUAGES, type Language, MAIL_WORDS } from "./messages/messages.ts";
 
@@ -11,6 +11,8 @@ export interface MailProps {
   /** A language without texts gets English. */
   language: string;
   siteName: string;
+  /** Whether Postern's mark stands before the site's name. */
+  hasMark: boolean;
   origin: string;
   link: string;
   lifetimeMs: number;
@@ -39,54 +41,48 @@ export interface MailParts {
 }
 
 export function mailParts(props: MailProps): MailParts {
-  const { template, siteName, origin, link, username, facts } = props;
+  const { template, siteName, hasMark, origin, link } = props;
   const language = readLanguage(props.language);
-  const words = MAIL_WORDS[language];
-  const about = { site: siteName, username: username ?? "", email: facts.email ?? "" };
-  const { subject, intro, button, outro } = words.mails[template];
-  const rows = factRows(props, language);
-  const validity = words.valid(lifetime(props.lifetimeMs, language));
-  const title = subject(about);
-  const paragraphs = { before: intro(about), after: [validity, ...outro(about)] };
-  const text = [
-    ...paragraphs.before,
-    rows.map(([name, value]) => `${name}: ${value}`).join("\n"),
-    `${button}:\n${link}`,
-    ...paragraphs.after,
-    `-- \n${siteName}\n${origin}/`,
-  ];
-  const markup = html`<!doctype html>
-<html lang="${language}">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title></head>
-<body style="margin:0;padding:24px;font:16px/1.5 system-ui,sans-serif;color:#1c2430;background:#fff">
-<div style="max-width:32rem;margin:0 auto">
-<p style="font-weight:600">${siteName}</p>
-<h1 style="font-size:22px;line-height:1.3">${title}</h1>
-${paragraphs.before.map((paragraph) => html`<p>${paragraph}</p>`)}
-<table style="border-collapse:collapse;margin:16px 0">${rows.map(([name, value]) => html`<tr><th style="text-align:left;font-weight:400;color:#5b6675;padding:2px 16px 2px 0">${name}</th><td>${value}</td></tr>`)}</table>
-<p><a href="${link}" style="display:inline-block;padding:10px 18px;border-radius:8px;background:#2456c8;color:#fff;text-decoration:none">${button}</a></p>
-${paragraphs.after.map((paragraph) => html`<p style="color:#5b6675">${paragraph}</p>`)}
-</div>
-</body>
-</html>
-`;
-  return { language, subject: title, text: `${text.filter((part) => part !== "").join("\n\n")}\n`, html: markup.text };
+  const { mails, valid, linkBelow } = MAIL_WORDS[language];
+  const { subject, intro, ask, button, outro, isAlarm } = mails[template];
+  const about = { site: siteName };
+  const content = {
+    language,
+    siteName,
+    hasMark,
+    origin,
+    title: subject(about),
+    intro: intro(about),
+    facts: factRows(props, language),
+    ask,
+    button,
+    isAlarm,
+    link,
+    linkBelow,
+    outro: [valid(lifetime(props.lifetimeMs, language)), ...outro],
+  };
+  return { language, subject: content.title, text: mailText(content), html: mailHtml(content).text };
 }
 
-function factRows({ username, facts }: MailProps, language: Language): [name: string, value: string][] {
+/** Each paragraph is one line: mail programs wrap it. The link is alone in its line. */
+function mailText({ intro, facts, ask, button, link, outro, siteName, origin }: MailContent): string {
+  const rows = facts.map(([name, value]) => `${name}: ${value}`).join("\n");
+  const parts = [...intro, rows, ...ask, `${button}:\n${link}`, ...outro, `-- \n${siteName}\n${origin}/`];
+  return `${parts.join("\n\n")}\n`;
+}
+
+function factRows({ username, facts }: MailProps, language: Language): MailContent["facts"] {
   const { labels } = MAIL_WORDS[language];
   const { browser, system, address, email } = facts;
-  const device =
-    browser === "" && system === ""
-      ? ""
-      : deviceName({ words: LANGUAGES[language] }, { browser: browser || null, system: system || null });
-  const rows: [string, string][] = [
+  const isKnown = browser !== "" || system !== "";
+  const device = { browser: browser || null, system: system || null };
+  const rows = [
     [labels.account, username ?? ""],
     [labels.email, email ?? ""],
     [labels.time, instant(facts.at, language)],
-    [labels.device, device],
+    [labels.device, isKnown ? deviceName({ words: LANGUAGES[language] }, device) : ""],
     [labels.address, address],
-  ];
+  ] as const;
   return rows.filter(([, value]) => value !== "");
 }
 

@@ -42,5 +42,5 @@ export function reportedPage(frame: Frame, isMoved: boolean): Html {
 
 /** The subject of a mail, as a sentence. */
 function subjectOf({ language, siteName }: Frame, template: Template): string {
-  return MAIL_WORDS[language].mails[template].subject({ site: siteName, username: "", email: "" });
+  return MAIL_WORDS[language].mails[template].subject({ site: siteName });
 }

@@ -54,7 +54,7 @@ export const account: AccountWords = {
   setPassword: "Imposta la password",
   newPasswordAbout: "Scegli una nuova password per il tuo account. Ti fa uscire da tutti gli altri dispositivi.",
 
-  notMe: "Non sono stato io",
+  notMe: "Non ero io",
   notMeAbout:
     "Questo chiude ogni sessione del tuo account, e la password non funziona più. Ti inviamo un link per una nuova.",
   notMeRestores: (email) =>
@@ -94,7 +94,7 @@ export const account: AccountWords = {
 
   activity: "Attività",
   activityAbout: "Questo è successo nel tuo account.",
-  activityPassword: "Non sei stato tu? Cambia la password.",
+  activityPassword: "Non eri tu? Cambia la password.",
   events: {
     login: "Accesso effettuato",
     login_failed: "Password errata",
@@ -110,7 +110,7 @@ export const account: AccountWords = {
     email_change_requested: "Nuovo indirizzo e-mail richiesto",
     email_changed: "Indirizzo e-mail cambiato",
     email_restored: "Indirizzo e-mail precedente ripristinato",
-    reported: "Segnalato: non sono stato io",
+    reported: "Segnalato: non ero io",
     exported: "Dati esportati",
     mail_failed: "Un messaggio non è stato consegnato",
     set_up: "Account creato",

@@ -1,116 +1,130 @@
-/** What a mail is about. A text is empty if there is none. */
+/** What a mail is about. */
 export interface MailAbout {
   site: string;
-  username: string;
-  email: string;
 }
 
-/** The text of one mail. The facts (account, time, device) stand between `intro` and the link. */
+/** The text of one mail. The facts (account, time, device) stand between `intro` and `ask`. */
 export interface MailText {
   subject: (about: MailAbout) => string;
   intro: (about: MailAbout) => string[];
+  /** What to do, before the link. */
+  ask: string[];
   /** The text of the link. */
   button: string;
+  /** Whether the link is for a reader who has not done this. Most readers then need not open it. */
+  isAlarm: boolean;
   /** After the sentence about the link's lifetime. */
-  outro: (about: MailAbout) => string[];
+  outro: string[];
 }
 
-const IGNORE = "If you did not ask for this, you can ignore this mail. Nothing changes.";
-const NOT_ME = "This was not me";
-const NOT_ME_ABOUT = [
-  "If this was you, there is nothing to do.",
-  "If not, open the link. It ends every session, stops the password and sends you a link for a new one.",
-];
+const NEW_PASSWORD = { ask: [], button: "Choose a new password", isAlarm: false };
+const SECURE = "There you can end every session, stop the password, and get a link for a new one.";
+const NOT_ME = {
+  ask: ["If this was you, there is nothing to do.", `If it was not you, open this link. ${SECURE}`],
+  button: "This was not me",
+  isAlarm: true,
+  outro: [],
+};
 
 /** The words of the mails, in English. The other languages have the same keys. */
 export const mail = {
   labels: {
     account: "Account",
-    email: "New email address",
+    email: "New address",
     time: "Time",
     device: "Device",
     address: "IP address",
   },
+  linkBelow: "The button leads to this address:",
   valid: (time: string) => `The link works once, within ${time}.`,
   mails: {
     signup: {
       subject: ({ site }) => `Create your account at ${site}`,
-      intro: ({ site }) => [`This address was given to create an account at ${site}.`],
+      intro: ({ site }) => [`We were asked to create an account at ${site} with this email address.`],
+      ask: [],
       button: "Create the account",
-      outro: () => [IGNORE],
+      isAlarm: false,
+      outro: ["If you did not ask for it, you can ignore this mail. No account is created."],
     },
     signup_known: {
-      subject: ({ site }) => `You have an account at ${site} already`,
+      ...NEW_PASSWORD,
+      subject: ({ site }) => `You already have an account at ${site}`,
       intro: ({ site }) => [
-        `This address was given to create an account at ${site}. It has one already.`,
-        "If you have forgotten the password, you can choose a new one.",
+        `We were asked to create an account at ${site} with this email address. It already has one.`,
+        "You can log in with it. If you have forgotten the password, choose a new one.",
       ],
-      button: "Choose a new password",
-      outro: () => [IGNORE],
+      outro: ["If you did not ask for an account, you can ignore this mail. Nothing changes."],
     },
     invite: {
       subject: ({ site }) => `You are invited to ${site}`,
       intro: ({ site }) => [`You are invited to create an account at ${site}.`],
+      ask: [],
       button: "Create the account",
-      outro: () => ["If you do not want an account, you can ignore this mail."],
+      isAlarm: false,
+      outro: ["If you do not want an account, you can ignore this mail."],
     },
     password_reset: {
+      ...NEW_PASSWORD,
       subject: ({ site }) => `Choose a new password for ${site}`,
-      intro: ({ site }) => [`A new password was asked for, for your account at ${site}.`],
-      button: "Choose a new password",
-      outro: () => [IGNORE],
+      intro: ({ site }) => [`We were asked for a new password for your account at ${site}.`],
+      outro: ["If you did not ask for it, you can ignore this mail. Your password does not change."],
     },
     email_change: {
-      subject: ({ site }) => `Confirm your new address for ${site}`,
-      intro: ({ site }) => [`This address is to be the new one of an account at ${site}.`],
+      subject: ({ site }) => `Confirm your new email address for ${site}`,
+      intro: ({ site }) => [`We were asked to use this email address for an account at ${site}.`],
+      ask: [],
       button: "Confirm the address",
-      outro: () => [IGNORE],
+      isAlarm: false,
+      outro: ["If the account is not yours, you can ignore this mail. Nothing changes."],
     },
     email_changed: {
-      subject: ({ site }) => `Your address at ${site} was changed`,
+      ...NOT_ME,
+      subject: ({ site }) => `Your email address at ${site} was changed`,
       intro: ({ site }) => [
-        `The email address of your account at ${site} was changed. Mail no longer goes to this one.`,
+        `The email address of your account at ${site} was changed. Mail now goes to the new address, and no longer to this one.`,
       ],
-      button: NOT_ME,
-      outro: () => [
+      ask: [
         "If this was you, there is nothing to do.",
-        "If not, open the link. It restores this address, ends every session and stops the password. You get a link for a new one.",
+        "If it was not you, open this link. There you can restore this address, end every session, stop the password, and get a link for a new one.",
       ],
     },
     new_device: {
+      ...NOT_ME,
       subject: ({ site }) => `New login to your account at ${site}`,
-      intro: ({ site }) => [`A browser that was not known before logged in to your account at ${site}.`],
-      button: NOT_ME,
-      outro: () => NOT_ME_ABOUT,
+      intro: ({ site }) => [`A device that was not known before has logged in to your account at ${site}.`],
     },
     password_changed: {
+      ...NOT_ME,
       subject: ({ site }) => `Your password at ${site} was changed`,
-      intro: ({ site }) => [`The password of your account at ${site} was changed.`],
-      button: NOT_ME,
-      outro: () => NOT_ME_ABOUT,
+      intro: ({ site }) => [`The password of your account at ${site} was changed. All other sessions have ended.`],
     },
     sessions_ended: {
-      subject: ({ site }) => `You were logged out at ${site}`,
-      intro: ({ site }) => [`An administrator has ended the sessions of your account at ${site}.`],
-      button: NOT_ME,
-      outro: () => [
-        "You can log in again.",
-        "If you think that another person uses your account, open the link. It sends you a link for a new password.",
+      ...NOT_ME,
+      subject: ({ site }) => `Your sessions at ${site} were ended`,
+      intro: ({ site }) => [
+        `An administrator has ended the sessions of your account at ${site}. You can log in again.`,
       ],
+      ask: [`If you think that another person uses your account, open this link. ${SECURE}`],
+      button: "Secure my account",
     },
     many_failures: {
+      ...NOT_ME,
       subject: ({ site }) => `Many wrong passwords for your account at ${site}`,
       intro: ({ site }) => [
-        `Many wrong passwords were typed for your account at ${site}. Logins from unknown devices now have to wait.`,
+        `Many wrong passwords in a row were entered for your account at ${site}. Further attempts now have to wait. The last one was this:`,
       ],
-      button: NOT_ME,
-      outro: () => NOT_ME_ABOUT,
+      ask: [
+        "If you mistyped your password, there is nothing to do. If it was another person, a long password that you use nowhere else is safe from guesses.",
+        `If you think that another person knows your password, open this link. ${SECURE}`,
+      ],
+      button: "Secure my account",
     },
   },
 } satisfies MailWordsShape;
 
 interface MailWordsShape {
   labels: Record<string, string>;
+  linkBelow: string;
   valid: (time: string) => string;
   mails: Record<string, MailText>;
 }
@@ -118,6 +132,7 @@ interface MailWordsShape {
 /** The shape of the words of a language. */
 export interface MailWords {
   labels: Record<keyof (typeof mail)["labels"], string>;
+  linkBelow: string;
   valid: (time: string) => string;
   mails: Record<keyof (typeof mail)["mails"], MailText>;
 }

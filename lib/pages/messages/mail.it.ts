@@ -1,95 +1,113 @@
 import type { MailWords } from "./mail.en.ts";
 
-const IGNORE = "Se non è stata una tua richiesta, puoi ignorare questo messaggio. Non cambia nulla.";
-const NOT_ME = "Non sono stato io";
-const NOT_ME_ABOUT = [
-  "Se è opera tua, non devi fare nulla.",
-  "Altrimenti apri il link: chiude ogni sessione, blocca la password e ti invia un link per una nuova.",
-];
+const NEW_PASSWORD = { ask: [], button: "Scegli una nuova password", isAlarm: false };
+const SECURE = "Potrai chiudere tutte le sessioni, bloccare la password e ricevere un link per sceglierne una nuova.";
+// Without a gender: «Non sono stato io» is a man's word.
+const NOT_ME = {
+  ask: ["Se riconosci questa attività, non devi fare nulla.", `Altrimenti apri questo link. ${SECURE}`],
+  button: "Non ero io",
+  isAlarm: true,
+  outro: [],
+};
 
 /** The words of the mails, in Italian. */
 export const mail: MailWords = {
   labels: {
     account: "Account",
-    email: "Nuovo indirizzo e-mail",
-    time: "Ora",
+    email: "Nuovo indirizzo",
+    time: "Data e ora",
     device: "Dispositivo",
     address: "Indirizzo IP",
   },
-  valid: (time) => `Il link funziona una volta sola, entro ${time}.`,
+  linkBelow: "Il pulsante porta a questo indirizzo:",
+  valid: (time) => `Il link funziona una sola volta, entro ${time}.`,
   mails: {
     signup: {
       subject: ({ site }) => `Crea il tuo account su ${site}`,
-      intro: ({ site }) => [`Questo indirizzo è stato indicato per creare un account su ${site}.`],
+      intro: ({ site }) => [
+        `Abbiamo ricevuto la richiesta di creare un account su ${site} con questo indirizzo e-mail.`,
+      ],
+      ask: [],
       button: "Crea l’account",
-      outro: () => [IGNORE],
+      isAlarm: false,
+      outro: ["Se la richiesta non è tua, puoi ignorare questo messaggio: non verrà creato nessun account."],
     },
     signup_known: {
+      ...NEW_PASSWORD,
       subject: ({ site }) => `Hai già un account su ${site}`,
       intro: ({ site }) => [
-        `Questo indirizzo è stato indicato per creare un account su ${site}, ma ne ha già uno.`,
-        "Se hai dimenticato la password, puoi sceglierne una nuova.",
+        `Abbiamo ricevuto la richiesta di creare un account su ${site} con questo indirizzo e-mail, che però ne ha già uno.`,
+        "Puoi accedere con quello. Se hai dimenticato la password, scegline una nuova.",
       ],
-      button: "Scegli una nuova password",
-      outro: () => [IGNORE],
+      outro: ["Se la richiesta non è tua, puoi ignorare questo messaggio: non cambierà nulla."],
     },
     invite: {
-      subject: ({ site }) => `Un invito a ${site}`,
-      intro: ({ site }) => [`Ti invitiamo a creare un account su ${site}.`],
+      subject: ({ site }) => `Invito a creare un account su ${site}`,
+      intro: ({ site }) => [`Hai ricevuto un invito a creare un account su ${site}.`],
+      ask: [],
       button: "Crea l’account",
-      outro: () => ["Se non vuoi un account, puoi ignorare questo messaggio."],
+      isAlarm: false,
+      outro: ["Se non vuoi un account, puoi ignorare questo messaggio."],
     },
     password_reset: {
+      ...NEW_PASSWORD,
       subject: ({ site }) => `Scegli una nuova password per ${site}`,
-      intro: ({ site }) => [`È stata chiesta una nuova password per il tuo account su ${site}.`],
-      button: "Scegli una nuova password",
-      outro: () => [IGNORE],
+      intro: ({ site }) => [`Abbiamo ricevuto la richiesta di una nuova password per il tuo account su ${site}.`],
+      outro: ["Se la richiesta non è tua, puoi ignorare questo messaggio: la tua password non cambierà."],
     },
     email_change: {
-      subject: ({ site }) => `Conferma il tuo nuovo indirizzo per ${site}`,
-      intro: ({ site }) => [`Questo indirizzo deve diventare quello nuovo di un account su ${site}.`],
+      subject: ({ site }) => `Conferma il tuo nuovo indirizzo e-mail per ${site}`,
+      intro: ({ site }) => [
+        `Abbiamo ricevuto la richiesta di usare questo indirizzo e-mail per un account su ${site}.`,
+      ],
+      ask: [],
       button: "Conferma l’indirizzo",
-      outro: () => [IGNORE],
+      isAlarm: false,
+      outro: ["Se l’account non è tuo, puoi ignorare questo messaggio: non cambierà nulla."],
     },
     email_changed: {
-      subject: ({ site }) => `Il tuo indirizzo su ${site} è cambiato`,
+      ...NOT_ME,
+      subject: ({ site }) => `Il tuo indirizzo e-mail su ${site} è cambiato`,
       intro: ({ site }) => [
-        `L’indirizzo e-mail del tuo account su ${site} è cambiato. I messaggi non arrivano più a questo indirizzo.`,
+        `L’indirizzo e-mail del tuo account su ${site} è stato cambiato. D’ora in poi i messaggi arriveranno al nuovo indirizzo e non più a questo.`,
       ],
-      button: NOT_ME,
-      outro: () => [
-        "Se è opera tua, non devi fare nulla.",
-        "Altrimenti apri il link: ripristina questo indirizzo, chiude ogni sessione e blocca la password. Ricevi un link per una nuova.",
+      ask: [
+        "Se la modifica è tua, non devi fare nulla.",
+        "Altrimenti apri questo link. Potrai ripristinare questo indirizzo, chiudere tutte le sessioni, bloccare la password e ricevere un link per sceglierne una nuova.",
       ],
     },
     new_device: {
+      ...NOT_ME,
       subject: ({ site }) => `Nuovo accesso al tuo account su ${site}`,
-      intro: ({ site }) => [`Un browser finora sconosciuto ha effettuato l’accesso al tuo account su ${site}.`],
-      button: NOT_ME,
-      outro: () => NOT_ME_ABOUT,
+      intro: ({ site }) => [`Un dispositivo finora sconosciuto ha effettuato l’accesso al tuo account su ${site}.`],
     },
     password_changed: {
+      ...NOT_ME,
       subject: ({ site }) => `La tua password su ${site} è cambiata`,
-      intro: ({ site }) => [`La password del tuo account su ${site} è cambiata.`],
-      button: NOT_ME,
-      outro: () => NOT_ME_ABOUT,
+      intro: ({ site }) => [
+        `La password del tuo account su ${site} è stata cambiata. Tutte le altre sessioni sono state chiuse.`,
+      ],
     },
     sessions_ended: {
+      ...NOT_ME,
       subject: ({ site }) => `Le tue sessioni su ${site} sono state chiuse`,
-      intro: ({ site }) => [`Un amministratore ha chiuso le sessioni del tuo account su ${site}.`],
-      button: NOT_ME,
-      outro: () => [
-        "Puoi accedere di nuovo.",
-        "Se pensi che un’altra persona usi il tuo account, apri il link: ti invia un link per una nuova password.",
+      intro: ({ site }) => [
+        `Un amministratore ha chiuso le sessioni del tuo account su ${site}. Puoi accedere di nuovo.`,
       ],
+      ask: [`Se pensi che qualcun altro usi il tuo account, apri questo link. ${SECURE}`],
+      button: "Proteggi il mio account",
     },
     many_failures: {
+      ...NOT_ME,
       subject: ({ site }) => `Molte password errate per il tuo account su ${site}`,
       intro: ({ site }) => [
-        `Sono state inserite molte password errate per il tuo account su ${site}. Ora gli accessi da dispositivi sconosciuti devono attendere.`,
+        `Per il tuo account su ${site} è stata inserita più volte di seguito una password errata. Ora i nuovi tentativi devono attendere. L’ultimo è stato questo:`,
       ],
-      button: NOT_ME,
-      outro: () => NOT_ME_ABOUT,
+      ask: [
+        "Se hai sbagliato tu a digitare la password, non devi fare nulla. Se è stata un’altra persona, una password lunga che non usi altrove è al sicuro dai tentativi.",
+        `Se pensi che qualcun altro conosca la tua password, apri questo link. ${SECURE}`,
+      ],
+      button: "Proteggi il mio account",
     },
   },
 };
