@@ -85,6 +85,13 @@ export async function postponeMail(
   return (await update.executeTakeFirst()).numUpdatedRows === 1n;
 }
 
+/** The newest mail of a user that waits; null if there is none. */
+export async function findWaitingMail(db: Db, userId: number, purpose: MailPurpose): Promise<Mail | null> {
+  const waiting = db.selectFrom("mails").selectAll().where("user_id", "=", userId).where("purpose", "=", purpose);
+  const row = await waiting.where("failed_at", "is", null).orderBy("created_at", "desc").limit(1).executeTakeFirst();
+  return row ? toMail(row) : null;
+}
+
 /**
  * Deletes the mails of a user, also one that is being sent. Call it before `deleteTokensOf`: a mail that is being sent has
  * stored its token.

@@ -49,6 +49,18 @@ export async function findToken(db: Db, purpose: TokenPurpose, id: string, now: 
   return (await validToken(db, purpose, id, now).select(COLUMNS).executeTakeFirst()) ?? null;
 }
 
+/** The valid tokens of a user, newest first. */
+export async function listTokensOf(
+  db: Db,
+  userId: number,
+  purpose: TokenPurpose,
+  { now, limit }: { now: Instant; limit: number },
+): Promise<OneTimeToken[]> {
+  const tokens = db.selectFrom("one_time_tokens").where("user_id", "=", userId).where("purpose", "=", purpose);
+  const valid = tokens.where("expires_at", ">", now).select(COLUMNS);
+  return valid.orderBy("created_at", "desc").orderBy("id").limit(limit).execute();
+}
+
 const COLUMNS = [
   "id",
   "purpose",

@@ -1,11 +1,12 @@
 import { activity } from "./account/activity.ts";
 import { changePassword, renderChangePassword, showChangePassword } from "./account/change-password.ts";
+import { confirmEmail, renderConfirmEmail, showConfirmEmail } from "./account/confirm-email.ts";
 import { confirmSignup, renderConfirmSignup, showConfirmSignup } from "./account/confirm-signup.ts";
 import { devices, forgetDevice } from "./account/devices.ts";
 import { login, renderLogin, showLogin } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
 import { report, showReport, showReported } from "./account/not-me.ts";
-import { editProfile, home, profile, renderProfile } from "./account/profile.ts";
+import { editProfile, home, profile, proveEmail, renderProfile, renderProveEmail } from "./account/profile.ts";
 import { renderRequestReset, requestReset, showRequestReset, showResetRequested } from "./account/request-reset.ts";
 import { renderRequestSignup, requestSignup, showRequestSignup } from "./account/request-signup.ts";
 import { renderResetPassword, resetPassword, showResetPassword } from "./account/reset-password.ts";
@@ -18,7 +19,16 @@ import { alive } from "./ops/alive.ts";
 import { metrics } from "./ops/metrics.ts";
 import { ready } from "./ops/ready.ts";
 import { anyone, authenticated, opsOnly, probe, trustedProxy } from "./pipeline/guards.ts";
-import { mailEnabled, notMeLink, resetLink, setupToken, signupLink, signupOpen } from "./pipeline/link-guards.ts";
+import {
+  emailLink,
+  mailEnabled,
+  mailedUser,
+  notMeLink,
+  resetLink,
+  setupToken,
+  signupLink,
+  signupOpen,
+} from "./pipeline/link-guards.ts";
 import { api, asset, forward, ops, page, unthrottled } from "./pipeline/router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
 import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
@@ -34,7 +44,9 @@ export const ROUTES: readonly Route[] = [
   api("POST", "/login/", anyone, passwordAttempts, login, renderLogin),
   api("POST", "/logout/", anyone, unthrottled, logout),
   api("GET", "/profile/", authenticated, unthrottled, profile),
-  api("PATCH", "/profile/", authenticated, unthrottled, editProfile),
+  api("PATCH", "/profile/", authenticated, mailRequests, editProfile),
+  api("POST", "/email/prove/", mailedUser, mailRequests, proveEmail, renderProveEmail),
+  api("POST", "/email/confirm/", emailLink, unthrottled, confirmEmail, renderConfirmEmail),
   api("POST", "/password/change/", authenticated, passwordAttempts, changePassword, renderChangePassword),
   api("POST", "/password/reset/", mailEnabled, mailRequests, requestReset, renderRequestReset),
   api("POST", "/password/reset/confirm/", resetLink, unthrottled, resetPassword, renderResetPassword),
@@ -50,7 +62,8 @@ export const ROUTES: readonly Route[] = [
 
   page("GET", "/", anyone, unthrottled, home),
   page("GET", "/login/", anyone, unthrottled, showLogin),
-  page("POST", "/profile/", authenticated, unthrottled, editProfile, renderProfile),
+  page("POST", "/profile/", authenticated, mailRequests, editProfile, renderProfile),
+  page("GET", "/email/confirm/", emailLink, unthrottled, showConfirmEmail),
   page("GET", "/password/change/", authenticated, unthrottled, showChangePassword),
   page("GET", "/password/reset/", mailEnabled, unthrottled, showRequestReset),
   page("GET", "/password/reset/sent/", mailEnabled, unthrottled, showResetRequested),

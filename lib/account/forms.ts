@@ -38,6 +38,18 @@ export const PROFILE_FORM = {
   },
 } as const satisfies FormDefinition;
 
+export const PROVE_EMAIL_FORM = {
+  action: "/email/prove/",
+  button: "sendEmailLink",
+  fields: {},
+} as const satisfies FormDefinition;
+
+export const CONFIRM_EMAIL_FORM = {
+  action: "/email/confirm/",
+  button: "confirmEmailNow",
+  fields: {},
+} as const satisfies FormDefinition;
+
 export const PASSWORD_FORM = {
   action: "/password/change/",
   button: "changePassword",

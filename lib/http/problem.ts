@@ -13,6 +13,7 @@ export const PROBLEMS = {
   no_data: { status: 400, non_field_errors: "No data provided" },
   invalid: { status: 400, fields: "{field}: {messages}" },
   invalid_link: { status: 400, token: "This link is not valid any more. Ask for a new one." },
+  email_taken: { status: 400, non_field_errors: "This email address belongs to another account." },
   wrong_credentials: { status: 400, non_field_errors: "Access denied: wrong username or password." },
   not_authenticated: { status: 403, detail: "Authentication credentials were not provided." },
   csrf_site: {
@@ -90,7 +91,7 @@ type Details<Code extends ProblemCode> = Code extends TextCode
   : [fields: FieldErrors];
 
 /** The codes that a person mends by sending the form again, now or a little later. */
-export const FORM_CODES = ["wrong_credentials", "throttled", "overloaded", "unavailable"] as const;
+export const FORM_CODES = ["wrong_credentials", "email_taken", "throttled", "overloaded", "unavailable"] as const;
 
 export type FormCode = (typeof FORM_CODES)[number];
 

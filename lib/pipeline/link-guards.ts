@@ -1,11 +1,12 @@
 import { findToken } from "../../db/one-time-tokens.ts";
 import type { TokenPurpose } from "../../db/schema.ts";
 import { findUserById, hasUsers } from "../../db/users.ts";
-import type { Authenticated, Guard, LinkContext, SetupContext } from "../context.ts";
+import type { Authenticated, Guard, LinkContext, SetupContext, UserContext } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
 import { Problem } from "../http/problem.ts";
 import { queryValue } from "../http/target.ts";
 import { readFacts } from "../mail/facts.ts";
+import { authenticated } from "./guards.ts";
 
 /**
  * A client with the link that `serve` prints while there is no user.
@@ -24,6 +25,11 @@ export async function setupToken(context: Authenticated): Promise<SetupContext> 
 export function mailEnabled(context: Authenticated): Authenticated {
   if (context.services.mail === null) throw new Problem("not_found");
   return context;
+}
+
+/** A user who is logged in, if POSTERN_MAIL_URL is set. @throws Problem not_found, not_authenticated */
+export function mailedUser(context: Authenticated): UserContext {
+  return authenticated(mailEnabled(context));
 }
 
 /** If everyone may sign up. @throws Problem not_found */

@@ -20,6 +20,8 @@ import { redirect } from "./responses.ts";
 const NOTICES = {
   logout: "loggedOut",
   saved: "saved",
+  emailLink: "emailLinkSent",
+  emailConfirmed: "emailConfirmed",
   password: "passwordChanged",
   session: "sessionEnded",
   sessions: "othersEnded",

@@ -17,22 +17,28 @@ export interface MailThrottled {
    * recipient has an account makes no difference.
    *
    * @param recipient the address or the username, as typed
+   * @param sender the user who is logged in, and is limited too; null for a stranger
    * @throws Problem throttled
    */
-  readonly countMail: (recipient: string) => Promise<void>;
+  readonly countMail: (recipient: string, sender?: Pick<User, "id"> | null) => Promise<void>;
 }
 
 /** The throttle of rows that send a mail to an address that a client names. */
 export function mailRequests<C extends Authenticated>(context: C): C & MailThrottled {
-  return { ...context, countMail: (recipient) => countMail(context, recipient) };
+  return { ...context, countMail: (recipient, sender = null) => countMail(context, recipient, sender) };
 }
 
-async function countMail({ services, client }: Authenticated, recipient: string): Promise<void> {
+async function countMail(
+  { services, client }: Authenticated,
+  recipient: string,
+  sender: Pick<User, "id"> | null,
+): Promise<void> {
   if (!services.config.throttle) return;
   const networks = networksOf(client.address, services.config.trustedProxies);
   const requests = networks.map((network) => ({ key: `mail:network:${network.name}`, rule: mailsOfNetwork(network) }));
   const failures = [
     { key: `mail:to:${hashToken(foldCase(recipient))}`, rule: MAILS_TO_ONE },
+    ...(sender === null ? [] : [{ key: `mail:by:${sender.id}`, rule: MAILS_TO_ONE }]),
     { key: "mail:all", rule: MAILS },
   ];
   const { waitMs } = await countAttempt(services, { requests, failures });

@@ -94,7 +94,7 @@ export function networkRequests({ width }: Pick<Network, "width">): RateRule {
   return { kind: "rate", limit: 600 * ROOM[width], periodMs: 60 * SECOND_MS };
 }
 
-/** Mails that strangers have sent to one address or account: 5 at once, then one every 12 minutes. */
+/** Mails that strangers have sent to one address, or that one user has sent: 5 at once, then one every 12 minutes. */
 export const MAILS_TO_ONE: RateRule = { kind: "rate", limit: 5, periodMs: HOUR_MS };
 
 /** Mails that strangers have sent in all. A mail provider's limit is about this large. */

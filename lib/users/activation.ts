@@ -5,8 +5,8 @@ import { recordBy } from "../audit/audit-log.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
 import { forgetDevices } from "../throttle/forget.ts";
-import { cancelResets } from "./cancel-resets.ts";
 import { endMostSessions } from "./end-sessions.ts";
+import { cancelLinks } from "./void-links.ts";
 
 // The user's row comes first in each transaction. A login that is under way waits for it, and then finds the user
 // inactive or gone.
@@ -34,7 +34,7 @@ export async function deactivate(services: Needs, by: Actor, user: User): Promis
     const isChanged = await setActive(db, user.id, false);
     await deleteSessionsOfUser(db, user.id, null);
     await forgetDevices(db, user, null);
-    await cancelResets(db, user);
+    await cancelLinks(db, user);
     if (isChanged) await recordBy(db, services, by, { kind: "user_deactivated", subject: userSubject(user) });
     return isChanged;
   });

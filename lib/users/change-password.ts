@@ -9,8 +9,8 @@ import type { Caller } from "../passwords/semaphore.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
 import { forgetDevices } from "../throttle/forget.ts";
-import { cancelResets } from "./cancel-resets.ts";
 import { endMostSessions } from "./end-sessions.ts";
+import { cancelLinks } from "./void-links.ts";
 
 /** For a change by the account's own user, who gave the current password. */
 export interface OwnChange {
@@ -54,7 +54,7 @@ export async function changePassword(
     if (!isStored) return false;
     await deleteSessionsOfUser(db, user.id, null);
     await forgetDevices(db, user, own?.keepDevice ?? null);
-    await cancelResets(db, user);
+    await cancelLinks(db, user);
     await own?.alongside(db);
     await notify(db, services, by, user, "password_changed");
     await recordBy(db, services, by, { kind: "password_changed", subject: userSubject(user) });

@@ -1,13 +1,15 @@
 import { lockAddresses } from "../../db/addresses.ts";
+import type { TransactionDb } from "../../db/open.ts";
 import { lockUser, type User, type UserChanges, updateUser } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
-import { recordBy } from "../audit/audit-log.ts";
+import { type Deed, recordBy } from "../audit/audit-log.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
 import { isAddressOfOther } from "./email.ts";
 import { canChangeGroups, changeGroups, type GroupChanges } from "./groups.ts";
 import { normalizeEmail } from "./user-fields.ts";
 import { normalizeUsername } from "./username.ts";
+import { voidLinksToFormer } from "./void-links.ts";
 
 /** The names of the fields in the audit trail. */
 const FIELDS = {
@@ -19,7 +21,7 @@ const FIELDS = {
   isSuperuser: "is_superuser",
 } as const satisfies Record<keyof UserChanges, string>;
 
-const SAME_GROUPS: GroupChanges = { add: [], remove: [] };
+export const SAME_GROUPS: GroupChanges = { add: [], remove: [] };
 
 /**
  * Changes fields and groups of a user, all of them or none. The audit trail gets the names of the fields that differ, and
@@ -27,6 +29,7 @@ const SAME_GROUPS: GroupChanges = { add: [], remove: [] };
  *
  * @param changes valid values; a field that is undefined stays
  * @param groups as `groupLimitError` allows
+ * @param alongside runs in the transaction, with the user as stored before; its events are recorded too
  * @returns the user afterwards; null if the user or a group was deleted, if another user has the username or has it as the
  *   address, or if the user has joined too many groups meanwhile
  * @throws Problem not_authenticated as `authorizedTransaction`
@@ -37,6 +40,7 @@ export function editUser(
   user: User,
   { username, email, ...others }: UserChanges,
   groups: GroupChanges = SAME_GROUPS,
+  alongside: (db: TransactionDb, before: User) => Promise<Omit<Deed, "actor">[]> = async () => [],
 ): Promise<User | null> {
   const changes: UserChanges = {
     ...others,
@@ -53,9 +57,10 @@ export function editUser(
     }
     const changed = await updateUser(db, user.id, changes);
     if (changed === null) return null;
+    if (changed.email !== before.email) await voidLinksToFormer(db, by, before);
     const detail = changedFields(before, changes);
     const deed = { kind: "user_changed", subject: userSubject(user), detail } as const;
-    const deeds = await changeGroups(db, user, groups);
+    const deeds = [...(await changeGroups(db, user, groups)), ...(await alongside(db, before))];
     await recordBy(db, services, by, ...(detail === "" ? [] : [deed]), ...deeds);
     return changed;
   });

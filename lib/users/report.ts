@@ -13,9 +13,10 @@ import { readFacts } from "../mail/facts.ts";
 import { unusablePassword } from "../passwords/hasher.ts";
 import type { Services } from "../services.ts";
 import { forgetDevices } from "../throttle/forget.ts";
-import { cancelResets } from "./cancel-resets.ts";
+
 import { canProve, foldCase } from "./email.ts";
 import { endMostSessions } from "./end-sessions.ts";
+import { cancelLinks } from "./void-links.ts";
 
 type Needs = Pick<Services, "db" | "config" | "keys" | "mail" | "now">;
 
@@ -91,7 +92,7 @@ async function startReset(
   user: User,
   to: { address: string; language: string },
 ): Promise<void> {
-  await cancelResets(db, user);
+  await cancelLinks(db, user);
   await setPassword(db, user.id, unusablePassword());
   await enqueue(db, services, by, { purpose: "password_reset", user, ...to });
 }

@@ -1,6 +1,6 @@
 import { lockAddresses, setProvedEmail } from "../../db/addresses.ts";
 import { deleteMailsOf } from "../../db/mails.ts";
-import { consumeToken } from "../../db/one-time-tokens.ts";
+import { consumeToken, deleteTokensOf } from "../../db/one-time-tokens.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
 import { deleteSessionsOfUser } from "../../db/sessions.ts";
 import { type Credentials, lockUser, setPassword, type User } from "../../db/users.ts";
@@ -44,7 +44,7 @@ export async function requestReset(
 
 /**
  * Sets a new password by a link, which is used. Every session of the user ends, every device is forgotten, and the user's
- * other links for a new password are void. If the link went to the present address, the address is proved.
+ * other links for a new password or to a new address are void. If the link went to the present address, the address is proved.
  *
  * @param caller how the new password waits for its hash
  * @throws Problem invalid_link if the link was used or the user deactivated, also meanwhile: nothing has changed then, but
@@ -62,9 +62,10 @@ export async function resetPassword(
   return transaction(services.db, async (db) => {
     const { id } = found;
     const user = await lockUser(db, id);
-    await deleteMailsOf(db, id, ["password_reset"]);
+    await deleteMailsOf(db, id, ["password_reset", "email_change"]);
     const used = await consumeToken(db, "password_reset", hashToken(token), services.now());
     if (!user?.isActive || used === null) throw new Problem("invalid_link");
+    await deleteTokensOf(db, id, ["email_change"]);
     await setPassword(db, id, encoded);
     await deleteSessionsOfUser(db, id, null);
     await forgetDevices(db, user, null);

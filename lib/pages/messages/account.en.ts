@@ -31,6 +31,22 @@ export const account = {
   detailsAbout: "You can leave these empty.",
   save: "Save",
   saved: "Your details are saved.",
+  emailLinkSent: "We have sent you a link. Open it to confirm the address.",
+  emailPending: (next: string, email: string) =>
+    next === email || email === ""
+      ? `We have sent a link to ${next}. Open it to confirm the address.`
+      : `We have sent a link to ${next}. Until you open it, ${email} stays.`,
+  emailProved: (email: string) => `${email} is confirmed. You can log in with it.`,
+  emailUnproved: (email: string) => `${email} is not confirmed yet.`,
+  sendEmailLink: "Send a link to confirm the address",
+  confirmEmail: "Confirm the email address",
+  confirmEmailAbout: (username: string) =>
+    `From now on, this address belongs to the account ${username}, and it is sent all mail.`,
+  confirmEmailWarning: (username: string) =>
+    `If ${username} is not your account, close this page. Then nothing changes.`,
+  confirmEmailNow: "Confirm the address",
+  emailConfirmed: "The email address is confirmed.",
+  confirmEmailReplaces: (email: string) => `It replaces ${email}.`,
   passwordAbout: "A new password logs you out everywhere else.",
 
   changePassword: "Change password",

@@ -33,6 +33,21 @@ export const account: AccountWords = {
   detailsAbout: "Puoi lasciarli vuoti.",
   save: "Salva",
   saved: "I tuoi dati sono stati salvati.",
+  emailLinkSent: "Ti abbiamo inviato un link. Aprilo per confermare l’indirizzo.",
+  emailPending: (next, email) =>
+    next === email || email === ""
+      ? `Abbiamo inviato un link a ${next}. Aprilo per confermare l’indirizzo.`
+      : `Abbiamo inviato un link a ${next}. Finché non lo apri, resta ${email}.`,
+  emailProved: (email) => `${email} è confermato. Puoi usarlo per accedere.`,
+  emailUnproved: (email) => `${email} non è ancora confermato.`,
+  sendEmailLink: "Invia un link per confermare l’indirizzo",
+  confirmEmail: "Conferma l’indirizzo e-mail",
+  confirmEmailAbout: (username) =>
+    `Da ora in poi questo indirizzo appartiene all’account ${username} e ne riceve tutti i messaggi.`,
+  confirmEmailWarning: (username) => `Se ${username} non è il tuo account, chiudi questa pagina. Non cambia nulla.`,
+  confirmEmailNow: "Conferma l’indirizzo",
+  emailConfirmed: "L’indirizzo e-mail è confermato.",
+  confirmEmailReplaces: (email) => `Sostituisce ${email}.`,
   passwordAbout: "Una nuova password ti fa uscire da tutti gli altri dispositivi.",
 
   changePassword: "Cambia password",

@@ -30,6 +30,7 @@ export const errors: ErrorTexts = {
   },
   form: {
     wrong_credentials: "That username or password is not right.",
+    email_taken: "This email address belongs to another account. Nothing has changed.",
     throttled: "Too many attempts. Try again {wait}.",
     overloaded: "The server is busy. Try again {wait}.",
     unavailable: "The server is temporarily unavailable. Try again {wait}.",

@@ -30,6 +30,7 @@ export const errors: ErrorTexts = {
   },
   form: {
     wrong_credentials: "Nome utente o password non corretti.",
+    email_taken: "Questo indirizzo e-mail appartiene a un altro account. Non è cambiato nulla.",
     throttled: "Troppi tentativi. Riprova {wait}.",
     overloaded: "Il server è occupato. Riprova {wait}.",
     unavailable: "Il server è temporaneamente non disponibile. Riprova {wait}.",
