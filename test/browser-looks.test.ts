@@ -3,6 +3,7 @@ import { describe } from "node:test";
 import type { Page } from "playwright-core";
 import { assertAccessible, assertFits, brightness } from "./support/axe.ts";
 import { browserTest, NOT_ON_DENO, useBrowser } from "./support/browser.ts";
+import { MAIL_PAGE_STATES, WITH_MAIL } from "./support/mail-page-states.ts";
 import { giveSession, logInElsewhere, PAGE_STATES } from "./support/page-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 
@@ -18,7 +19,9 @@ async function waitForNotices(page: Page): Promise<void> {
 describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
-  for (const [name, show] of Object.entries(PAGE_STATES)) {
+  const states = Object.entries(PAGE_STATES).map(([name, show]) => [name, show, {}] as const);
+  const mailStates = Object.entries(MAIL_PAGE_STATES).map(([name, show]) => [name, show, WITH_MAIL] as const);
+  for (const [name, show, environment] of [...states, ...mailStates]) {
     browserTest(
       `${name}: accessible in light and in dark on a phone, and no wider than a phone of 320 pixels`,
       async (stage) => {
@@ -33,6 +36,7 @@ describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
         await assertFits(page, name);
         await assertAccessible(page, `${name}, dark, on a phone`);
       },
+      { environment },
     );
   }
 });

@@ -18,7 +18,7 @@ export function confirmEmailPage(frame: Frame, props: ConfirmEmailProps): Html {
   const { words } = frame;
   const { form: definition, state, token, username, replaced } = props;
   const body = html`<p class="lead">${words.confirmEmailAbout(username)}</p>
-${linkFacts(frame, props)}
+${linkFacts(frame, props, words.requestedAt)}
 ${replaced !== "" && html`<p>${words.confirmEmailReplaces(replaced)}</p>`}
 <p>${words.confirmEmailWarning(username)}</p>
 ${form(frame, definition, state, { hidden: { token } })}`;

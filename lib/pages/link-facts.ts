@@ -11,8 +11,8 @@ export interface LinkFactsProps {
   facts: MailFacts;
 }
 
-/** The account of a link from a mail, and when and from where the mail was caused. The mail has the same list. */
-export function linkFacts(frame: Frame, { username, facts }: LinkFactsProps): Html {
+/** The account of a link from a mail, and when and from where the mail was caused. The mail has the same list. @param time the label of the time */
+export function linkFacts(frame: Frame, { username, facts }: LinkFactsProps, time: string): Html {
   const { labels } = MAIL_WORDS[frame.language];
   const { at, address, browser, system, email = "" } = facts;
   const isKnown = browser !== "" || system !== "";
@@ -20,6 +20,6 @@ export function linkFacts(frame: Frame, { username, facts }: LinkFactsProps): Ht
   const row = (label: string, value: Html | string | false | null) =>
     value && html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
   return html`<dl class="facts">
-${row(labels.account, username)}${row(labels.email, email)}${row(labels.time, relativeTime(frame, at))}${row(labels.device, device)}${row(labels.address, address)}
+${row(labels.account, username)}${row(labels.email, email)}${row(time, relativeTime(frame, at))}${row(labels.device, device)}${row(labels.address, address)}
 </dl>`;
 }

@@ -21,7 +21,7 @@ export function notMePage(frame: Frame, props: NotMeProps): Html {
   const { token, template, restores, isMoved } = props;
   const about = isMoved ? words.notMeMoved : words.notMeAbout;
   const body = html`${template !== undefined && html`<p class="lead">${subjectOf(frame, template)}</p>`}
-${linkFacts(frame, props)}
+${linkFacts(frame, props, MAIL_WORDS[frame.language].labels.time)}
 <p>${restores === null ? about : words.notMeRestores(restores)}</p>
 <form method="post" action="/not-me/">${csrfField(member)}<input type="hidden" name="token" value="${token}"><button class="danger">${words.secureAccount}</button></form>`;
   return layout(frame, words.notMe, body);

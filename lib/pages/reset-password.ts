@@ -13,7 +13,7 @@ export function requestResetPage(frame: Frame, { form: definition, state }: Requ
   const { words } = frame;
   const body = html`<p class="lead">${words.resetAbout}</p>
 ${form(frame, definition, state, { focus: "username" })}`;
-  return layout(frame, words.resetPassword, body);
+  return layout(frame, words.forgotPassword, body);
 }
 
 /** After the request. It is the same whether or not there is such an account. */
@@ -40,8 +40,8 @@ export function newPasswordPage(frame: Frame, props: NewPasswordProps): Html {
   const { words } = frame;
   // Password managers store passwords by username.
   const extras = { hidden: { token }, focus: "new_password", username, passwordRule };
-  const body = html`<p class="lead">${words.newPasswordAbout}</p>
-${linkFacts(frame, props)}
+  const body = html`<p class="lead">${words.passwordAbout}</p>
+${linkFacts(frame, props, words.requestedAt)}
 ${form(frame, definition, state, extras)}`;
   return layout(frame, words.resetPassword, body);
 }

@@ -57,7 +57,7 @@ export function errorPage(context: Arrival, { code, status }: Problem): Reply {
   const retryPath = pathToReturnTo(context);
   if (code === "not_authenticated") return redirect(`/login/?next=${encodeURIComponent(retryPath.toWellFormed())}`);
   if (code === "invalid_link") {
-    const mayReset = context.target.path === "/password/reset/confirm/";
+    const mayReset = ["/password/reset/confirm/", "/not-me/"].includes(context.target.path);
     return page(context, (frame) => deadLinkPage(frame, mayReset), status);
   }
   const props = { status, requestId: context.requestId, retryPath };

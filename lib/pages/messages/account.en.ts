@@ -67,7 +67,6 @@ export const account = {
     "No mail? Look in your spam folder. If you gave an address, try your username: your account may have another address. If it has none, ask the operator of this site.",
   resetAgain: "Try again",
   setPassword: "Set the password",
-  newPasswordAbout: "Choose a new password for your account. It logs you out everywhere else.",
 
   notMe: "This was not me",
   notMeAbout:

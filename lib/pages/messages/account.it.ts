@@ -67,7 +67,6 @@ export const account: AccountWords = {
     "Nessun messaggio? Guarda nella posta indesiderata. Se hai indicato un indirizzo, prova con il nome utente: l’account potrebbe avere un altro indirizzo. Se non ne ha, chiedi al gestore di questo sito.",
   resetAgain: "Riprova",
   setPassword: "Imposta la password",
-  newPasswordAbout: "Scegli una nuova password per il tuo account. Ti fa uscire da tutti gli altri dispositivi.",
 
   notMe: "Non ero io",
   notMeAbout:
