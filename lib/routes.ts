@@ -49,7 +49,7 @@ export const ROUTES: readonly Route[] = [
   api("POST", "/email/confirm/", emailLink, unthrottled, confirmEmail, renderConfirmEmail),
   api("POST", "/password/change/", authenticated, passwordAttempts, changePassword, renderChangePassword),
   api("POST", "/password/reset/", mailEnabled, mailRequests, requestReset, renderRequestReset),
-  api("POST", "/password/reset/confirm/", resetLink, unthrottled, resetPassword, renderResetPassword),
+  api("POST", "/password/reset/confirm/", resetLink, linkAttempts, resetPassword, renderResetPassword),
   api("POST", "/not-me/", notMeLink, unthrottled, report),
   api("POST", "/signup/", signupOpen, mailRequests, requestSignup, renderRequestSignup),
   api("POST", "/signup/confirm/", signupLink, linkAttempts, confirmSignup, renderConfirmSignup),

@@ -1,17 +1,16 @@
 import type { User } from "../../db/users.ts";
 import { visitorActor } from "../audit/actor.ts";
-import type { Authenticated, LinkContext } from "../context.ts";
+import type { LinkContext } from "../context.ts";
 import { readFields } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
 import { EMPTY_FORM, type FormState } from "../pages/form.ts";
 import { newPasswordPage } from "../pages/reset-password.ts";
 import { judgePassword, passwordRule } from "../passwords/password-rules.ts";
-import type { Caller } from "../passwords/semaphore.ts";
 import { page, redirectDone, sentState, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty } from "../pipeline/responses.ts";
 import { createSession } from "../session/session.ts";
-import { networksOf } from "../throttle/network.ts";
+import type { LinkThrottled } from "../throttle/link-attempts.ts";
 import { resetPassword as resetUserPassword } from "../users/reset-password.ts";
 import { NEW_PASSWORD_FORM } from "./forms.ts";
 
@@ -24,16 +23,19 @@ export function showResetPassword(context: LinkContext): Reply {
  * `POST /password/reset/confirm/` with `token` and `new_password`: 204 and the cookies of a login. The link is used, and
  * every other session of the user ends. If the password breaks a rule, the link is still valid.
  *
- * @throws Problem invalid, invalid_link
+ * @throws Problem invalid, invalid_link; throttled if the link is sent many times at once
  */
-export async function resetPassword(context: LinkContext): Promise<Reply> {
-  const { services, link } = context;
+export async function resetPassword(context: LinkContext & LinkThrottled): Promise<Reply> {
+  const { services, link, peer } = context;
   const { new_password } = readFields(await context.data(), NEW_PASSWORD_FORM.fields);
   const user = requireUser(context);
   const judged = await judgePassword(services, new_password, user);
   if (typeof judged !== "string") throw new Problem("invalid", { new_password: judged });
-  const by = visitorActor(context);
-  const credentials = await resetUserPassword(services, by, { token: link.token, user }, judged, callerOf(context));
+  await context.countForm();
+  // With the link a client counts as known.
+  const caller = { gone: peer.gone?.(), isKnown: true };
+  const used = { token: link.token, user };
+  const credentials = await resetUserPassword(services, visitorActor(context), used, judged, caller);
   const cookies = await createSession(context, credentials, null, null);
   // Null: another change of the password came in between.
   const parts = cookies === null ? {} : { cookies, loggedInUserId: user.id };
@@ -56,10 +58,4 @@ function render(context: LinkContext, state: FormState, status = 200): Reply {
 function requireUser({ link: { user } }: LinkContext): User {
   if (user === null) throw new Problem("invalid_link");
   return user;
-}
-
-/** With the link a client counts as known. It could still send the link many times at once. */
-function callerOf({ client, peer, services }: Authenticated): Caller {
-  const networks = networksOf(client.address, services.config.trustedProxies).map(({ name }) => name);
-  return { gone: peer.gone?.(), isKnown: true, networks };
 }

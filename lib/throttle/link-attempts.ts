@@ -9,7 +9,7 @@ export interface LinkThrottled {
   readonly countForm: () => Promise<void>;
 }
 
-/** The throttle of rows that tell the holder of a link whether a username is taken. */
+/** The throttle of rows that hash a password, or tell whether a username is taken, for the holder of a link. */
 export function linkAttempts<C extends LinkContext>(context: C): C & LinkThrottled {
   return { ...context, countForm: () => countForm(context) };
 }

@@ -13,10 +13,9 @@ import { readFacts } from "../mail/facts.ts";
 import { unusablePassword } from "../passwords/hasher.ts";
 import type { Services } from "../services.ts";
 import { forgetDevices } from "../throttle/forget.ts";
-
 import { canProve, foldCase } from "./email.ts";
 import { endMostSessions } from "./end-sessions.ts";
-import { cancelLinks } from "./void-links.ts";
+import { cancelEmailChange, cancelLinks } from "./void-links.ts";
 
 type Needs = Pick<Services, "db" | "config" | "keys" | "mail" | "now">;
 
@@ -54,8 +53,7 @@ export async function report(
     if (!user?.isActive || used === null) throw new Problem("invalid_link");
     await deleteSessionsOfUser(db, id, null);
     await forgetDevices(db, user, null);
-    await deleteMailsOf(db, id, ["email_change"]);
-    await deleteTokensOf(db, id, ["email_change"]);
+    await cancelEmailChange(db, user);
     if (isUndo) await restoreEmail(db, services, user, { ...stored, sentTo });
     const isOwners = isUndo || foldCase(sentTo) === foldCase(user.email);
     if (isOwners) await startReset(db, services, by, user, { address: sentTo, language: language ?? user.language });
