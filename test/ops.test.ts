@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { insertMail } from "../db/mails.ts";
 import { migrate } from "../db/migrate.ts";
 import { openDatabase } from "../db/open.ts";
 import { createApp } from "../lib/app.ts";
 import { parseConfig } from "../lib/config/load.ts";
 import { createClient } from "./support/client.ts";
-import { createTestApp } from "./support/test-app.ts";
+import { createTestApp, MAIL } from "./support/test-app.ts";
 
 const LOGIN = { username: "alice", password: "right horse" };
 
@@ -237,6 +238,22 @@ describe("GET /metrics", () => {
     }
     const methods = logged.map((line): unknown => JSON.parse(line).method);
     assert.deepEqual(new Set(methods), new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"]));
+  });
+
+  test("shows how many mails wait and were given up, and how long the oldest has waited", async () => {
+    const { services, scrape, clock } = await setUp(MAIL);
+    for (const id of ["a", "b", "c"]) {
+      const mail = { id, purpose: "invite", userId: null, address: "a@a.test", language: "en", facts: "{}" } as const;
+      await insertMail(services.db, { ...mail, createdAt: clock.now });
+      clock.advance(10);
+    }
+    const values = async () => {
+      const value = await scrape();
+      return ["mails_waiting", "mails_given_up", "mail_oldest_seconds"].map((name) => value(`postern_${name}`));
+    };
+    assert.deepEqual(await values(), ["3", "0", "30"]);
+    await services.db.updateTable("mails").set({ failed_at: clock.now }).where("id", "=", "a").execute();
+    assert.deepEqual(await values(), ["2", "1", "20"]);
   });
 
   test("has no label value that came from a client", async () => {

@@ -54,6 +54,8 @@ function explainOutage({ error, server, message, reply }: Failure): string {
   if (command === "STARTTLS" && isDenied) {
     return `offers no TLS: ${reply}. If it has TLS on another port, use smtps://. If no stranger can read the network between, add ?tls=off.`;
   }
+  // RFC 3207 §4.
+  if (responseCode === 530 && /STARTTLS/i.test(reply)) return `wants TLS: ${reply}. Remove ?tls=off, or use smtps://.`;
   if (LOGIN_CODES.includes(responseCode) || (code === "EAUTH" && (isDenied || reply === ""))) {
     return explainLogin(server, reply);
   }

@@ -23,7 +23,7 @@ function find(name: string): string | null {
 }
 
 /** For a test that needs a program of the machine. If it is not installed, the test is reported as skipped, and a line says why. */
-export function onlyWith(name: ProxyName | "openssl"): { skip: boolean } {
+export function onlyWith(name: ProxyName | "openssl" | "postfix"): { skip: boolean } {
   const isMissing = find(name) === null;
   if (isMissing) process.stdout.write(`Not run: ${name} is not installed.\n`);
   return { skip: isMissing };
