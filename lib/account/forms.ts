@@ -28,6 +28,12 @@ export const LOGIN_FORM = {
   },
 } as const satisfies FormDefinition;
 
+/** With mail. */
+export const LOGIN_BY_ADDRESS_FORM = {
+  ...LOGIN_FORM,
+  fields: { ...LOGIN_FORM.fields, username: { ...LOGIN_FORM.fields.username, label: "usernameOrEmail" } },
+} as const satisfies FormDefinition;
+
 export const PROFILE_FORM = {
   action: "/profile/",
   button: "save",

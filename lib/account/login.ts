@@ -12,23 +12,22 @@ import type { Reply, ReplyParts } from "../pipeline/reply.ts";
 import { empty, redirect } from "../pipeline/responses.ts";
 import { createSession } from "../session/session.ts";
 import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
-import { resolveUsername } from "../users/username.ts";
-import { LOGIN_FORM } from "./forms.ts";
+import { resolveLogin } from "../users/find-account.ts";
+import { LOGIN_BY_ADDRESS_FORM, LOGIN_FORM } from "./forms.ts";
 
 /** The default page after a login. */
 const HOME = "/profile/";
 
 /**
- * `POST /login/` with `username` and `password`: 202 and the cookies. A browser is redirected, to `next` if that is a page.
+ * `POST /login/` with `username`, with mail also a proved address, and `password`: 202 and the cookies. A browser is redirected, to `next` if that is a page.
  *
  * @throws Problem wrong_credentials, in the same time and words whether the name or the password is wrong, or the user
  *   inactive; throttled, whether or not a user has the name
  */
 export async function login(context: Authenticated & Throttled): Promise<Reply> {
   const sent = readFields(await context.data(), LOGIN_FORM.fields);
-  // A program names a user exactly, as in Django. The throttle counts under the name of the account itself.
-  const username = wantsPage(context) ? await resolveUsername(context.services.db, sent.username) : sent.username;
-  const attempt = await context.reserveAttempt(username);
+  const { username, counted } = await resolveLogin(context.services, sent.username, wantsPage(context));
+  const attempt = await context.reserveAttempt(counted);
   const pair = { username, password: sent.password };
   const { parts, user } = await releaseOnError(attempt, () => checkAndCreateSession(context, pair, attempt));
   if (parts === null) {
@@ -85,7 +84,8 @@ export async function renderLogin(context: Authenticated, problem: Problem): Pro
 
 function render(context: Authenticated, shown: Pick<LoginProps, "state" | "next" | "needsSetUp">, status = 200): Reply {
   const { mail, config } = context.services;
-  const mayReset = mail !== null;
-  const props = { ...shown, form: LOGIN_FORM, mayReset, maySignUp: mayReset && config.signup === "open" };
+  const hasMail = mail !== null;
+  const form = hasMail ? LOGIN_BY_ADDRESS_FORM : LOGIN_FORM;
+  const props = { ...shown, form, mayReset: hasMail, maySignUp: hasMail && config.signup === "open" };
   return page(context, (frame) => loginPage(frame, props), status);
 }

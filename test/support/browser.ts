@@ -145,7 +145,8 @@ export async function fillAndSend(page: Page, values: Record<string, string>, bu
 
 export async function logIn(page: Page, { username, password } = ALICE): Promise<void> {
   await page.goto("/login/");
-  await fillAndSend(page, { Username: username, Password: password }, "Log in");
+  await page.getByLabel(/^Username/).fill(username); // With mail, the label goes on.
+  await fillAndSend(page, { Password: password }, "Log in");
 }
 
 /** The path and query of a page's address. */
