@@ -150,7 +150,7 @@ describe("the audit trail", () => {
     const english = await (await client.get("/activity/", browser)).text();
     assert.match(english, /You were removed from the group editors<[\s\S]*You were added to the group editors</);
     const italian = await (await client.get("/activity/", { ...browser, "Accept-Language": "it" })).text();
-    assert.match(italian, /Sei stato rimosso dal gruppo editors<[\s\S]*Sei stato aggiunto al gruppo editors</);
+    assert.match(italian, /Non fai più parte del gruppo editors<[\s\S]*Ora fai parte del gruppo editors</);
   });
 });
 

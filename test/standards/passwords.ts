@@ -85,13 +85,21 @@ export const PASSWORDS: readonly Requirement[] = [
     "no undocumented way to log in, and the same strength in each",
     "A password is the one way, and a link from the terminal or a mail sets one. No test shows that there is no other.",
   ),
-  unclaimed(
+  shownBy(
     "6.3.5",
     "users are notified of suspicious attempts",
-    "There is no mail. People see failed logins at /activity/.",
+    [
+      ["notices", "has account, browser, system, address and time, and a link"],
+      ["notices-abuse", "is sent when a wait begins, not before, and names the last client"],
+    ],
+    "With POSTERN_MAIL_URL, at a proved address. People see failed logins at /activity/, too.",
   ),
   unclaimed("6.3.6", "e-mail is no factor", "There is nothing to test."),
-  unclaimed("6.3.7", "users are notified of changes", "There is no mail. People see changes at /activity/."),
+  unclaimed(
+    "6.3.7",
+    "users are notified of changes",
+    "A new password and a new address send a notice, with POSTERN_MAIL_URL. A new username does not.",
+  ),
   shownBy(
     "6.3.8",
     "failed logins do not tell which users exist, by words or by time",
