@@ -1,7 +1,7 @@
-import { sql } from "kysely";
+import { type SelectQueryBuilder, sql } from "kysely";
 import { isPostgres } from "./columns.ts";
 import type { Db, TransactionDb } from "./open.ts";
-import type { Instant } from "./schema.ts";
+import type { Instant, Schema } from "./schema.ts";
 import { toUser, type User } from "./users.ts";
 
 // The email addresses of users, compared without the case of ASCII letters. A parameter `address` has these in lower case.
@@ -22,7 +22,7 @@ function withEmail(db: Db, address: string) {
 }
 
 /** The indexes of the migrations 0011 and 0012 have the same expression. */
-function folded(db: Db, column: "email" | "username") {
+function folded(db: Db, column: "email" | "username" | "users.username" | "other.email") {
   return isPostgres(db) ? sql<string>`lower(${sql.ref(column)} collate "C")` : sql<string>`lower(${sql.ref(column)})`;
 }
 
@@ -34,7 +34,7 @@ export async function listUsersNamed(db: Db, address: string, limit: number): Pr
 
 /** The condition of the index in migration 0012. */
 function hasAt(db: Db) {
-  return isPostgres(db) ? sql<boolean>`strpos(username, '@') > 0` : sql<boolean>`instr(username, '@') > 0`;
+  return isPostgres(db) ? sql<boolean>`strpos(users.username, '@') > 0` : sql<boolean>`instr(users.username, '@') > 0`;
 }
 
 /**
@@ -60,4 +60,47 @@ export async function setProvedEmail(
   const update = db.updateTable("users").set({ email, email_proved_at: now }).where("id", "=", userId);
   const row = await update.where("is_active", "=", 1).returningAll().executeTakeFirst();
   return row ? toUser(row) : null;
+}
+
+/** Some texts, and how many there are in all. */
+export interface Examples {
+  count: number;
+  texts: string[];
+}
+
+/** Addresses that several users have, in lower case. At most one of them can have proved it. */
+export async function findSharedEmails(db: Db, limit: number): Promise<Examples> {
+  const address = folded(db, "email");
+  const shared = db
+    .selectFrom("users")
+    .select(address.as("text"))
+    .where("email", "!=", "")
+    .groupBy(address)
+    .having(({ fn }) => fn.countAll(), ">", 1);
+  return findExamples(db, shared, limit);
+}
+
+/** Usernames that are the address of another user. */
+export async function findUsernamesOfOthers(db: Db, limit: number): Promise<Examples> {
+  const others = db
+    .selectFrom("users as other")
+    .select("other.id")
+    .where(folded(db, "other.email"), "=", folded(db, "users.username"))
+    .where(sql<boolean>`other.id <> users.id`);
+  const named = db.selectFrom("users").select(sql<string>`users.username`.as("text")).where(hasAt(db));
+  return findExamples(
+    db,
+    named.where(({ exists }) => exists(others)),
+    limit,
+  );
+}
+
+async function findExamples(
+  db: Db,
+  query: SelectQueryBuilder<Schema, "users", { text: string }>,
+  limit: number,
+): Promise<Examples> {
+  const rows = await query.orderBy("text").limit(limit).execute();
+  const count = db.selectFrom(query.as("found")).select(({ fn }) => fn.countAll().as("count"));
+  return { count: Number((await count.executeTakeFirstOrThrow()).count), texts: rows.map(({ text }) => text) };
 }

@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { type Examples, findSharedEmails, findUsernamesOfOthers } from "./addresses.ts";
 import { codeOf } from "./error.ts";
 import { listLanes } from "./event-lanes.ts";
 import type { Lane } from "./event-macs.ts";
@@ -17,8 +18,20 @@ export interface Inspection {
   /** The messages of SQLite's quick_check; empty if the file is sound. */
   damage: string[];
   /** Null if the schema is of another version, or the file is damaged. */
-  content: { hasSuperuser: boolean; endedSessions: number; lanes: Lane[] } | null;
+  content: Content | null;
 }
+
+export interface Content {
+  hasSuperuser: boolean;
+  endedSessions: number;
+  lanes: Lane[];
+  /** Addresses that several users have. */
+  sharedEmails: Examples;
+  /** Usernames that are the address of another user. */
+  usernamesOfOthers: Examples;
+}
+
+const EXAMPLES = 3;
 
 /** @returns the folder of the SQLite file if this user cannot create SQLite's log in it, else null */
 export function findUnwritableFolder(url: string): string | null {
@@ -79,6 +92,8 @@ async function inspectContent(db: Db, { lifetime, onPassword }: InspectionOption
     hasSuperuser: await hasActiveSuperuser(db),
     endedSessions: await countEndedSessions(db, lifetime),
     lanes: await listLanes(db),
+    sharedEmails: await findSharedEmails(db, EXAMPLES),
+    usernamesOfOthers: await findUsernamesOfOthers(db, EXAMPLES),
   };
 }
 

@@ -3,6 +3,7 @@ import { findUnwritableFolder, inspectDatabase } from "../../db/inspect.ts";
 import { isOutage } from "../../db/outage.ts";
 import { type Config, ConfigError } from "../config/config.ts";
 import { createTally, tallyPassword } from "../passwords/password-tally.ts";
+import { addressFindings } from "./address-findings.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { CommandError } from "./errors.ts";
 import {
@@ -66,10 +67,12 @@ async function inspect({ now }: Cli, config: Config): Promise<Finding[]> {
     const onPassword = (encoded: string) => tallyPassword(tally, encoded);
     const hasTransactionPooler = databasePooler === "transaction";
     const inspection = await inspectDatabase(databaseUrl, { lifetime, onPassword, hasTransactionPooler });
+    const { content } = inspection;
     return [
       ...databaseFindings(inspection),
+      ...(content === null ? [] : addressFindings(content, config.mailUrl !== null)),
       ...passwordFindings(tally),
-      ...keyFindings(config, inspection.content?.lanes ?? []),
+      ...keyFindings(config, content?.lanes ?? []),
     ];
   } catch (error) {
     if (!(error instanceof Error) || !(error instanceof DatabaseError || isOutage(error) || "code" in error))
