@@ -82,10 +82,10 @@ describe("a request for a new password", () => {
 
   test("is recorded for its account, and never with the text that was typed", async () => {
     const test = await setUp();
-    const since = { afterId: 1, subject: null, since: null };
     await ask(test, { username: "ALICE@example.com" });
     await ask(test, { username: "hunter2-hunter2" });
-    const events = await listEvents(test.services.db, since, 10);
+    const all = await listEvents(test.services.db, { afterId: 0, subject: null, since: null }, 10);
+    const events = all.filter(({ kind }) => kind === "reset_requested");
     assert.deepEqual(
       events.map(({ kind, actor, detail }) => [kind, actor, detail]),
       [
