@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { listEventsOf } from "../db/events.ts";
+import { findToken } from "../db/one-time-tokens.ts";
 import { transaction } from "../db/open.ts";
 import { findUserById, type User } from "../db/users.ts";
-import { SYSTEM } from "../lib/audit/actor.ts";
+import { OPERATOR, SYSTEM } from "../lib/audit/actor.ts";
+import { hashToken } from "../lib/crypto/token.ts";
 import { enqueue } from "../lib/mail/enqueue.ts";
 import type { Message } from "../lib/mail/transport.ts";
+import { deactivate } from "../lib/users/activation.ts";
+import { report as reportTheft } from "../lib/users/report.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { createTestApp, MAIL, type TestApp, tokenIn } from "./support/test-app.ts";
 
@@ -48,6 +52,13 @@ const stored = async ({ services, user }: Stage) => {
   assert(now);
   return now;
 };
+
+/** Asks for a change of the address to a thief's. */
+function askForThiefs({ services, user }: Stage): Promise<void> {
+  const address = "thief@example.com";
+  const post = { purpose: "email_change", user, address, language: "en", facts: { email: address } } as const;
+  return transaction(services.db, (db) => enqueue(db, services, SYSTEM, post));
+}
 
 describe("the link “this was not me”", () => {
   test("ends every session, stops the password, forgets every device, and sends a link for a new one", async () => {
@@ -103,6 +114,19 @@ describe("the link “this was not me”", () => {
     assert.equal((await stage.deliver()).length, 1);
   });
 
+  test("changes nothing if the user is deactivated meanwhile", async () => {
+    const stage = await setUp();
+    const { token } = await breakIn(stage);
+    const { db, now } = stage.services;
+    const found = await findToken(db, "not_me", hashToken(token), now());
+    assert(found);
+    await deactivate(stage.services, OPERATOR, stage.user);
+    const { language } = stage.user;
+    const late = reportTheft(stage.services, SYSTEM, { stored: found, user: stage.user }, language);
+    await assert.rejects(late, { code: "invalid_link" });
+    assert.deepEqual(await stage.deliver(), []);
+  });
+
   test("is dead after 7 days, and for an inactive user", async () => {
     const stage = await setUp();
     const { token } = await breakIn(stage);
@@ -126,12 +150,7 @@ describe("the link “this was not me”", () => {
     const stage = await setUp();
     const { token } = await breakIn(stage);
     await createClient(stage.app).post("/password/reset/", { username: "alice" }, OURS);
-    await transaction(stage.services.db, (db) =>
-      enqueue(db, stage.services, SYSTEM, {
-        ...{ purpose: "email_change", user: stage.user, address: "thief@example.com", language: "en" },
-        facts: { email: "thief@example.com" },
-      }),
-    );
+    await askForThiefs(stage);
     const before = await stage.deliver();
     assert.equal(before.length, 2);
     await report(stage, token);
@@ -184,6 +203,9 @@ describe("a notice that went to an address which the account no longer has", () 
     const stage = await setUp();
     const { thief, token } = await breakIn(stage);
     await stage.services.db.updateTable("users").set({ email: "thief@example.com" }).execute();
+    await askForThiefs(stage);
+    const [another] = await stage.deliver();
+    assert(another);
     const shown = await createClient(stage.app).get(`/not-me/?token=${token}`, BROWSER);
     assert.doesNotMatch(await shown.text(), /We send you a link|thief@example/);
     const client = createClient(stage.app);
@@ -194,6 +216,8 @@ describe("a notice that went to an address which the account no longer has", () 
     assert.deepEqual(await stage.deliver(), []);
     assert.equal((await thief.get("/profile/")).status, 403);
     assert.equal((await stored(stage)).email, "thief@example.com");
+    const open = await client.get(`/email/confirm/?token=${tokenIn(another)}`, BROWSER);
+    assert.equal(open.status, 400, "a change that waits is void");
   });
 
   test("does not void the links of the owner, who may have changed the address", async () => {
