@@ -5,6 +5,7 @@ import { createSmtpTransport, type SmtpOptions } from "../lib/mail/smtp.ts";
 import type { Delivery, Message } from "../lib/mail/transport.ts";
 import { AUTHORITY, CERTIFICATES } from "./support/certificates.ts";
 import { denial, startMailServer } from "./support/mail-server.ts";
+import { IS_DENO } from "./support/runtime.ts";
 import { type Stage, type Step, scriptMailServer } from "./support/scripted-mail-server.ts";
 
 const MESSAGE: Message = {
@@ -252,10 +253,12 @@ describe("TLS to the mail server", () => {
         }
       }
     }
+    const untrusted = "has a certificate that is not trusted. Name the file of its authority in NODE_EXTRA_CA_CERTS.";
     const each = [
-      "has a certificate that is not trusted. Name the file of its authority in NODE_EXTRA_CA_CERTS.",
+      untrusted,
       "has a certificate for another name. Correct POSTERN_MAIL_URL.",
-      "has a certificate that has expired. Renew it.",
+      // Deno denies it too, and does not say why.
+      IS_DENO ? untrusted : "has a certificate that has expired. Renew it.",
     ].flatMap((sentence) => [sentence, sentence]);
     assert.deepEqual(errors, [...each, ...each]);
   });

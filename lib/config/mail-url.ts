@@ -61,7 +61,7 @@ export interface Sender {
 /** @returns null if the address is not valid, or a character could end a header */
 export function parseSender(text: string): Sender | null {
   if (/\p{C}/u.test(text)) return null;
-  const [, quoted, plain, bracketed] = /^(?:"([^"]*)"|([^"<>]*))\s*<([^<>]+)>$/.exec(text) ?? [];
+  const [, quoted, plain, bracketed] = /^(?:"([^"]*)"\s*|([^"<>]*))<([^<>]+)>$/.exec(text) ?? [];
   const address = toMailAddress(bracketed ?? text);
   return address === null ? null : { name: (quoted ?? plain ?? "").trim(), address };
 }

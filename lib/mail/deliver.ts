@@ -116,7 +116,7 @@ async function retryInOutage(work: () => Promise<void>): Promise<void> {
       return await work();
     } catch (error) {
       if (!isOutage(error) || tries === NOTE_TRIES) throw error;
-      await delay(NOTE_PAUSE_MS, undefined, { ref: false });
+      await delay(NOTE_PAUSE_MS);
     }
   }
 }

@@ -30,10 +30,17 @@ export function startMailer(services: Services): () => Promise<void> {
   return async () => {
     stopping.abort();
     mail.wake();
-    await Promise.race([running, delay(services.config.shutdownSeconds * 1000, undefined, { ref: false })]);
+    await within(services.config.shutdownSeconds * 1000, running);
     mail.transport.close();
-    await Promise.race([running, delay(LAST_MS, undefined, { ref: false })]);
+    await within(LAST_MS, running);
   };
+}
+
+/** Waits for work, and keeps the process alive meanwhile. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const done = new AbortController();
+  await Promise.race([work, delay(ms, undefined, { signal: done.signal }).catch(() => {})]);
+  done.abort();
 }
 
 async function run(services: Services, mail: MailService, stopping: AbortSignal): Promise<void> {
