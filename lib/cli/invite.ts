@@ -1,7 +1,7 @@
 import { OPERATOR } from "../audit/actor.ts";
 import { LANGUAGES } from "../pages/messages/messages.ts";
 import { invite } from "../users/invite.ts";
-import { userError } from "../users/user-fields.ts";
+import { normalizeEmail, userError } from "../users/user-fields.ts";
 import type { Cli, Command, CommandOption, Input } from "./command.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { CREATE_GROUP_OPTIONS, requireNewGroups } from "./memberships.ts";
@@ -35,7 +35,7 @@ async function send(cli: Cli, input: Input): Promise<void> {
   if (mailUrl === null)
     throw new CommandError("Mail is off. Set POSTERN_MAIL_URL, and POSTERN_SIGNUP to invite or open.");
   if (signup === "closed") throw new CommandError("Sign-up is closed. Set POSTERN_SIGNUP to invite or open.");
-  const email = (input.operand ?? "").trim();
+  const email = normalizeEmail((input.operand ?? "").trim());
   const error = email === "" ? "The address is empty." : userError({ email });
   if (error !== null) throw new CommandError(error);
   const language = input.values["language"] ?? "en";
