@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { API, PAGE } from "../lib/pipeline/surface.ts";
+import { ROUTES } from "../lib/routes.ts";
 import { loadRuntime } from "../lib/runtime/load.ts";
 import envoy from "./fixtures/forward/envoy.json" with { type: "json" };
 import traefik from "./fixtures/forward/traefik.json" with { type: "json" };
 import { createClient } from "./support/client.ts";
 import { createForwarding } from "./support/forwarding.ts";
+import { ROOT } from "./support/process.ts";
 
 interface Question {
   title: string;
@@ -48,4 +53,20 @@ test("a question with a path of many segments is answered over a real connection
   const { status } = await fetch(`http://127.0.0.1:${listener.port}/auth/envoy${"/notes".repeat(24)}/`, { headers });
   listener.cut();
   assert.equal(status, 401);
+});
+
+test("every documented proxy leads Postern's own paths to it, and no other of the same beginning", () => {
+  const documents = ["README.md", "traefik-envoy.md"].map((name) =>
+    readFileSync(join(ROOT, "lib/forward", name), "utf8"),
+  );
+  const patterns = documents.flatMap((text) =>
+    [...text.matchAll(/\^\/\(\(login\|.*?\)\)\$/g)].map(([one]) => new RegExp(one)),
+  );
+  assert.equal(patterns.length, 5);
+  const own = ROUTES.filter(({ surface }) => surface === API || surface === PAGE).map(({ path }) => path);
+  for (const pattern of patterns) {
+    for (const path of own.filter((path) => path !== "/")) assert.match(path.replace(":id", "0a"), pattern);
+    for (const path of ["/signups/", "/signup/other/", "/password/", "/email/", "/"])
+      assert.doesNotMatch(path, pattern);
+  }
 });
