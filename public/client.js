@@ -27,7 +27,7 @@ export function configure(options) {
   server = new URL(options.server).origin;
 }
 
-/** The server denied a login. */
+/** The server denied a login or a sign-up. */
 export class LoginError extends Error {
   name = "LoginError";
 
@@ -40,16 +40,17 @@ export class LoginError extends Error {
 }
 
 export async function login(username, password) {
-  const response = await call("login/", {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json" },
-    body: JSON.stringify({ username, password }),
-  });
-  if (!response.ok) {
-    const wait = response.headers.get("Retry-After");
-    throw new LoginError(response.status, await errorsOf(response), wait === null ? null : Number(wait));
-  }
-  announce(`begun ${new Date().toISOString()}`);
+  await send("login/", { username, password });
+  announceLogin();
+}
+
+export async function signup(email) {
+  await send("signup/", { email });
+}
+
+export async function confirmSignup(token, username, password) {
+  await send("signup/confirm/", { token, username, password });
+  announceLogin();
 }
 
 export async function logout() {
@@ -78,6 +79,22 @@ export async function fetch(input, init) {
   // Other services of the site answer 401 or 403 without a session, and 403 for other reasons too. So ask.
   if (isOurs && (response.status === 401 || response.status === 403)) await profile().catch(() => null);
   return response;
+}
+
+/** @throws LoginError */
+async function send(path, fields) {
+  const response = await call(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify(fields),
+  });
+  if (response.ok) return;
+  const wait = response.headers.get("Retry-After");
+  throw new LoginError(response.status, await errorsOf(response), wait === null ? null : Number(wait));
+}
+
+function announceLogin() {
+  announce(`begun ${new Date().toISOString()}`);
 }
 
 function call(path, { headers = {}, ...init } = {}) {

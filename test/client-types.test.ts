@@ -10,7 +10,9 @@ import { ROOT } from "./support/process.ts";
 
 /** Uses every type, and has an error for each use that the types must forbid. */
 const FRONT_END = `
-import { configure, events, fetch, LoginError, login, logout, profile, type Profile } from "/client.js";
+import {
+  configure, confirmSignup, events, fetch, LoginError, login, logout, profile, signup, type Profile,
+} from "/client.js";
 
 const me: Profile | null = await profile();
 const name: string = me?.first_name ?? "";
@@ -25,6 +27,8 @@ try {
 events.addEventListener("logout", ({ type }) => document.body.append(type), { once: true });
 const answer: Response = await fetch(new URL("/api/", location.href), { method: "DELETE" });
 await (answer.ok ? logout() : Promise.resolve());
+
+await signup("ada@example.com").then(() => confirmSignup("token", name, "secret"));
 
 configure({ server: "https://api.example.com" });
 

@@ -13,7 +13,7 @@ export interface Site extends AsyncDisposable {
   asked: IncomingMessage[];
 }
 
-const POSTERNS = /^\/(login|logout|profile|password|sessions|setup|static|client\.js)(\/|$)/;
+const POSTERNS = /^\/(login|logout|profile|password|sessions|setup|signup|static|client\.js)(\/|$)/;
 const VUE = readFileSync(join(ROOT, "node_modules/vue/dist/vue.esm-browser.prod.js"));
 
 /** The examples of the documents, unchanged. */
