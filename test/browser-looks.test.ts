@@ -6,6 +6,7 @@ import { browserTest, NOT_ON_DENO, useBrowser } from "./support/browser.ts";
 import { MAIL_PAGE_STATES, WITH_MAIL } from "./support/mail-page-states.ts";
 import { giveSession, logInElsewhere, PAGE_STATES } from "./support/page-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
+import { SIGNUP_ON, SIGNUP_STATES } from "./support/signup-states.ts";
 
 const PHONE = { width: 320, height: 640 };
 
@@ -21,7 +22,8 @@ describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
 
   const states = Object.entries(PAGE_STATES).map(([name, show]) => [name, show, {}] as const);
   const mailStates = Object.entries(MAIL_PAGE_STATES).map(([name, show]) => [name, show, WITH_MAIL] as const);
-  for (const [name, show, environment] of [...states, ...mailStates]) {
+  const signupStates = Object.entries(SIGNUP_STATES).map(([name, show]) => [name, show, SIGNUP_ON] as const);
+  for (const [name, show, environment] of [...states, ...mailStates, ...signupStates]) {
     browserTest(
       `${name}: accessible in light and in dark on a phone, and no wider than a phone of 320 pixels`,
       async (stage) => {

@@ -66,11 +66,11 @@ describe("the command invite", () => {
       test.clock.now = Date.now() + 1000;
       const [mail] = await test.deliver();
       assert(mail);
-      assert.deepEqual([mail.to, mail.subject], ["Ada@example.com", "Un invito a Postern"]);
+      assert.deepEqual([mail.to, mail.language], ["Ada@example.com", "it"]);
       const token = tokenIn(mail);
       const page = await (await test.client.get(`/signup/confirm/?token=${token}`, FORM)).text();
-      assert.match(page, /Ada@example\.com[\s\S]*Invited/);
-      assert.doesNotMatch(page, /<dt>From|If you did not ask/);
+      assert.match(page, /the account of Ada@example\.com/);
+      assert.doesNotMatch(page, /IP address|If you did not ask/);
       assert.equal((await test.confirm(token)).status, 201);
       assert.deepEqual(await rightsOf(test), { isStaff: true, groups: ["editors", "writers"] });
     });

@@ -11,7 +11,6 @@ import { page, sentState, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, redirect } from "../pipeline/responses.ts";
 import { createSession } from "../session/session.ts";
-import { storedDevice } from "../session/user-agent.ts";
 import type { LinkThrottled } from "../throttle/link-attempts.ts";
 import { addressOf, createSignedUpUser, takenErrors } from "../users/create-user.ts";
 import { ownUsernameError } from "../users/user-fields.ts";
@@ -66,14 +65,13 @@ export async function renderConfirmSignup(context: LinkContext, problem: Problem
 
 function render(context: LinkContext, state: FormState, status = 200): Reply {
   const { services, link } = context;
-  const { at, address, isInvitation } = { ...link.facts, isInvitation: link.stored.purpose === "invite" };
-  const request = { at, address, ...storedDevice(link.facts), isInvitation };
   const props = {
     form: SIGNUP_CONFIRM_FORM,
     state,
     token: link.token,
     email: addressOf(link.stored),
-    request,
+    facts: link.facts,
+    isInvitation: link.stored.purpose === "invite",
     passwordRule: passwordRule(services),
   };
   return page(context, (frame) => confirmSignupPage(frame, props), status);

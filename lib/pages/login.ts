@@ -24,8 +24,11 @@ export function loginPage(frame: Frame, props: LoginProps): Html {
   const purpose = next === null ? null : html`<p class="lead">${purposeOf(words, next)}</p>`;
   const body = html`${purpose}${needsSetUp && setUpHelp(words)}
 ${form(frame, definition, state, { hidden: { next }, focus: isDenied ? "password" : "username" })}
-${mayReset && html`<p><a href="/password/reset/">${words.forgotPassword}</a></p>`}
-${maySignUp && html`<p><a href="/signup/">${words.signUp}</a></p>`}`;
+${
+  (mayReset || maySignUp) &&
+  html`<p class="ways">${mayReset && html`<a href="/password/reset/">${words.forgotPassword}</a>`}
+${maySignUp && html`<a href="/signup/">${words.signUp}</a>`}</p>`
+}`;
   return layout(frame, words.logInTo(siteName), body);
 }
 

@@ -11,9 +11,13 @@ export interface ProblemProps {
 }
 
 /** For a link that was used, has expired, or was replaced by a newer one. */
-export function deadLinkPage(frame: Frame, mayReset: boolean): Html {
+export function deadLinkPage(frame: Frame, next: "reset" | "signup" | "home"): Html {
   const { words } = frame;
-  const [path, name] = mayReset ? ["/password/reset/", words.askForNewPassword] : ["/", words.goHome];
+  const { path, name } = {
+    reset: { path: "/password/reset/", name: words.askForNewPassword },
+    signup: { path: "/signup/", name: words.signUp },
+    home: { path: "/", name: words.goHome },
+  }[next];
   const body = html`<p>${words.deadLinkAbout}</p>
 <p><a class="button quiet" href="${path}">${name}</a></p>`;
   return layout(frame, words.deadLink, body);

@@ -1,9 +1,9 @@
 import { type Html, html } from "../http/html.ts";
-import { type DeviceProps, deviceName } from "./device.ts";
 import { type FormDefinition, type FormState, form } from "./form.ts";
 import { type Frame, layout } from "./layout.ts";
+import { linkFacts } from "./link-facts.ts";
+import type { MailFacts } from "./mail.ts";
 import { fieldText } from "./messages/messages.ts";
-import { relativeTime } from "./time.ts";
 
 export interface SignupProps {
   form: FormDefinition<"email">;
@@ -30,42 +30,34 @@ export function signupSentPage(frame: Frame, email: string): Html {
 export interface ConfirmSignupProps {
   form: FormDefinition<"username" | "password">;
   state: FormState;
-  /** The token of the link. The form sends it back. */
+  /** Of the link. The form sends it back. */
   token: string;
   /** The address of the account. */
   email: string;
-  request: LinkRequest;
+  /** When and from where the link was asked for. */
+  facts: MailFacts;
+  /** Whether an operator has sent the link. */
+  isInvitation: boolean;
   /** The fewest characters of a new password; null if the settings have no rule. */
   passwordRule: number | null;
 }
 
-/** When and from where the link was asked for. */
-interface LinkRequest extends DeviceProps {
-  /** Epoch milliseconds. */
-  at: number;
-  /** Empty if it is unknown. */
-  address: string;
-  isInvitation: boolean;
-}
-
-/** Behind the link. */
+/** The page of the link. */
 export function confirmSignupPage(frame: Frame, props: ConfirmSignupProps): Html {
   const { words, siteName } = frame;
-  const { form: definition, state, token, email, request, passwordRule } = props;
+  const { form: definition, state, token, email, facts, isInvitation, passwordRule } = props;
   const errors = (state.validationErrors.fields["email"] ?? []).map((message) => fieldText(words, message));
-  const place = placeOf(frame, request);
-  const body = html`<p class="lead">${words.signUpFor}</p>
-<dl class="facts">
-<div><dt>${words.email}</dt><dd>${email}${errors.length > 0 && html`<div class="errors" role="alert">${errors.map((text) => html`<p>${text}</p>`)}</div>`}</dd></div>
-<div><dt>${request.isInvitation ? words.invitedAt : words.requestedAt}</dt><dd>${relativeTime(frame, request.at)}</dd></div>
-${place !== "" && html`<div><dt>${words.requestedFrom}</dt><dd>${place}</dd></div>`}
-</dl>
+  const body = html`<p class="lead">${words.signUpFor(email)}</p>
+${errors.length > 0 && addressTaken(frame, errors)}
+${linkFacts(frame, { username: null, facts }, isInvitation ? words.invitedAt : words.requestedAt)}
 ${form(frame, definition, state, { hidden: { token }, focus: "username", passwordRule })}
-${!request.isInvitation && html`<p class="hint">${words.notRequested}</p>`}`;
+${!isInvitation && html`<p class="hint">${words.notRequested}</p>`}`;
   return layout(frame, words.signUpAt(siteName), body);
 }
 
-function placeOf(frame: Frame, { address, browser, system }: LinkRequest): string {
-  const device = browser === null && system === null ? "" : deviceName(frame, { browser, system });
-  return [device, address].filter((part) => part !== "").join(", ");
+/** The account of the address is there, and so are the ways to it. */
+function addressTaken({ words }: Frame, errors: readonly string[]): Html {
+  return html`<div class="errors" role="alert">${errors.map((text) => html`<p>${text}</p>`)}</div>
+<p class="ways"><a href="/login/">${words.logIn}</a>
+<a href="/password/reset/">${words.forgotPassword}</a></p>`;
 }

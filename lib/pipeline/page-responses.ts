@@ -57,11 +57,16 @@ export function errorPage(context: Arrival, { code, status }: Problem): Reply {
   const retryPath = pathToReturnTo(context);
   if (code === "not_authenticated") return redirect(`/login/?next=${encodeURIComponent(retryPath.toWellFormed())}`);
   if (code === "invalid_link") {
-    const mayReset = ["/password/reset/confirm/", "/not-me/"].includes(context.target.path);
-    return page(context, (frame) => deadLinkPage(frame, mayReset), status);
+    return page(context, (frame) => deadLinkPage(frame, afterDeadLink(context)), status);
   }
   const props = { status, requestId: context.requestId, retryPath };
   return page(context, (frame) => problemPage({ ...frame, session: null }, props), status);
+}
+
+/** Where to ask for a new link. For an invitation, a person has to ask an operator. */
+function afterDeadLink({ target: { path }, services: { config } }: Arrival): "reset" | "signup" | "home" {
+  if (path === "/password/reset/confirm/" || path === "/not-me/") return "reset";
+  return path === "/signup/confirm/" && config.signup === "open" ? "signup" : "home";
 }
 
 /** Postern's nearest page to the request's path, with the query if it is the page that the client asked for. */

@@ -160,10 +160,9 @@ export const account = {
   mailHelp: "No mail? Look in your spam folder, and check the spelling of the address.",
   otherAddress: "Enter the address again",
   createAccount: "Create the account",
-  signUpFor: "Choose a username and a password for your account.",
+  signUpFor: (email: string) => `Choose a username and a password for the account of ${email}.`,
   requestedAt: "Requested",
   invitedAt: "Invited",
-  requestedFrom: "From",
   notRequested: "If you did not ask for this, close the page. Nothing changes.",
 
   deadLink: "This link no longer works",

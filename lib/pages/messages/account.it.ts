@@ -159,10 +159,9 @@ export const account: AccountWords = {
   mailHelp: "Nessun messaggio? Guarda nella posta indesiderata e controlla l’indirizzo.",
   otherAddress: "Inserisci di nuovo l’indirizzo",
   createAccount: "Crea l’account",
-  signUpFor: "Scegli un nome utente e una password per il tuo account.",
+  signUpFor: (email) => `Scegli un nome utente e una password per l’account di ${email}.`,
   requestedAt: "Richiesta",
   invitedAt: "Invito",
-  requestedFrom: "Da",
   notRequested: "Se non è stata una tua richiesta, chiudi la pagina. Non cambia nulla.",
 
   deadLink: "Questo link non funziona più",
