@@ -91,7 +91,7 @@ describe("a new address", () => {
     await confirm(test, tokenIn(await ask(test)));
     const [mail, ...others] = await test.deliver();
     assert.deepEqual([mail?.to, others], [OLD, []]);
-    assert.match(mail?.text ?? "", /New email address: alice@new\.example\n[\s\S]*\/not-me\/\?token=/);
+    assert.match(mail?.text ?? "", /New address: alice@new\.example\n[\s\S]*\/not-me\/\?token=/);
     const tokens = await test.services.db.selectFrom("one_time_tokens").select("purpose").execute();
     assert.deepEqual(tokens, [{ purpose: "email_undo" }]);
   });
