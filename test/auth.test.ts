@@ -18,6 +18,7 @@ describe("GET /auth/", () => {
       id: alice.id,
       username: "alice",
       email: "alice@example.com",
+      email_verified: false,
       first_name: "Alice",
       last_name: "Liddell",
       groups: ["Zoë", "admins", "editors"],

@@ -48,6 +48,7 @@ describe("an embedded Postern", () => {
       id: 1,
       username: "alice",
       email: "alice@example.com",
+      email_verified: false,
       first_name: "",
       last_name: "",
       groups: [],

@@ -98,7 +98,7 @@ function claimsOf({ session, user, groups, provenAt, audience, issuer }: Asserti
     sub: String(user.id),
     preferred_username: user.username,
     email: user.email,
-    email_verified: false, // The user may have set it.
+    email_verified: user.emailProvedAt !== null,
     groups,
     sid: sessionName(session),
     auth_time: Math.floor(provenAt / 1000),

@@ -3,6 +3,8 @@ export interface Identity {
   id: number;
   username: string;
   email: string;
+  /** Whether the user has used a link in a mail to the address. If not, it is any text that the user or an operator typed. */
+  email_verified: boolean;
   first_name: string;
   last_name: string;
   /** Sorted. */

@@ -25,6 +25,8 @@ export async function fillDatabase(
     is_superuser: number === 1 ? 1 : 0,
     date_joined: NOW - number,
     last_login: number % 3 === 0 ? null : NOW,
+    email_proved_at: number % 2 === 0 ? null : NOW,
+    language: number % 2 === 0 ? "" : "it",
   });
   const group = (number: number) => ({ name: `groupe_${number}_馬`, created_at: NOW - number });
   const session = (number: number) => ({
