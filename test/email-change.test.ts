@@ -96,6 +96,18 @@ describe("a new address", () => {
     assert.deepEqual(tokens, [{ purpose: "email_undo" }]);
   });
 
+  test("is verified for applications from then on", async () => {
+    const test = await setUp();
+    const identity = async (): Promise<Record<string, unknown>> => (await test.client.get("/auth/")).json();
+    const { email, email_verified } = await identity();
+    assert.deepEqual([email, email_verified], [OLD, true]);
+    await editUser(test.services, OPERATOR, test.user, { email: "typed@example.com" });
+    assert.equal((await identity())["email_verified"], false);
+    await confirm(test, tokenIn(await ask(test)));
+    const proved = await identity();
+    assert.deepEqual([proved["email"], proved["email_verified"]], [NEW, true]);
+  });
+
   test("is proved by one of two uses of its link at once", async () => {
     const test = await setUp();
     const token = tokenIn(await ask(test));

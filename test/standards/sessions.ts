@@ -72,7 +72,7 @@ export const SESSIONS: readonly Requirement[] = [
   unclaimed(
     "7.5.1",
     "re-authentication before a change of the e-mail address",
-    "PATCH /profile/ asks for no password. E-mail plays no part in authentication here.",
+    "PATCH /profile/ asks for no password. With mail, the new address must be proved, and the former one can undo it.",
   ),
   unclaimed(
     "7.5.2",
