@@ -56,12 +56,12 @@ export interface Postern {
   user(request: Request, peer?: PosternPeer | null): Promise<Identity | null>;
   /** The path of a link that creates the first user: valid once, for 30 minutes. Null if a user exists. */
   setUpPath(): Promise<string | null>;
-  /** Waits for the requests in flight, and closes the database. */
+  /** Waits for the requests and mails in flight, at most 10 seconds for the mails, and closes the database. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the database, which it creates or migrates if needed, and does the server's hourly work until `close()`.
+ * Opens the database, which it creates or migrates if needed, and does the server's hourly work and sends mail until `close()`.
  * No environment variable is read. (The Postgres driver has its own, such as PGPASSWORD.)
  *
  * @throws PosternError if an option is not valid, or if the database cannot be opened

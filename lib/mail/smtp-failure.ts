@@ -73,6 +73,7 @@ const TIMEOUTS: Readonly<Record<string, string>> = {
 
 function explainDns({ originalCode = "" }: NodemailerError): string {
   if (/NOTFOUND|NODATA|NONAME/.test(originalCode)) return "has a name that does not exist. Correct POSTERN_MAIL_URL.";
+  if (/EPERM|EACCES/.test(originalCode)) return `has a name that this process may not look up (${originalCode}).`;
   return `has a name that cannot be looked up: the name server does not answer (${originalCode}).`;
 }
 
