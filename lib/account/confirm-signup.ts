@@ -1,3 +1,4 @@
+import { findToken } from "../../db/one-time-tokens.ts";
 import { visitorActor } from "../audit/actor.ts";
 import type { LinkContext } from "../context.ts";
 import { readFields } from "../http/fields.ts";
@@ -41,21 +42,28 @@ export async function confirmSignup(context: LinkContext & LinkThrottled): Promi
   return wantsPage(context) ? redirect("/profile/", parts) : empty(201, parts);
 }
 
-/** Before the password costs a hash. @throws Problem invalid, with the errors of all fields */
-async function requireValid(
-  { services, link }: LinkContext,
-  username: string,
-  password: string,
-): Promise<AcceptedPassword> {
+/** Before the password costs a hash. @throws Problem invalid, with the errors of all fields; invalid_link */
+async function requireValid(context: LinkContext, username: string, password: string): Promise<AcceptedPassword> {
+  const { services, link } = context;
   const email = addressOf(link.stored);
   const nameError = ownUsernameError(username, email);
   const judged = await judgePassword(services, password, { username, email, firstName: "", lastName: "" });
   const errors: FieldErrors = {
-    ...(nameError === null ? await takenErrors(services.db, { username, email }) : { username: [nameError] }),
+    ...(nameError === null ? await findTaken(context, username) : { username: [nameError] }),
     ...(typeof judged === "string" ? {} : { password: judged }),
   };
   if (typeof judged !== "string" || Object.keys(errors).length > 0) throw new Problem("invalid", errors);
   return judged;
+}
+
+/** @throws Problem invalid_link if the link was used meanwhile: then its own user has the name and the address */
+async function findTaken({ services, link }: LinkContext, username: string): Promise<FieldErrors> {
+  const { db, now } = services;
+  const { purpose, id } = link.stored;
+  const errors = await takenErrors(db, { username, email: addressOf(link.stored) });
+  const isTaken = Object.keys(errors).length > 0;
+  if (isTaken && (await findToken(db, purpose, id, now())) === null) throw new Problem("invalid_link");
+  return errors;
 }
 
 /** The form again, with its errors. */
