@@ -44,12 +44,6 @@ export const PROFILE_FORM = {
   },
 } as const satisfies FormDefinition;
 
-export const PROVE_EMAIL_FORM = {
-  action: "/email/prove/",
-  button: "sendEmailLink",
-  fields: {},
-} as const satisfies FormDefinition;
-
 export const CONFIRM_EMAIL_FORM = {
   action: "/email/confirm/",
   button: "confirmEmailNow",

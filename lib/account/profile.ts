@@ -19,7 +19,7 @@ import type { MailThrottled } from "../throttle/mail-requests.ts";
 import { editUser } from "../users/edit-user.ts";
 import { findPendingEmail, isNewAddress, type OwnChanges, requestEmailChange } from "../users/email-change.ts";
 import { normalizeEmail } from "../users/user-fields.ts";
-import { PROFILE_FORM, PROVE_EMAIL_FORM } from "./forms.ts";
+import { PROFILE_FORM } from "./forms.ts";
 
 /** `GET /`: to the profile, or to the login. */
 export function home({ auth }: Authenticated): Reply {
@@ -103,7 +103,7 @@ async function showProfile(context: UserContext, state: FormState, status = 200)
 
 async function describeAddress(services: Services, user: User): Promise<AddressProps> {
   const pendingEmail = await findPendingEmail(services, user);
-  return { email: user.email, isProved: user.emailProvedAt !== null, pendingEmail, form: PROVE_EMAIL_FORM };
+  return { email: user.email, isProved: user.emailProvedAt !== null, pendingEmail };
 }
 
 function toJson({ username, email, firstName, lastName }: User): Record<string, string> {

@@ -1,7 +1,7 @@
 import { type Html, html } from "../http/html.ts";
 import { type DeviceProps, deviceName } from "./device.ts";
-import { EMPTY_FORM, type FormDefinition, type FormState, form } from "./form.ts";
-import { type Frame, layout } from "./layout.ts";
+import { type FormDefinition, type FormState, form } from "./form.ts";
+import { csrfField, type Frame, layout } from "./layout.ts";
 import { relativeTime } from "./time.ts";
 
 export interface ProfileProps {
@@ -21,8 +21,6 @@ export interface AddressProps {
   isProved: boolean;
   /** The address that a link was sent to, and that is not proved yet; null for none. */
   pendingEmail: string | null;
-  /** Sends a link to the stored address. */
-  form: FormDefinition<never>;
 }
 
 export interface PreviousLogin extends DeviceProps {
@@ -39,23 +37,22 @@ export function profilePage(frame: Frame, props: ProfileProps): Html {
 </dl>
 <section aria-labelledby="details"><h2 id="details">${words.yourDetails}</h2>
 <p class="hint">${words.detailsAbout}</p>
-${address && addressState(frame, address)}
 ${form(frame, definition, state)}
-${address && proveForm(frame, address)}</section>
+${address && addressState(frame, address)}</section>
 <section aria-labelledby="password"><h2 id="password">${words.password}</h2>
 <p>${words.passwordAbout}</p>
 <p><a class="button quiet" href="/password/change/">${words.changePassword}</a></p></section>`;
   return layout(frame, words.profile, body);
 }
 
-function addressState({ words }: Frame, { email, isProved, pendingEmail }: AddressProps): Html | null {
-  if (pendingEmail !== null) return html`<p class="state">${words.emailPending(pendingEmail, email)}</p>`;
-  if (email === "") return null;
-  return html`<p class="state">${isProved ? words.emailProved(email) : words.emailUnproved(email)}</p>`;
-}
-
-function proveForm(frame: Frame, { email, isProved, pendingEmail, form: definition }: AddressProps): Html | null {
-  return email === "" || isProved || pendingEmail === email ? null : form(frame, definition, EMPTY_FORM);
+/** Below the form: what is known about the address, and the button that asks for a link to it. */
+function addressState(frame: Frame, { email, isProved, pendingEmail }: AddressProps): Html {
+  const { words } = frame;
+  const text = isProved ? words.emailProved(email) : words.emailUnproved(email);
+  const isKnown = email !== "" || pendingEmail !== null;
+  const canAsk = email !== "" && !isProved && (pendingEmail ?? email) === email;
+  return html`${isKnown && html`<p class="state">${pendingEmail === null ? text : words.emailPending(pendingEmail, email)}</p>`}
+${canAsk && html`<form method="post" action="/email/prove/">${csrfField(frame.member)}<button class="quiet">${words.sendEmailLink}</button></form>`}`;
 }
 
 function login(frame: Frame, { at, ...device }: PreviousLogin): Html {

@@ -34,11 +34,44 @@ export const MAIL_PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>
     await openLink(stage, { purpose: "many_failures", address: "former@example.com" });
     await send(stage.page, "Secure my account");
   },
+  "profile-proved": async (stage) => {
+    await giveAddress(stage);
+    await openProfile(stage);
+  },
+  "profile-unproved": async (stage) => {
+    await giveAddress(stage, null);
+    await openProfile(stage);
+  },
+  "profile-pending": async (stage) => {
+    await giveAddress(stage);
+    await openProfile(stage);
+    await fillAndSend(stage.page, { "Email address": NEW_ADDRESS }, "Save");
+  },
+  "email-link": (stage) => openLink(stage, EMAIL_CHANGE),
+  "email-link-of-a-member": async (stage) => {
+    await giveSession(stage);
+    await openLink(stage, EMAIL_CHANGE);
+  },
+  "email-link-taken": async (stage) => {
+    stage.expectStatus(400);
+    await openLink(stage, EMAIL_CHANGE);
+    await stage.addUser({ username: "bob", email: NEW_ADDRESS, emailProvedAt: 1, password: "right horse" });
+    await send(stage.page, "Confirm the address");
+  },
   secured: async (stage) => {
     await openLink(stage, { purpose: "password_changed" });
     await send(stage.page, "Secure my account");
   },
 };
+
+export const NEW_ADDRESS = "alice.liddell@new.example";
+
+const EMAIL_CHANGE = { purpose: "email_change", address: NEW_ADDRESS, facts: { email: NEW_ADDRESS } } as const;
+
+async function openProfile(stage: Stage): Promise<void> {
+  await giveSession(stage);
+  await stage.page.goto("/profile/");
+}
 
 export async function askForReset(page: Stage["page"], name = "alice"): Promise<void> {
   await page.goto("/login/");
@@ -63,6 +96,6 @@ export async function openLink(stage: Stage, post: Omit<Post, "user" | "language
   return tokenIn(mail);
 }
 
-export async function giveAddress({ services }: Pick<Stage, "services">): Promise<void> {
-  await services.db.updateTable("users").set({ email: "alice@example.com", email_proved_at: 1 }).execute();
+export async function giveAddress({ services }: Pick<Stage, "services">, provedAt: number | null = 1): Promise<void> {
+  await services.db.updateTable("users").set({ email: "alice@example.com", email_proved_at: provedAt }).execute();
 }
