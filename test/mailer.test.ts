@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { sql } from "kysely";
 import { sealTrail } from "../db/event-seal.ts";
 import { migrate } from "../db/migrate.ts";
@@ -18,7 +18,7 @@ import { createTestApp, MAIL, ORIGIN, type TestApp } from "./support/test-app.ts
 
 type Send = (message: Message) => Promise<Delivery>;
 
-interface Running extends TestApp {
+interface Running extends TestApp, AsyncDisposable {
   /** The recipients of each attempt. */
   tried: string[];
   /** Stores an invitation for each address. */
@@ -26,14 +26,9 @@ interface Running extends TestApp {
   stop: () => Promise<void>;
 }
 
-const stops: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const stop of stops) await stop();
-});
-
 /** A mailer at work, with a mail server that the test writes. */
-async function runMailer(send: Send, environment: Record<string, string> = {}): Promise<Running> {
-  const test = await createTestApp({ ...MAIL, POSTERN_SIGNUP: "invite", ...environment });
+async function runMailer(send: Send): Promise<Running> {
+  const test = await createTestApp({ ...MAIL, POSTERN_SIGNUP: "invite", POSTERN_SHUTDOWN_SECONDS: "1" });
   const tried: string[] = [];
   let cut = () => {};
   const closed = new Promise<Delivery>((resolve) => {
@@ -48,8 +43,8 @@ async function runMailer(send: Send, environment: Record<string, string> = {}): 
   };
   const mail = makeMailService(transport, { name: "", address: "login@postern.test" }, ORIGIN);
   const stop = startMailer({ ...test.services, mail });
-  stops.push(stop);
-  return { ...test, tried, invite: (...addresses) => invite(test, addresses, mail.wake), stop };
+  const inviteAll = (...addresses: string[]) => invite(test, addresses, mail.wake);
+  return { ...test, tried, invite: inviteAll, stop, [Symbol.asyncDispose]: stop };
 }
 
 async function invite({ services }: TestApp, addresses: string[], wake = () => {}): Promise<void> {
@@ -69,7 +64,7 @@ const NEVER = new Promise<Delivery>(() => {});
 
 describe("the mailer", () => {
   test("goes on with new mails while the server does not answer about another", async () => {
-    const mailer = await runMailer(({ to }) => (to === "slow@a.test" ? NEVER : Promise.resolve(SENT)));
+    await using mailer = await runMailer(({ to }) => (to === "slow@a.test" ? NEVER : Promise.resolve(SENT)));
     await mailer.invite("slow@a.test");
     await until("the slow one is under way", () => mailer.tried.length === 1);
     await mailer.invite("b@a.test");
@@ -79,7 +74,7 @@ describe("the mailer", () => {
   });
 
   test("sends what another process has stored, without being woken", async () => {
-    const mailer = await runMailer(async () => SENT);
+    await using mailer = await runMailer(async () => SENT);
     await invite(mailer, ["a@a.test"]);
     await until("it went out", () => mailer.tried.length === 1);
   });
@@ -87,7 +82,7 @@ describe("the mailer", () => {
   test("sends several at the same time, and no mail twice", async () => {
     let atOnce = 0;
     let most = 0;
-    const mailer = await runMailer(async () => {
+    await using mailer = await runMailer(async () => {
       most = Math.max(most, ++atOnce);
       await new Promise((resolve) => setTimeout(resolve, 5));
       atOnce--;
@@ -102,7 +97,7 @@ describe("the mailer", () => {
 
   test("does not try every mail while the server is down, and sends all when it is back", async () => {
     let answer: Delivery = OUTAGE;
-    const mailer = await runMailer(async () => answer);
+    await using mailer = await runMailer(async () => answer);
     const addresses = Array.from({ length: 100 }, (_, index) => `a${index}@a.test`);
     await mailer.invite(...addresses);
     for (let minute = 0; minute < 3; minute++) {
@@ -119,14 +114,16 @@ describe("the mailer", () => {
   });
 
   test("is not stopped by a mail that the server does not take", async () => {
-    const mailer = await runMailer(async ({ to }) => (to === "x@a.test" ? { kind: "later", error: "450" } : SENT));
+    await using mailer = await runMailer(async ({ to }) =>
+      to === "x@a.test" ? { kind: "later", error: "450" } : SENT,
+    );
     await mailer.invite("x@a.test", "b@a.test", "c@a.test");
     await until("the others went out", async () => (await mailsIn(mailer)).length === 1);
     assert.deepEqual(mailer.tried.toSorted(), ["b@a.test", "c@a.test", "x@a.test"]);
   });
 
   test("stops in time if the server does not answer, and leaves the mail for the next start", async () => {
-    const mailer = await runMailer(() => NEVER, { POSTERN_SHUTDOWN_SECONDS: "1" });
+    await using mailer = await runMailer(() => NEVER);
     await mailer.invite("a@a.test");
     await until("it is under way", () => mailer.tried.length === 1);
     await mailer.stop();
