@@ -257,13 +257,28 @@ export async function setActive(db: Db, userId: number, isActive: boolean): Prom
   return result.numUpdatedRows === 1n;
 }
 
-/** Deletes the user and, by foreign keys, every session, device, membership, token, mail and notice. @returns false if the user is unknown */
+/**
+ * Deletes the user and, by foreign keys, every session, device, membership, token, mail and notice.
+ *
+ * @returns false if the user is unknown
+ */
 export async function deleteUser(db: Db, userId: number): Promise<boolean> {
   const result = await db.deleteFrom("users").where("id", "=", userId).executeTakeFirst();
   return result.numDeletedRows === 1n;
 }
 
-export async function hasActiveSuperuser(db: Db): Promise<boolean> {
+/** @param exceptId a user who does not count; null if all do */
+export async function hasActiveSuperuser(db: Db, exceptId: number | null = null): Promise<boolean> {
   const found = db.selectFrom("users").select("id").where("is_superuser", "=", 1).where("is_active", "=", 1);
-  return (await found.limit(1).executeTakeFirst()) !== undefined;
+  const others = exceptId === null ? found : found.where("id", "!=", exceptId);
+  return (await others.limit(1).executeTakeFirst()) !== undefined;
+}
+
+/**
+ * Until the transaction ends, no other one passes here: two superusers who delete themselves at once would each see the
+ * other. Call it after the lock of the user.
+ */
+export async function lockSuperusers(db: TransactionDb): Promise<void> {
+  // Any number that no other lock has. SQLite's transactions hold the write lock from the beginning.
+  if (isPostgres(db)) await sql`select pg_advisory_xact_lock(2718281828459045235)`.execute(db);
 }

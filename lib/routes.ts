@@ -2,6 +2,7 @@ import { activity } from "./account/activity.ts";
 import { changePassword, renderChangePassword, showChangePassword } from "./account/change-password.ts";
 import { confirmEmail, renderConfirmEmail, showConfirmEmail } from "./account/confirm-email.ts";
 import { confirmSignup, renderConfirmSignup, showConfirmSignup } from "./account/confirm-signup.ts";
+import { deleteAccount, renderDeleteAccount, showDeleteAccount } from "./account/delete-account.ts";
 import { devices, forgetDevice } from "./account/devices.ts";
 import { login, renderLogin, showLogin } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
@@ -18,7 +19,7 @@ import { keySet } from "./forward/key-set.ts";
 import { alive } from "./ops/alive.ts";
 import { metrics } from "./ops/metrics.ts";
 import { ready } from "./ops/ready.ts";
-import { anyone, authenticated, opsOnly, probe, trustedProxy } from "./pipeline/guards.ts";
+import { anyone, authenticated, deletionEnabled, opsOnly, probe, trustedProxy } from "./pipeline/guards.ts";
 import {
   emailLink,
   mailEnabled,
@@ -59,6 +60,7 @@ export const ROUTES: readonly Route[] = [
   api("GET", "/devices/", authenticated, unthrottled, devices),
   api("DELETE", "/devices/:id/", authenticated, unthrottled, forgetDevice),
   api("GET", "/activity/", authenticated, unthrottled, activity),
+  api("POST", "/account/delete/", deletionEnabled, passwordAttempts, deleteAccount, renderDeleteAccount),
 
   page("GET", "/", anyone, unthrottled, home),
   page("GET", "/login/", anyone, unthrottled, showLogin),
@@ -72,6 +74,7 @@ export const ROUTES: readonly Route[] = [
   page("GET", "/not-me/done/", mailEnabled, unthrottled, showReported),
   page("GET", "/signup/", signupOpen, unthrottled, showRequestSignup),
   page("GET", "/signup/confirm/", signupLink, unthrottled, showConfirmSignup),
+  page("GET", "/account/delete/", deletionEnabled, unthrottled, showDeleteAccount),
   page("POST", "/sessions/", authenticated, unthrottled, endOtherSessions),
   page("POST", "/sessions/:id/", authenticated, unthrottled, endSession),
   page("POST", "/devices/:id/", authenticated, unthrottled, forgetDevice),

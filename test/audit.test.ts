@@ -18,7 +18,7 @@ const FORM = { ...OURS, "Sec-Fetch-Mode": "navigate", "Content-Type": "applicati
 
 const PASSWORD = "right horse";
 
-async function setUp(environment: Record<string, string> = OPEN) {
+async function setUp(environment: Record<string, string> = { ...OPEN, POSTERN_ACCOUNT_DELETION: "on" }) {
   const test = await createTestApp(environment);
   const user = await test.addUser({ username: "alice", password: PASSWORD });
   return { ...test, user, client: createClient(test.app) };
@@ -213,6 +213,7 @@ describe("every row of the route table that changes something", () => {
     },
     "POST /password/change/": (client) =>
       client.post("/password/change/", { current_password: PASSWORD, new_password: "quite another" }, OURS),
+    "POST /account/delete/": (client) => client.post("/account/delete/", { password: PASSWORD }, OURS),
     "POST /password/reset/": (client) => client.post("/password/reset/", { username: "alice" }, OURS),
     "POST /password/reset/confirm/": async (client, test) => {
       await test.services.db.updateTable("users").set({ email: "alice@example.com" }).execute();

@@ -3,6 +3,7 @@ import { describe } from "node:test";
 import type { Page } from "playwright-core";
 import { assertAccessible, assertFits, brightness } from "./support/axe.ts";
 import { browserTest, NOT_ON_DENO, useBrowser } from "./support/browser.ts";
+import { DELETION_ON, DELETION_STATES } from "./support/deletion-states.ts";
 import { MAIL_PAGE_STATES, WITH_MAIL } from "./support/mail-page-states.ts";
 import { giveSession, logInElsewhere, PAGE_STATES } from "./support/page-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
@@ -23,7 +24,8 @@ describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
   const states = Object.entries(PAGE_STATES).map(([name, show]) => [name, show, {}] as const);
   const mailStates = Object.entries(MAIL_PAGE_STATES).map(([name, show]) => [name, show, WITH_MAIL] as const);
   const signupStates = Object.entries(SIGNUP_STATES).map(([name, show]) => [name, show, SIGNUP_ON] as const);
-  for (const [name, show, environment] of [...states, ...mailStates, ...signupStates]) {
+  const deletionStates = Object.entries(DELETION_STATES).map(([name, show]) => [name, show, DELETION_ON] as const);
+  for (const [name, show, environment] of [...states, ...mailStates, ...signupStates, ...deletionStates]) {
     browserTest(
       `${name}: accessible in light and in dark on a phone, and no wider than a phone of 320 pixels`,
       async (stage) => {

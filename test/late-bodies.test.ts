@@ -39,6 +39,9 @@ const WRITES: Write[] = [
     what: "a password that breaks the rules",
     ...at("POST", "/password/change/", { ...rightPassword, new_password: "x" }),
   },
+  { what: "a deletion of the account", ...at("POST", "/account/delete/", { password: "right horse" }) },
+  { what: "a guess at the password of a deletion", ...at("POST", "/account/delete/", { password: "wrong horse" }) },
+  { what: "a form that deletes the account", ...formAt("/account/delete/", "password=right+horse") },
   { what: "a form that ends the other sessions", ...formAt("/sessions/", "") },
   { what: "a form that ends one session", ...formAt("/sessions/:other/", "") },
   { what: "a form that forgets a device", ...formAt("/devices/:device/", "") },
@@ -162,7 +165,7 @@ test("if a session ends while its password is checked, the answer does not say w
 });
 
 async function setScene(): Promise<Scene> {
-  const test = await createTestApp();
+  const test = await createTestApp({ POSTERN_ACCOUNT_DELETION: "on" });
   const user = await test.addUser({ username: "alice", password: "right horse" });
   const [writer, other] = [createClient(test.app), createClient(test.app)];
   for (const client of [writer, other]) assert.equal((await client.login("alice", "right horse")).status, 202);

@@ -22,7 +22,7 @@ async function contentOf(db: Db) {
 }
 
 async function setUp() {
-  const test = await createTestApp();
+  const test = await createTestApp({ POSTERN_ACCOUNT_DELETION: "on" });
   await test.addUser({ username: "alice", password: "right horse" });
   const [client, other] = [createClient(test.app), createClient(test.app)];
   for (const one of [client, other]) assert.equal((await one.login("alice", "right horse")).status, 202);

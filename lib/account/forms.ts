@@ -106,6 +106,14 @@ export const SIGNUP_CONFIRM_FORM = {
   fields: { username: NEW_USERNAME, password: NEW_PASSWORD },
 } as const satisfies FormDefinition;
 
+export const DELETION_FORM = {
+  action: "/account/delete/",
+  button: "deleteAccountNow",
+  isDangerous: true,
+  cancelUrl: "/profile/",
+  fields: { password: { ...PASSWORD, label: "currentPassword", autocomplete: "current-password" } },
+} as const satisfies FormDefinition;
+
 export const SET_UP_FORM = {
   action: "/setup/",
   button: "createUser",

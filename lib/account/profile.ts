@@ -97,7 +97,8 @@ async function showProfile(context: UserContext, state: FormState, status = 200)
   const login = await findEventBefore(services.db, userSubject(auth.user), "login", auth.session.createdAt);
   const previousLogin = login && { at: login.at, ...storedDevice(login) };
   const address = services.mail === null ? null : await describeAddress(services, auth.user);
-  const props = { form: PROFILE_FORM, state, username: auth.user.username, previousLogin, address };
+  const mayDelete = services.config.accountDeletion;
+  const props = { form: PROFILE_FORM, state, username: auth.user.username, previousLogin, address, mayDelete };
   return page(context, (frame) => profilePage(frame, props), status);
 }
 

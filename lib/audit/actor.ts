@@ -20,17 +20,20 @@ export interface Origin {
  * - `operator`: a person who runs our commands.
  * - `system`: the server, without a request.
  */
-export type Actor =
-  | { kind: "session"; user: User; session: Session; origin: Origin }
-  | { kind: "visitor"; origin: Origin }
-  | { kind: "operator" }
-  | { kind: "system" };
+export type Actor = SessionActor | { kind: "visitor"; origin: Origin } | { kind: "operator" } | { kind: "system" };
+
+export interface SessionActor {
+  kind: "session";
+  user: User;
+  session: Session;
+  origin: Origin;
+}
 
 export const OPERATOR: Actor = { kind: "operator" };
 export const SYSTEM: Actor = { kind: "system" };
 
 /** The user of a request that is logged in. */
-export function sessionActor(context: UserContext): Actor {
+export function sessionActor(context: UserContext): SessionActor {
   const { user, session } = context.auth;
   return { kind: "session", user, session, origin: originOf(context) };
 }

@@ -15,6 +15,11 @@ export const PROBLEMS = {
   invalid_link: { status: 400, token: "This link is not valid any more. Ask for a new one." },
   email_taken: { status: 400, non_field_errors: "This email address belongs to another account." },
   wrong_credentials: { status: 400, non_field_errors: "Access denied: wrong username or password." },
+  last_superuser: {
+    status: 400,
+    non_field_errors: "This is the last active superuser. Make another user a superuser first.",
+  },
+  no_password: { status: 400, non_field_errors: "This account has no password. Ask an administrator to delete it." },
   not_authenticated: { status: 403, detail: "Authentication credentials were not provided." },
   csrf_site: {
     status: 403,
@@ -90,8 +95,16 @@ type Details<Code extends ProblemCode> = Code extends TextCode
     : [values: ProblemValues<Code>]
   : [fields: FieldErrors];
 
-/** The codes that a person mends by sending the form again, now or a little later. */
-export const FORM_CODES = ["wrong_credentials", "email_taken", "throttled", "overloaded", "unavailable"] as const;
+/** The codes that the page of a form explains: a person mends most by sending the form again, now or a little later. */
+export const FORM_CODES = [
+  "wrong_credentials",
+  "email_taken",
+  "last_superuser",
+  "no_password",
+  "throttled",
+  "overloaded",
+  "unavailable",
+] as const;
 
 export type FormCode = (typeof FORM_CODES)[number];
 
@@ -120,7 +133,7 @@ export class Problem<Code extends ProblemCode = ProblemCode> extends Error {
   /** Sent as Retry-After (RFC 9110 §10.2.3); null if waiting does not help. */
   readonly retryAfterSeconds: number | null;
 
-  /** Whether a person mends it by sending the form again, now or a little later. */
+  /** Whether the page of the form explains it. */
   get isFormError(): boolean {
     return this.code === "invalid" || this.validationErrors.form.length > 0;
   }

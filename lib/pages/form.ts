@@ -26,6 +26,8 @@ export interface FormDefinition<Name extends string = string> {
   action: string;
   button: Label;
   fields: Readonly<Record<Name, FormField>>;
+  /** Whether sending it destroys something. */
+  isDangerous?: true;
   /** Where to go without sending the form. */
   cancelUrl?: string;
   /** The field whose value survives an error, with script: public/page.js sends the form in the background. */
@@ -84,8 +86,8 @@ ${actions(frame, definition)}
 </form>`;
 }
 
-function actions({ words }: Frame, { button, cancelUrl }: FormDefinition): Html {
-  const submit = html`<button>${words[button]}</button>`;
+function actions({ words }: Frame, { button, isDangerous, cancelUrl }: FormDefinition): Html {
+  const submit = html`<button${isDangerous === true && html` class="danger"`}>${words[button]}</button>`;
   if (cancelUrl === undefined) return submit;
   return html`<div class="actions">${submit}<a class="button quiet" href="${cancelUrl}">${words.cancel}</a></div>`;
 }

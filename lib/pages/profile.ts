@@ -10,6 +10,8 @@ export interface ProfileProps {
   username: string;
   /** The login before this session's own; null if there is none on record. */
   previousLogin: PreviousLogin | null;
+  /** Whether users can delete their accounts. */
+  mayDelete: boolean;
   /** Null without mail. */
   address: AddressProps | null;
 }
@@ -30,7 +32,7 @@ export interface PreviousLogin extends DeviceProps {
 
 export function profilePage(frame: Frame, props: ProfileProps): Html {
   const { words } = frame;
-  const { form: definition, state, username, previousLogin, address } = props;
+  const { form: definition, state, username, previousLogin, address, mayDelete } = props;
   const body = html`<dl class="facts">
 <div><dt>${words.username}</dt><dd>${username}</dd></div>
 <div><dt>${words.previousLogin}</dt><dd>${previousLogin === null ? words.noPreviousLogin : login(frame, previousLogin)}</dd></div>
@@ -41,7 +43,8 @@ ${form(frame, definition, state)}
 ${address && addressState(frame, address)}</section>
 <section aria-labelledby="password"><h2 id="password">${words.password}</h2>
 <p>${words.passwordAbout}</p>
-<p><a class="button quiet" href="/password/change/">${words.changePassword}</a></p></section>`;
+<p><a class="button quiet" href="/password/change/">${words.changePassword}</a></p></section>
+${mayDelete && deletion(frame)}`;
   return layout(frame, words.profile, body);
 }
 
@@ -53,6 +56,11 @@ function addressState(frame: Frame, { email, isProved, pendingEmail }: AddressPr
   const canAsk = email !== "" && !isProved && (pendingEmail ?? email) === email;
   return html`${isKnown && html`<p class="state">${pendingEmail === null ? text : words.emailPending(pendingEmail, email)}</p>`}
 ${canAsk && html`<form method="post" action="/email/prove/">${csrfField(frame.member)}<button class="quiet">${words.sendEmailLink}</button></form>`}`;
+}
+
+function deletion({ words }: Frame): Html {
+  return html`<section aria-labelledby="data"><h2 id="data">${words.yourData}</h2>
+<p><a class="button quiet danger" href="/account/delete/">${words.deleteAccount}…</a></p></section>`;
 }
 
 function login(frame: Frame, { at, ...device }: PreviousLogin): Html {

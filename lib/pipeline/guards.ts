@@ -13,6 +13,12 @@ export function authenticated(context: Authenticated): UserContext {
   return context;
 }
 
+/** A user who is logged in, if users can delete their accounts. @throws Problem not_found, not_authenticated */
+export function deletionEnabled(context: Authenticated): UserContext {
+  if (!context.services.config.accountDeletion) throw new Problem("not_found");
+  return authenticated(context);
+}
+
 function isFull(context: Authenticated): context is UserContext {
   return context.auth.level === "full";
 }

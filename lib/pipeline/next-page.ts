@@ -1,5 +1,6 @@
 import type { Arrival, Endpoint, Match, Router } from "../context.ts";
 import { decodePath, ownPath, parseTarget } from "../http/target.ts";
+import { deletionEnabled } from "./guards.ts";
 import { isByLink, isByMail } from "./link-guards.ts";
 
 /**
@@ -37,10 +38,15 @@ function matchOf(router: Router, path: string): Match | undefined {
   return decoded === null ? undefined : (router(decoded) ?? router(`${decoded}/`));
 }
 
-/** Whether a browser with a session always gets a page. A page may need a link, or mail. */
+/** Whether a browser with a session always gets a page. A page may need a link, mail, or a setting. */
 function hasPage({ routes }: Endpoint): boolean {
   return routes.some(
     ({ method, surface: { readsSession, audience }, guard }) =>
-      method === "GET" && readsSession && audience !== "programs" && !isByLink(guard) && !isByMail(guard),
+      method === "GET" &&
+      readsSession &&
+      audience !== "programs" &&
+      !isByLink(guard) &&
+      !isByMail(guard) &&
+      guard !== deletionEnabled,
   );
 }

@@ -26,6 +26,7 @@ const NOTICES = {
   session: "sessionEnded",
   sessions: "othersEnded",
   device: "deviceForgotten",
+  deleted: "accountDeleted",
 } as const satisfies Record<string, keyof Words>;
 
 export type Done = keyof typeof NOTICES;

@@ -147,6 +147,18 @@ export const account = {
     other: "by another account",
   },
 
+  yourData: "Your data",
+  deleteAccount: "Delete account",
+  deletionAbout: "Your account is deleted at once. This cannot be undone.",
+  deletionConsequences: [
+    "You are logged out on every device, and you cannot log in again.",
+    "Your details, groups, known devices and open links are deleted.",
+    "The activity log of this site keeps what happened, under a number and without your name.",
+    "Applications of this site may keep data of their own.",
+  ],
+  deleteAccountNow: "Delete my account",
+  accountDeleted: "Your account is deleted.",
+
   setUpSite: (site: string) => `Set up ${site}`,
   setUpAbout:
     "Create the first user. The user is marked as staff and superuser: your applications decide what that allows.",

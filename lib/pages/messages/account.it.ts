@@ -146,6 +146,18 @@ export const account: AccountWords = {
     other: "da un altro account",
   },
 
+  yourData: "I tuoi dati personali",
+  deleteAccount: "Elimina account",
+  deletionAbout: "Il tuo account viene eliminato subito. Non si può annullare.",
+  deletionConsequences: [
+    "Esci da tutti i dispositivi e non puoi più accedere.",
+    "I tuoi dati, gruppi, dispositivi noti e link aperti vengono eliminati.",
+    "Il registro delle attività di questo sito conserva ciò che è successo, sotto un numero e senza il tuo nome.",
+    "Le applicazioni di questo sito possono conservare dati propri.",
+  ],
+  deleteAccountNow: "Elimina il mio account",
+  accountDeleted: "Il tuo account è stato eliminato.",
+
   setUpSite: (site) => `Configura ${site}`,
   setUpAbout:
     "Crea il primo utente. L’utente è contrassegnato come staff e superuser: le tue applicazioni decidono che cosa permette.",

@@ -31,6 +31,8 @@ export const errors: ErrorTexts = {
   form: {
     wrong_credentials: "That username or password is not right.",
     email_taken: "This email address belongs to another account. Nothing has changed.",
+    last_superuser: "You are the last active superuser. Make another user a superuser first.",
+    no_password: "Your account has no password. Ask an administrator to delete it.",
     throttled: "Too many attempts. Try again {wait}.",
     overloaded: "The server is busy. Try again {wait}.",
     unavailable: "The server is temporarily unavailable. Try again {wait}.",

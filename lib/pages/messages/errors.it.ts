@@ -31,6 +31,8 @@ export const errors: ErrorTexts = {
   form: {
     wrong_credentials: "Nome utente o password non corretti.",
     email_taken: "Questo indirizzo e-mail appartiene a un altro account. Non è cambiato nulla.",
+    last_superuser: "Sei l’ultimo superuser attivo. Prima rendi superuser un altro utente.",
+    no_password: "Il tuo account non ha una password. Chiedi a un amministratore di eliminarlo.",
     throttled: "Troppi tentativi. Riprova {wait}.",
     overloaded: "Il server è occupato. Riprova {wait}.",
     unavailable: "Il server è temporaneamente non disponibile. Riprova {wait}.",
