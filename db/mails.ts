@@ -154,6 +154,11 @@ export async function deleteMailsTo(db: Db, purpose: MailPurpose, address: strin
   await db.deleteFrom("mails").where("purpose", "=", purpose).where("address", "=", address).execute();
 }
 
+/** Lets the next notice of each kind go out at once. */
+export async function forgetNotices(db: TransactionDb, userId: number): Promise<void> {
+  await db.deleteFrom("notices").where("user_id", "=", userId).execute();
+}
+
 /** The number of mails that wait, and of those that were given up. */
 export interface MailTally {
   waiting: number;

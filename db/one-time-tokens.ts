@@ -38,13 +38,12 @@ export async function insertToken(
   db: TransactionDb,
   { userId, createdAt, expiresAt, ...token }: OneTimeToken,
 ): Promise<void> {
-  const others = db.deleteFrom("one_time_tokens").where("purpose", "=", token.purpose);
-  await others.where("subject", "=", token.subject).execute();
+  await deleteTokensAbout(db, token.purpose, token.subject);
   const values = { ...token, user_id: userId, created_at: createdAt, expires_at: expiresAt };
   await db.insertInto("one_time_tokens").values(values).execute();
 }
 
-/** A token that can be used now. It can be used afterwards too: only `consumeToken` uses it. */
+/** A token that can be used now. This does not use the token up; `consumeToken` does. */
 export async function findToken(db: Db, purpose: TokenPurpose, id: string, now: Instant): Promise<OneTimeToken | null> {
   return (await validToken(db, purpose, id, now).select(COLUMNS).executeTakeFirst()) ?? null;
 }
@@ -108,10 +107,23 @@ function validToken(db: Db, purpose: TokenPurpose, id: string, now: Instant) {
   return token.where("purpose", "=", purpose).where("expires_at", ">", now);
 }
 
-/** Gives a token a new end. @returns false if there is no such token any more: it was used, or another took its place */
-export async function extendToken(db: Db, id: string, expiresAt: Instant): Promise<boolean> {
+/**
+ * Gives a token a new end.
+ *
+ * @returns false if there is no such token of this purpose any more: it was used, or another took its place
+ */
+export async function extendToken(
+  db: Db,
+  { id, purpose }: Pick<OneTimeToken, "id" | "purpose">,
+  expiresAt: Instant,
+): Promise<boolean> {
   const update = db.updateTable("one_time_tokens").set({ expires_at: expiresAt }).where("id", "=", id);
-  return (await update.executeTakeFirst()).numUpdatedRows === 1n;
+  return (await update.where("purpose", "=", purpose).executeTakeFirst()).numUpdatedRows === 1n;
+}
+
+/** Deletes the tokens of a purpose and a subject. */
+export async function deleteTokensAbout(db: TransactionDb, purpose: TokenPurpose, subject: string): Promise<void> {
+  await db.deleteFrom("one_time_tokens").where("purpose", "=", purpose).where("subject", "=", subject).execute();
 }
 
 /** Deletes the tokens of a user. @param since only those made at that instant or later; null for all */

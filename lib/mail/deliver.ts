@@ -158,7 +158,7 @@ async function prepare(db: TransactionDb, services: Needs, service: MailService,
   return { mail, message, tokenId: hashToken(token), link };
 }
 
-/** A mail that strangers may ask for is limited for each user. One that Postern sends to a certain address by itself is not. */
+/** A mail that strangers may ask for is limited for each user. A mail that Postern sends by itself, to a fixed address, is not. */
 async function mayGoOut(
   db: TransactionDb,
   services: Needs,
@@ -199,7 +199,9 @@ async function storeToken(
   const tokens = keys.mail.tokens(id);
   const expiresAt = now() + link.lifetimeMs;
   if (attempts > 1) {
-    for (const token of tokens) if (await extendToken(db, hashToken(token), expiresAt)) return token;
+    for (const token of tokens) {
+      if (await extendToken(db, { id: hashToken(token), purpose: link.purpose }, expiresAt)) return token;
+    }
     return null;
   }
   const [token] = tokens;
@@ -236,7 +238,11 @@ async function settle(services: Needs, { mail, tokenId, link }: Leased, delivery
   await transaction(db, async (db) => {
     await postpone(db, services, mail, { error, dueAt, isGivenUp });
     // The link must not expire before the mail goes out.
-    await extendToken(db, tokenId, (isGivenUp ? now() + KEEP_FAILED_MS : dueAt) + link.lifetimeMs);
+    await extendToken(
+      db,
+      { id: tokenId, purpose: link.purpose },
+      (isGivenUp ? now() + KEEP_FAILED_MS : dueAt) + link.lifetimeMs,
+    );
   });
   log(isGivenUp ? "error" : "warning", isGivenUp ? "mail_given_up" : "mail_postponed", { mail: id, purpose, error });
 }

@@ -18,6 +18,8 @@ export interface Post {
   /** Such as `it`. */
   language: string;
   facts?: Pick<Facts, "email" | "groups" | "isStaff">;
+  /** The mail counts as stored after this instant, also if the clock of this node is behind. */
+  after?: number | undefined;
 }
 
 /**
@@ -28,7 +30,7 @@ export async function enqueue(
   db: TransactionDb,
   { now }: Pick<Services, "now">,
   by: Actor,
-  { purpose, user, address = "", language, facts = {} }: Post,
+  { purpose, user, address = "", language, facts = {}, after = 0 }: Post,
 ): Promise<void> {
   const origin = "origin" in by ? by.origin : { address: "", browser: "", system: "" };
   const place = { address: origin.address, ...deviceForMail(origin) };
@@ -40,6 +42,6 @@ export async function enqueue(
     address,
     language,
     facts: JSON.stringify(told),
-    createdAt: told.at,
+    createdAt: Math.max(told.at, after + 1),
   });
 }

@@ -71,13 +71,14 @@ function mailText({ intro, facts, ask, button, link, outro, siteName, origin }: 
   return `${parts.join("\n\n")}\n`;
 }
 
-function factRows({ username, facts }: MailProps, language: Language): MailContent["facts"] {
+function factRows({ template, username, facts }: MailProps, language: Language): MailContent["facts"] {
   const { labels } = MAIL_WORDS[language];
   const { browser, system, address, email } = facts;
   const isKnown = browser !== "" || system !== "";
   const device = { browser: browser || null, system: system || null };
   const rows = [
-    [labels.account, username ?? ""],
+    // The user has chosen the name, and this mail may go to anyone. The page of the link has it.
+    [labels.account, template === "email_change" ? "" : (username ?? "")],
     [labels.email, email ?? ""],
     [labels.time, instant(facts.at, language)],
     [labels.device, isKnown ? deviceName({ words: LANGUAGES[language] }, device) : ""],

@@ -13,8 +13,9 @@ import { decide, MAILS, MAILS_TO_ONE, mailsOfNetwork } from "./rules.ts";
 /** What `mailRequests` adds to a context. */
 export interface MailThrottled {
   /**
-   * Counts a request that may cause a mail: by recipient, by network and in all, on this node and every other. Whether the
-   * recipient has an account makes no difference.
+   * Counts a request that may cause a mail, on this node and every other: by network, and by recipient. Strangers are
+   * counted in all, and each user who is logged in by itself. So strangers cannot block a user who is. Whether the recipient
+   * has an account makes no difference.
    *
    * @param recipient the address or the username, as typed
    * @param sender the user who is logged in, and is limited too; null for a stranger
@@ -36,11 +37,17 @@ async function countMail(
   if (!services.config.throttle) return;
   const networks = networksOf(client.address, services.config.trustedProxies);
   const requests = networks.map((network) => ({ key: `mail:network:${network.name}`, rule: mailsOfNetwork(network) }));
-  const failures = [
-    { key: `mail:to:${hashToken(foldCase(recipient))}`, rule: MAILS_TO_ONE },
-    ...(sender === null ? [] : [{ key: `mail:by:${sender.id}`, rule: MAILS_TO_ONE }]),
-    { key: "mail:all", rule: MAILS },
-  ];
+  const to = hashToken(foldCase(recipient));
+  const failures =
+    sender === null
+      ? [
+          { key: `mail:to:${to}`, rule: MAILS_TO_ONE },
+          { key: "mail:all", rule: MAILS },
+        ]
+      : [
+          { key: `mail:to-by-users:${to}`, rule: MAILS_TO_ONE },
+          { key: `mail:by:${sender.id}`, rule: MAILS_TO_ONE },
+        ];
   const { waitMs } = await countAttempt(services, { requests, failures });
   if (waitMs !== null) throw new Problem("throttled", { seconds: Math.max(1, Math.ceil(waitMs / 1000)) });
 }

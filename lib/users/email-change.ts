@@ -116,15 +116,22 @@ export function confirmEmail(
   });
 }
 
-/** The former address gets a link that restores it. */
+/**
+ * The former address gets a link that restores it. The link of an earlier change makes those of later ones void. So they
+ * are in the order of the changes, although the clocks of two nodes differ.
+ */
 async function tellFormerAddress(
   db: TransactionDb,
   services: Needs,
   by: Actor,
-  { email }: User,
+  { id, email }: User,
   post: { user: User; language: string; facts: { email: string } },
 ): Promise<void> {
-  if (email !== "") await enqueue(db, services, by, { ...post, purpose: "email_changed", address: email });
+  if (email === "") return;
+  const waiting = await findWaitingMail(db, id, "email_changed");
+  const [newest] = await listTokensOf(db, id, "email_undo", { now: services.now(), limit: 1 });
+  const after = Math.max(waiting?.createdAt ?? 0, newest?.createdAt ?? 0);
+  await enqueue(db, services, by, { ...post, purpose: "email_changed", address: email, after });
 }
 
 /** The most former addresses that can undo a change at the same time. The links last for a week. */

@@ -9,11 +9,12 @@ import { authorizedTransaction } from "../session/authorized.ts";
 import { lifetime } from "../session/lifetime.ts";
 import { deleteMostSessions } from "../session/session-limit.ts";
 import { readSessionName } from "../session/session-name.ts";
+import { cancelEmailChange } from "./void-links.ts";
 
 type Needs = Pick<Services, "db" | "config" | "keys" | "mail" | "now">;
 
 /**
- * Ends the sessions of a user.
+ * Ends the sessions of a user. A change of the address that waits is void: one of these sessions may have asked for it.
  *
  * @param exceptId the session that stays
  * @returns how many there were
@@ -31,7 +32,7 @@ export async function endSessions(
 }
 
 /**
- * Ends one live session of a user.
+ * Ends one live session of a user, and with it a change of the address that waits.
  *
  * @param name as `sessionName` gives it
  * @returns the session; null if the user has no live session of that name
@@ -77,6 +78,7 @@ function endSome(
   return authorizedTransaction(services, by, async (db) => {
     await lockUser(db, user.id);
     const count = await deleteSome(db);
+    await cancelEmailChange(db, user);
     const event = { kind: "sessions_ended", subject: userSubject(user), detail: String(count) } as const;
     if (count > 0) await recordBy(db, services, by, event);
     return count;

@@ -1,12 +1,13 @@
 import type { Group } from "../../db/groups.ts";
 import { deleteMailsTo } from "../../db/mails.ts";
+import { deleteTokensAbout } from "../../db/one-time-tokens.ts";
 import type { User } from "../../db/users.ts";
 import type { Actor } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
 import { enqueue } from "../mail/enqueue.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
-import { findUserByAddress } from "./email.ts";
+import { findUserByAddress, foldCase } from "./email.ts";
 import { normalizeEmail } from "./user-fields.ts";
 
 export interface Invitation {
@@ -37,6 +38,7 @@ export async function invite(
     const owner = await findUserByAddress(db, address);
     if (owner !== null) return owner;
     await deleteMailsTo(db, "invite", address);
+    await deleteTokensAbout(db, "invite", foldCase(address));
     await enqueue(db, services, by, {
       purpose: "invite",
       user: null,

@@ -1,5 +1,5 @@
 import { lockAddresses, setProvedEmail } from "../../db/addresses.ts";
-import { deleteMailsOf } from "../../db/mails.ts";
+import { deleteMailsOf, forgetNotices } from "../../db/mails.ts";
 import { consumeToken, deleteTokensOf, type OneTimeToken } from "../../db/one-time-tokens.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
 import { NOTICE_KINDS } from "../../db/schema.ts";
@@ -53,6 +53,7 @@ export async function report(
     if (!user?.isActive || used === null) throw new Problem("invalid_link");
     await deleteSessionsOfUser(db, id, null);
     await forgetDevices(db, user, null);
+    await forgetNotices(db, id); // If a thief comes back within the hour, the owner must learn of it.
     await cancelEmailChange(db, user);
     if (isUndo) await restoreEmail(db, services, user, { ...stored, sentTo });
     const isOwners = isUndo || foldCase(sentTo) === foldCase(user.email);

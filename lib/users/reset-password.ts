@@ -1,5 +1,5 @@
 import { lockAddresses, setProvedEmail } from "../../db/addresses.ts";
-import { deleteMailsOf } from "../../db/mails.ts";
+import { deleteMailsOf, forgetNotices } from "../../db/mails.ts";
 import { consumeToken, deleteTokensOf } from "../../db/one-time-tokens.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
 import { deleteSessionsOfUser } from "../../db/sessions.ts";
@@ -71,6 +71,7 @@ export async function resetPassword(
     await forgetDevices(db, user, null);
     await prove(db, services, user, readFacts(used.facts).sentTo ?? "");
     await notify(db, services, by, user, "password_changed");
+    await forgetNotices(db, id); // If a thief comes back within the hour, the owner must learn of it.
     await recordBy(db, services, by, { kind: "password_reset", subject: userSubject(user) });
     return { user, password: encoded };
   });

@@ -1,6 +1,7 @@
 import { deleteMailsOf } from "../../db/mails.ts";
 import { deleteTokensOf } from "../../db/one-time-tokens.ts";
 import type { TransactionDb } from "../../db/open.ts";
+import { NOTICE_KINDS } from "../../db/schema.ts";
 import type { User } from "../../db/users.ts";
 import type { Actor } from "../audit/actor.ts";
 
@@ -29,10 +30,12 @@ async function cancel(
 }
 
 /**
- * Makes every link void that has gone to the former address, and the one to a new address. If the user changes the address,
- * the former one can still undo the change. If an operator does, it cannot: its mailbox may be the reason.
+ * Makes links to a new password or a new address void, sent or not. If the user changes the address, the former one can
+ * still undo the change. If an operator does, every link to a former address is void: its mailbox may be the reason.
  */
 export async function voidLinksToFormer(db: TransactionDb, by: Actor, user: Pick<User, "id">): Promise<void> {
   await cancelLinks(db, user);
-  if (by.kind === "operator") await deleteTokensOf(db, user.id, ["email_undo"]);
+  if (by.kind !== "operator") return;
+  await deleteMailsOf(db, user.id, ["email_changed", ...NOTICE_KINDS]);
+  await deleteTokensOf(db, user.id, ["email_undo", "not_me"]);
 }
