@@ -159,6 +159,16 @@ describe("an invitation", () => {
     assert.deepEqual(await rightsOf(test), { isStaff: false, groups: ["writers"] });
   });
 
+  test("makes an earlier one void at once, not only when its own mail goes out", async () => {
+    const test = await setUp();
+    const post = { email: ADA, groups: [], isStaff: true, language: "en" };
+    await invite(test.services, OPERATOR, post);
+    const [first] = await test.deliver();
+    assert(first);
+    await invite(test.services, OPERATOR, { ...post, email: ADA.toUpperCase(), isStaff: false });
+    assert.equal((await test.confirm(tokenIn(first))).status, 400);
+  });
+
   test("leaves a group out that was deleted since", async () => {
     const test = await setUp();
     const [mail] = (await send(test, ADA, ["editors", "writers"])).mails;

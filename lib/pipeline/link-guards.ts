@@ -50,7 +50,7 @@ export const emailLink: Guard<LinkContext> = (context) => openLink(context, "ema
 /** A user with the link "this was not me" of a notice. @throws Problem invalid_link, not_found */
 export const notMeLink: Guard<LinkContext> = (context) => openLink(context, "not_me", "email_undo");
 
-/** Whether a row is absent without mail. */
+/** Whether a row exists only with mail, and needs neither a link nor a login. */
 export function isByMail(guard: unknown): boolean {
   return guard === mailEnabled || guard === signupOpen;
 }

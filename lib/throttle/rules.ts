@@ -94,13 +94,13 @@ export function networkRequests({ width }: Pick<Network, "width">): RateRule {
   return { kind: "rate", limit: 600 * ROOM[width], periodMs: 60 * SECOND_MS };
 }
 
-/** Mails that strangers have sent to one address, or that one user has sent: 5 at once, then one every 12 minutes. */
+/** Requests for a mail to one address, or by one user: 5 at once, then one every 12 minutes. */
 export const MAILS_TO_ONE: RateRule = { kind: "rate", limit: 5, periodMs: HOUR_MS };
 
-/** Mails that strangers have sent in all. A mail provider's limit is about this large. */
+/** Requests for a mail by strangers, in all. A mail provider's limit is about this large. */
 export const MAILS: RateRule = { kind: "rate", limit: 1000, periodMs: HOUR_MS };
 
-/** Mails that one network has sent. The narrowest: 20 at once, then one every 3 minutes. */
+/** Requests for a mail from one network. The narrowest: 20 at once, then one every 3 minutes. */
 export function mailsOfNetwork({ width }: Pick<Network, "width">): RateRule {
   return { kind: "rate", limit: 20 * ROOM[width], periodMs: HOUR_MS };
 }

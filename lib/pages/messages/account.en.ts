@@ -41,7 +41,7 @@ export const account = {
   sendEmailLink: "Send a link to confirm the address",
   confirmEmail: "Confirm the email address",
   confirmEmailAbout: (username: string) =>
-    `If you confirm, this address belongs to the account ${username} and gets all of its mail.`,
+    `If you confirm, this becomes the address of the account ${username}. Links for a new password go to it.`,
   confirmEmailWarning: (username: string) =>
     `If ${username} is not your account, close this page. Then nothing changes.`,
   confirmEmailNow: "Confirm the address",

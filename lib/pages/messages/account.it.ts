@@ -43,7 +43,7 @@ export const account: AccountWords = {
   sendEmailLink: "Invia un link per confermare l’indirizzo",
   confirmEmail: "Conferma l’indirizzo e-mail",
   confirmEmailAbout: (username) =>
-    `Se confermi, questo indirizzo appartiene all’account ${username} e ne riceve tutti i messaggi.`,
+    `Se confermi, questo diventa l’indirizzo dell’account ${username}. Riceverà i link per una nuova password.`,
   confirmEmailWarning: (username) => `Se ${username} non è il tuo account, chiudi questa pagina. Non cambia nulla.`,
   confirmEmailNow: "Conferma l’indirizzo",
   emailConfirmed: "L’indirizzo e-mail è confermato.",
