@@ -10,6 +10,7 @@ import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
 import { userError } from "../lib/users/user-fields.ts";
 import { createClient } from "./support/client.ts";
 import { type Received, startMailServer } from "./support/mail-server.ts";
+import { OPEN } from "./support/sign-up.ts";
 import { anyPassword, createTestApp } from "./support/test-app.ts";
 
 const PASSWORD = "violet orchestra 9";
@@ -191,6 +192,19 @@ describe("a hostile address", () => {
       assert.equal(answer.status, 400, JSON.stringify(email));
     }
     assert.deepEqual(await test.services.db.selectFrom("users").selectAll().execute(), []);
+  });
+
+  test("gets no mail by a sign-up or by a change of the address", async () => {
+    const test = await createTestApp({ ...OPEN, POSTERN_THROTTLE: "off" });
+    await test.addUser({ username: "alice", email: "alice@example.com", password: PASSWORD });
+    const client = createClient(test.app);
+    await client.login("alice", PASSWORD);
+    const headers = { "Sec-Fetch-Site": "same-origin" };
+    for (const email of ALL_DENIED) {
+      assert.equal((await client.post("/signup/", { email }, headers)).status, 400, JSON.stringify(email));
+      assert.equal((await client.send("PATCH", "/profile/", { headers, json: { email } })).status, 400);
+    }
+    assert.deepEqual(await test.services.db.selectFrom("mails").selectAll().execute(), []);
   });
 
   test("does not get into the command line's users", async () => {
