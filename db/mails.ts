@@ -127,6 +127,18 @@ export async function listMails(
   return (await rows.orderBy("created_at").orderBy("id").limit(limit).execute()).map(toMail);
 }
 
+/** The mails to a user that wait, or were given up, oldest first. They are few: the throttle of mails limits them. */
+export async function listMailsOf(db: Db, userId: number): Promise<Mail[]> {
+  const rows = db.selectFrom("mails").selectAll().where("user_id", "=", userId);
+  return (await rows.orderBy("created_at").orderBy("id").execute()).map(toMail);
+}
+
+/** When a user was last sent a notice of each kind. */
+export function listNoticesOf(db: Db, userId: number): Promise<{ kind: NoticeKind; sentAt: Instant }[]> {
+  const rows = db.selectFrom("notices").select(["kind", "sent_at as sentAt"]).where("user_id", "=", userId);
+  return rows.orderBy("kind").execute();
+}
+
 /**
  * Makes one mail due now, or all, the given-up ones too. A mail that a node is sending is left out: it would be sent twice.
  *

@@ -126,6 +126,12 @@ export async function deleteTokensAbout(db: TransactionDb, purpose: TokenPurpose
   await db.deleteFrom("one_time_tokens").where("purpose", "=", purpose).where("subject", "=", subject).execute();
 }
 
+/** Every token of a user, expired ones too, oldest first. They are few: the throttle of mails limits them. */
+export function listAllTokensOf(db: Db, userId: number): Promise<OneTimeToken[]> {
+  const tokens = db.selectFrom("one_time_tokens").select(COLUMNS).where("user_id", "=", userId);
+  return tokens.orderBy("created_at").orderBy("id").execute();
+}
+
 /** Deletes the tokens of a user. @param since only those made at that instant or later; null for all */
 export async function deleteTokensOf(
   db: TransactionDb,

@@ -111,7 +111,7 @@ export interface NoticesTable {
 }
 
 export interface ThrottlesTable {
-  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network, `mail:…`, `link:…`. */
+  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network, `mail:…`, `link:…`, `export:…`. */
   key: string;
   /** Consecutive failures; 0 for a rate. */
   failures: number;

@@ -4,6 +4,7 @@ import { confirmEmail, renderConfirmEmail, showConfirmEmail } from "./account/co
 import { confirmSignup, renderConfirmSignup, showConfirmSignup } from "./account/confirm-signup.ts";
 import { deleteAccount, renderDeleteAccount, showDeleteAccount } from "./account/delete-account.ts";
 import { devices, forgetDevice } from "./account/devices.ts";
+import { exportAccount } from "./account/export-account.ts";
 import { login, renderLogin, showLogin } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
 import { report, showReport, showReported } from "./account/not-me.ts";
@@ -19,7 +20,15 @@ import { keySet } from "./forward/key-set.ts";
 import { alive } from "./ops/alive.ts";
 import { metrics } from "./ops/metrics.ts";
 import { ready } from "./ops/ready.ts";
-import { anyone, authenticated, deletionEnabled, opsOnly, probe, trustedProxy } from "./pipeline/guards.ts";
+import {
+  anyone,
+  authenticated,
+  deletionEnabled,
+  opsOnly,
+  ownDownload,
+  probe,
+  trustedProxy,
+} from "./pipeline/guards.ts";
 import {
   emailLink,
   mailEnabled,
@@ -34,6 +43,7 @@ import { api, asset, forward, ops, page, unthrottled } from "./pipeline/router.t
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
 import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
 import { passwordAttempts } from "./throttle/attempts.ts";
+import { exportRequests } from "./throttle/export-requests.ts";
 import { linkAttempts } from "./throttle/link-attempts.ts";
 import { mailRequests } from "./throttle/mail-requests.ts";
 
@@ -60,6 +70,7 @@ export const ROUTES: readonly Route[] = [
   api("GET", "/devices/", authenticated, unthrottled, devices),
   api("DELETE", "/devices/:id/", authenticated, unthrottled, forgetDevice),
   api("GET", "/activity/", authenticated, unthrottled, activity),
+  api("GET", "/account/export/", ownDownload, exportRequests, exportAccount),
   api("POST", "/account/delete/", deletionEnabled, passwordAttempts, deleteAccount, renderDeleteAccount),
 
   page("GET", "/", anyone, unthrottled, home),

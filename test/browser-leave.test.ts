@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { describe } from "node:test";
 import { ALICE, browserTest, fillAndSend, focused, NOT_ON_DENO, pathOf, send, useBrowser } from "./support/browser.ts";
 import { DELETION_ON } from "./support/deletion-states.ts";
@@ -8,6 +9,24 @@ import { onlyOnBun } from "./support/runtime.ts";
 for (const javaScriptEnabled of [true, false]) {
   describe(`a user with${javaScriptEnabled ? "" : "out"} script`, onlyOnBun(NOT_ON_DENO), () => {
     useBrowser();
+
+    browserTest(
+      "downloads the data from the profile, and stays there",
+      async (stage) => {
+        const { page } = stage;
+        await giveSession(stage);
+        await page.goto("/profile/");
+        const [download] = await Promise.all([
+          page.waitForEvent("download"),
+          page.getByRole("link", { name: "Download your data" }).click(),
+        ]);
+        assert.equal(download.suggestedFilename(), "account-alice-2026-01-01.json");
+        const { profile } = JSON.parse(await readFile(await download.path(), "utf8"));
+        assert.equal(profile.username, "alice");
+        assert.equal(pathOf(page), "/profile/");
+      },
+      { javaScriptEnabled },
+    );
 
     browserTest(
       "deletes the account from the profile, and cannot log in any more",

@@ -31,7 +31,7 @@ export async function activity(context: UserContext): Promise<Reply> {
 function describe(event: RecordedEvent, subject: string): ActivityProps {
   const { at, kind, address, actor, detail } = event;
   const group = kind === "added_to_group" || kind === "removed_from_group" ? detail : null;
-  return { at, event: kind, address, ...storedDevice(event), by: byWhom(actor, subject), group };
+  return { at, event: kind, address, ...storedDevice(event), by: actorAsSeen(actor, subject), group };
 }
 
 const BY: ReadonlyMap<string, ActivityProps["by"]> = new Map([
@@ -41,7 +41,7 @@ const BY: ReadonlyMap<string, ActivityProps["by"]> = new Map([
 ]);
 
 /** Another user is not named: an account of theirs is their business. */
-function byWhom(actor: string, subject: string): ActivityProps["by"] {
+export function actorAsSeen(actor: string, subject: string): ActivityProps["by"] {
   if (actor === subject) return "you";
   return BY.get(actor) ?? "other";
 }

@@ -19,7 +19,7 @@ import { forgetDevice as forget } from "../throttle/forget.ts";
  */
 export async function devices(context: UserContext): Promise<Reply> {
   if (wantsPage(context)) return redirect("/sessions/");
-  return json(context, (await listKnownDevices(context)).map(toJson));
+  return json(context, (await listKnownDevices(context)).map(deviceToJson));
 }
 
 /** The user's devices, as pages and programs see them. */
@@ -57,7 +57,7 @@ function listOwn(db: Db, { services, auth }: UserContext): Promise<Device[]> {
 }
 
 /** Instants as Django REST Framework writes them: ISO 8601, in UTC. */
-function toJson(props: KnownDeviceProps): Record<string, unknown> {
+export function deviceToJson(props: KnownDeviceProps): Record<string, unknown> {
   return {
     id: props.name,
     browser: props.browser,

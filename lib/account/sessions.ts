@@ -26,13 +26,13 @@ const PAGE_SESSIONS = 100;
  */
 export async function sessions(context: UserContext): Promise<Reply> {
   const { shown, next } = await listPage(context);
-  const props = shown.map((session) => describe(session, session.id === context.auth.session.id));
+  const props = shown.map((session) => describeSession(session, session.id === context.auth.session.id));
   if (wantsPage(context)) {
     // The devices are few, and stand on the first page alone.
     const devices = queryValue(context.target, "cursor") === null ? await listKnownDevices(context) : [];
     return page(context, (frame) => sessionsPage(frame, props, { next, devices }));
   }
-  return linkNext(context, json(context, props.map(toJson)), "/sessions/", next);
+  return linkNext(context, json(context, props.map(sessionToJson)), "/sessions/", next);
 }
 
 async function listPage(context: UserContext): Promise<{ shown: Session[]; next: string | null }> {
@@ -81,7 +81,7 @@ export async function endSession(context: UserContext): Promise<Reply> {
   return wantsPage(context) ? redirectLoggedOut(readDevice(ended.userAgent)) : empty(204);
 }
 
-function describe(session: Session, isCurrent: boolean): SessionProps {
+export function describeSession(session: Session, isCurrent: boolean): SessionProps {
   const { userAgent, ip, createdAt, lastSeenAt } = session;
   return {
     name: sessionName(session),
@@ -95,7 +95,7 @@ function describe(session: Session, isCurrent: boolean): SessionProps {
 }
 
 /** Instants as Django REST Framework writes them: ISO 8601, in UTC. */
-function toJson(props: SessionProps): Record<string, unknown> {
+export function sessionToJson(props: SessionProps): Record<string, unknown> {
   return {
     id: props.name,
     browser: props.browser,

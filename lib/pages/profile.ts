@@ -44,7 +44,7 @@ ${address && addressState(frame, address)}</section>
 <section aria-labelledby="password"><h2 id="password">${words.password}</h2>
 <p>${words.passwordAbout}</p>
 <p><a class="button quiet" href="/password/change/">${words.changePassword}</a></p></section>
-${mayDelete && deletion(frame)}`;
+${yourData(frame, mayDelete)}`;
   return layout(frame, words.profile, body);
 }
 
@@ -58,9 +58,11 @@ function addressState(frame: Frame, { email, isProved, pendingEmail }: AddressPr
 ${canAsk && html`<form method="post" action="/email/prove/">${csrfField(frame.member)}<button class="quiet">${words.sendEmailLink}</button></form>`}`;
 }
 
-function deletion({ words }: Frame): Html {
+function yourData({ words }: Frame, mayDelete: boolean): Html {
   return html`<section aria-labelledby="data"><h2 id="data">${words.yourData}</h2>
-<p><a class="button quiet danger" href="/account/delete/">${words.deleteAccount}…</a></p></section>`;
+<p>${words.yourDataAbout}</p>
+<p class="actions"><a class="button quiet" href="/account/export/" download>${words.downloadData}</a>
+${mayDelete && html`<a class="button quiet danger" href="/account/delete/">${words.deleteAccount}…</a>`}</p></section>`;
 }
 
 function login(frame: Frame, { at, ...device }: PreviousLogin): Html {

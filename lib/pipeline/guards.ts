@@ -19,6 +19,19 @@ export function deletionEnabled(context: Authenticated): UserContext {
   return authenticated(context);
 }
 
+/**
+ * A user who is logged in, if no page of another site has caused the request. Such a page could use up the exports, and
+ * fill the disk of its visitor with files.
+ *
+ * @throws Problem not_authenticated, csrf_site
+ */
+export function ownDownload(context: Authenticated): UserContext {
+  const admitted = authenticated(context);
+  const site = context.request.headers.get("sec-fetch-site");
+  if (site === "cross-site") throw new Problem("csrf_site", { site });
+  return admitted;
+}
+
 function isFull(context: Authenticated): context is UserContext {
   return context.auth.level === "full";
 }

@@ -1,6 +1,6 @@
 import type { Arrival, Endpoint, Match, Router } from "../context.ts";
 import { decodePath, ownPath, parseTarget } from "../http/target.ts";
-import { deletionEnabled } from "./guards.ts";
+import { deletionEnabled, ownDownload } from "./guards.ts";
 import { isByLink, isByMail } from "./link-guards.ts";
 
 /**
@@ -38,7 +38,7 @@ function matchOf(router: Router, path: string): Match | undefined {
   return decoded === null ? undefined : (router(decoded) ?? router(`${decoded}/`));
 }
 
-/** Whether a browser with a session always gets a page. A page may need a link, mail, or a setting. */
+/** Whether a browser with a session always gets a page. A page may need a link, mail, or a setting; a download is none. */
 function hasPage({ routes }: Endpoint): boolean {
   return routes.some(
     ({ method, surface: { readsSession, audience }, guard }) =>
@@ -47,6 +47,7 @@ function hasPage({ routes }: Endpoint): boolean {
       audience !== "programs" &&
       !isByLink(guard) &&
       !isByMail(guard) &&
-      guard !== deletionEnabled,
+      guard !== deletionEnabled &&
+      guard !== ownDownload,
   );
 }

@@ -108,6 +108,9 @@ export function mailsOfNetwork({ width }: Pick<Network, "width">): RateRule {
 /** Forms sent with one link: 20 at once, then one every 3 minutes. Each may ask whether a username is taken. */
 export const FORMS_OF_LINK: RateRule = { kind: "rate", limit: 20, periodMs: HOUR_MS };
 
+/** Exports of a user's data: 6 at once, then one every 10 minutes. */
+export const EXPORTS: RateRule = { kind: "rate", limit: 6, periodMs: HOUR_MS };
+
 /** The counters that an attempt changes, and the wait if it is denied. */
 export interface Decision {
   /** Null if the attempt is granted. */

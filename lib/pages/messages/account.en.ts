@@ -148,6 +148,9 @@ export const account = {
   },
 
   yourData: "Your data",
+  yourDataAbout: "The file has everything that this site stores about your account, in JSON.",
+  downloadData: "Download your data",
+  downloadDataFirst: "Download your data first",
   deleteAccount: "Delete account",
   deletionAbout: "Your account is deleted at once. This cannot be undone.",
   deletionConsequences: [

@@ -147,6 +147,9 @@ export const account: AccountWords = {
   },
 
   yourData: "I tuoi dati personali",
+  yourDataAbout: "Il file contiene tutto ciò che questo sito conserva sul tuo account, in JSON.",
+  downloadData: "Scarica i tuoi dati",
+  downloadDataFirst: "Prima scarica i tuoi dati",
   deleteAccount: "Elimina account",
   deletionAbout: "Il tuo account viene eliminato subito. Non si può annullare.",
   deletionConsequences: [
