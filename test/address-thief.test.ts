@@ -16,8 +16,8 @@ const ALICE = "alice@example.com";
 const THIEF = "thief@example.net";
 const THIRD = "third@example.org";
 
-async function setUp() {
-  const test = await createTestApp(MAIL);
+async function setUp(environment: Record<string, string> = {}) {
+  const test = await createTestApp({ ...MAIL, ...environment });
   const user = await test.addUser({ username: "alice", email: ALICE, emailProvedAt: 1, password: PASSWORD });
   const [thief, owner] = [createClient(test.app), createClient(test.app)];
   await thief.login("alice", PASSWORD);
@@ -77,6 +77,23 @@ describe("a change of the address that a thief has asked for", () => {
     assert.equal((await undo(first)).status, 200);
     assert.equal((await undo(second)).status, 400);
     assert.equal(await test.addressNow(), ALICE);
+  });
+});
+
+describe("an account whose address has changed", () => {
+  test("cannot be deleted by its user while the former address can undo the change", async () => {
+    const test = await setUp({ POSTERN_ACCOUNT_DELETION: "on" });
+    await ask(test.thief, THIEF);
+    const token = tokenIn(mailTo(await test.deliver(), THIEF));
+    await createClient(test.app).post("/email/confirm/", { token }, OURS);
+    const remove = () => test.thief.post("/account/delete/", { password: PASSWORD }, OURS);
+    assert.deepEqual([(await remove()).status, (await test.deliver()).length], [400, 1], "its mail waits");
+    const denied = await remove();
+    const text = "The email address was changed in the last 7 days. Delete the account after that time.";
+    assert.deepEqual([denied.status, await denied.json()], [400, { non_field_errors: [text] }]);
+    test.clock.advance(7 * 24 * 3600);
+    await test.thief.login("alice", PASSWORD);
+    assert.equal((await remove()).status, 204);
   });
 });
 

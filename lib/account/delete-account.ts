@@ -13,13 +13,13 @@ import { authorizedData, requireLiveSession } from "../session/authorized.ts";
 import { expiredSessionCookies } from "../session/cookies.ts";
 import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
 import { expiredDeviceCookie } from "../throttle/device-cookie.ts";
-import { type DeletionObstacle, deleteOwnAccount, findDeletionObstacle } from "../users/delete-account.ts";
+import { type DeletionObstacle, deleteOwnAccount, findDeletionObstacle, isObstacle } from "../users/delete-account.ts";
 import { DELETION_FORM } from "./forms.ts";
 
 /**
  * `POST /account/delete/` with `password`: 204, and the account is gone, with every session. The cookies expire.
  *
- * @throws Problem invalid, last_superuser, no_password, not_authenticated; throttled, as at the login
+ * @throws Problem invalid, not_authenticated, the codes of `DeletionObstacle`; throttled, as at the login
  */
 export async function deleteAccount(context: UserContext & Throttled): Promise<Reply> {
   const { password } = readFields(await authorizedData(context), DELETION_FORM.fields);
@@ -35,11 +35,11 @@ export async function deleteAccount(context: UserContext & Throttled): Promise<R
   return wantsPage(context) ? redirectDone("/login/", "deleted", parts) : empty(204, parts);
 }
 
-/** @throws Problem last_superuser, no_password, not_authenticated */
+/** @throws Problem not_authenticated, the codes of `DeletionObstacle` */
 async function requireDeletable({ services, auth }: UserContext): Promise<Credentials> {
   const credentials = await findCredentialsOf(services.db, auth.user.id);
   if (credentials === null) throw new Problem("not_authenticated"); // Deleted since this request began.
-  const obstacle = await findDeletionObstacle(services.db, credentials);
+  const obstacle = await findDeletionObstacle(services.db, credentials, services.now());
   if (obstacle !== null) throw new Problem(obstacle);
   return credentials;
 }
@@ -58,7 +58,7 @@ async function checkAndDelete(
   await requireLiveSession(context);
   if (!right) return false;
   const result = await deleteOwnAccount(services, sessionActor(context), checked, attempt.succeed);
-  if (result === "last_superuser") throw new Problem(result);
+  if (isObstacle(result)) throw new Problem(result);
   return result === "deleted";
 }
 
@@ -66,13 +66,14 @@ async function checkAndDelete(
 export async function showDeleteAccount(context: UserContext): Promise<Reply> {
   const { services, auth } = context;
   const credentials = await findCredentialsOf(services.db, auth.user.id);
-  return render(context, EMPTY_FORM, credentials && (await findDeletionObstacle(services.db, credentials)));
+  const obstacle = credentials && (await findDeletionObstacle(services.db, credentials, services.now()));
+  return render(context, EMPTY_FORM, obstacle);
 }
 
 /** The form again, empty, with its errors. */
 export async function renderDeleteAccount(context: UserContext, problem: Problem): Promise<Reply> {
   const { code } = problem;
-  const obstacle = code === "last_superuser" || code === "no_password" ? code : null;
+  const obstacle = isObstacle(code) ? code : null;
   return render(context, await sentState(context, DELETION_FORM, problem), obstacle, problem.status);
 }
 

@@ -19,6 +19,10 @@ export const PROBLEMS = {
     status: 400,
     non_field_errors: "This is the last active superuser. Make another user a superuser first.",
   },
+  address_changed: {
+    status: 400,
+    non_field_errors: "The email address was changed in the last 7 days. Delete the account after that time.",
+  },
   no_password: { status: 400, non_field_errors: "This account has no password. Ask an administrator to delete it." },
   not_authenticated: { status: 403, detail: "Authentication credentials were not provided." },
   csrf_site: {
@@ -100,6 +104,7 @@ export const FORM_CODES = [
   "wrong_credentials",
   "email_taken",
   "last_superuser",
+  "address_changed",
   "no_password",
   "throttled",
   "overloaded",

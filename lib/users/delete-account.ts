@@ -1,3 +1,5 @@
+import { findWaitingMail } from "../../db/mails.ts";
+import { listTokensOf } from "../../db/one-time-tokens.ts";
 import type { Db, TransactionDb } from "../../db/open.ts";
 import {
   type Credentials,
@@ -15,13 +17,33 @@ import { authorizedTransaction } from "../session/authorized.ts";
 import { forgetDevices } from "../throttle/forget.ts";
 import { endMostSessions } from "./end-sessions.ts";
 
-/** Why a user cannot delete the own account: nothing proves it, or no superuser would be left. */
-export type DeletionObstacle = "no_password" | "last_superuser";
+/**
+ * Why a user cannot delete the own account: nothing proves it, no superuser would be left, or a former address can still
+ * undo a change. That change may be a thief's, and the deletion would be for good.
+ */
+const OBSTACLES = ["no_password", "last_superuser", "address_changed"] as const;
+
+export type DeletionObstacle = (typeof OBSTACLES)[number];
+
+export function isObstacle(code: string): code is DeletionObstacle {
+  return OBSTACLES.some((one) => one === code);
+}
 
 /** @returns null if the user can delete the account with the password */
-export async function findDeletionObstacle(db: Db, { user, password }: Credentials): Promise<DeletionObstacle | null> {
+export async function findDeletionObstacle(
+  db: Db,
+  { user, password }: Credentials,
+  now: number,
+): Promise<DeletionObstacle | null> {
   if (readHash(password) === null) return "no_password";
-  return (await isLastSuperuser(db, user)) ? "last_superuser" : null;
+  if (await isLastSuperuser(db, user)) return "last_superuser";
+  return (await canUndoChange(db, user, now)) ? "address_changed" : null;
+}
+
+/** Whether a link to a former address is valid, or is about to be sent. */
+async function canUndoChange(db: Db, { id }: User, now: number): Promise<boolean> {
+  const links = await listTokensOf(db, id, "email_undo", { now, limit: 1 });
+  return links.length > 0 || (await findWaitingMail(db, id, "email_changed")) !== null;
 }
 
 async function isLastSuperuser(db: Db, { id, isSuperuser }: User): Promise<boolean> {
@@ -41,7 +63,7 @@ export async function deleteOwnAccount(
   by: SessionActor,
   checked: string,
   alongside: (db: TransactionDb, user: User) => Promise<unknown>,
-): Promise<"deleted" | "wrong_password" | "last_superuser"> {
+): Promise<"deleted" | "wrong_password" | DeletionObstacle> {
   const { id } = by.user;
   await endMostSessions(services, by, by.user, by.session.id);
   return authorizedTransaction(services, by, async (db) => {
@@ -49,7 +71,8 @@ export async function deleteOwnAccount(
     const stored = await findCredentialsOf(db, id);
     if (stored?.password !== checked) return "wrong_password";
     const { user } = stored;
-    if (await isLastSuperuser(db, user)) return "last_superuser";
+    const obstacle = await findDeletionObstacle(db, stored, services.now());
+    if (obstacle !== null) return obstacle;
     // The counters of the account and its devices are no use to a later user of the name.
     await forgetDevices(db, user, null);
     await alongside(db, user);

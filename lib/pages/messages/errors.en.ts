@@ -32,6 +32,8 @@ export const errors: ErrorTexts = {
     wrong_credentials: "That username or password is not right.",
     email_taken: "This email address belongs to another account. Nothing has changed.",
     last_superuser: "You are the last active superuser. Make another user a superuser first.",
+    address_changed:
+      "Your email address was changed in the last 7 days. The former address can still undo that, so you can delete the account only after that time.",
     no_password: "Your account has no password. Ask an administrator to delete it.",
     throttled: "Too many attempts. Try again {wait}.",
     overloaded: "The server is busy. Try again {wait}.",

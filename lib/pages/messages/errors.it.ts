@@ -32,6 +32,8 @@ export const errors: ErrorTexts = {
     wrong_credentials: "Nome utente o password non corretti.",
     email_taken: "Questo indirizzo e-mail appartiene a un altro account. Non è cambiato nulla.",
     last_superuser: "Sei l’ultimo superuser attivo. Prima rendi superuser un altro utente.",
+    address_changed:
+      "Il tuo indirizzo e-mail è cambiato negli ultimi 7 giorni. L’indirizzo precedente può ancora annullare la modifica: potrai eliminare l’account solo dopo.",
     no_password: "Il tuo account non ha una password. Chiedi a un amministratore di eliminarlo.",
     throttled: "Troppi tentativi. Riprova {wait}.",
     overloaded: "Il server è occupato. Riprova {wait}.",
