@@ -177,6 +177,7 @@ export const EVENT_KINDS = [
   "invited",
   "signed_up",
   "email_change_requested",
+  "email_change_cancelled",
   "email_changed",
   "email_restored",
   "reported",

@@ -8,7 +8,15 @@ import { exportAccount } from "./account/export-account.ts";
 import { login, renderLogin, showLogin } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
 import { report, showReport, showReported } from "./account/not-me.ts";
-import { editProfile, home, profile, proveEmail, renderProfile, renderProveEmail } from "./account/profile.ts";
+import {
+  cancelEmail,
+  editProfile,
+  home,
+  profile,
+  proveEmail,
+  renderProfile,
+  renderProveEmail,
+} from "./account/profile.ts";
 import { renderRequestReset, requestReset, showRequestReset, showResetRequested } from "./account/request-reset.ts";
 import { renderRequestSignup, requestSignup, showRequestSignup } from "./account/request-signup.ts";
 import { renderResetPassword, resetPassword, showResetPassword } from "./account/reset-password.ts";
@@ -57,6 +65,7 @@ export const ROUTES: readonly Route[] = [
   api("GET", "/profile/", authenticated, unthrottled, profile),
   api("PATCH", "/profile/", authenticated, mailRequests, editProfile),
   api("POST", "/email/prove/", mailedUser, mailRequests, proveEmail, renderProveEmail),
+  api("POST", "/email/cancel/", mailedUser, unthrottled, cancelEmail),
   api("POST", "/email/confirm/", emailLink, unthrottled, confirmEmail, renderConfirmEmail),
   api("POST", "/password/change/", authenticated, passwordAttempts, changePassword, renderChangePassword),
   api("POST", "/password/reset/", mailEnabled, mailRequests, requestReset, renderRequestReset),

@@ -206,6 +206,10 @@ describe("every row of the route table that changes something", () => {
       await test.services.db.updateTable("users").set({ email: "alice@example.com" }).execute();
       return client.post("/email/prove/", {}, OURS);
     },
+    "POST /email/cancel/": async (client) => {
+      await client.send("PATCH", "/profile/", { headers: OURS, json: { email: "alice@example.com" } });
+      return client.post("/email/cancel/", {}, OURS);
+    },
     "POST /email/confirm/": async (client, test) => {
       await client.send("PATCH", "/profile/", { headers: OURS, json: { email: "alice@example.com" } });
       const [mail] = await test.deliver();

@@ -11,13 +11,19 @@ import { type AddressProps, profilePage } from "../pages/profile.ts";
 import type { MaybePromise } from "../pipeline/maybe-promise.ts";
 import { page, redirectDone, sentState, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
-import { json, redirect } from "../pipeline/responses.ts";
+import { empty, json, redirect } from "../pipeline/responses.ts";
 import type { Services } from "../services.ts";
 import { authorizedData } from "../session/authorized.ts";
 import { storedDevice } from "../session/user-agent.ts";
 import type { MailThrottled } from "../throttle/mail-requests.ts";
 import { editUser } from "../users/edit-user.ts";
-import { findPendingEmail, isNewAddress, type OwnChanges, requestEmailChange } from "../users/email-change.ts";
+import {
+  cancelOwnEmailChange,
+  findPendingEmail,
+  isNewAddress,
+  type OwnChanges,
+  requestEmailChange,
+} from "../users/email-change.ts";
 import { normalizeEmail } from "../users/user-fields.ts";
 import { PROFILE_FORM } from "./forms.ts";
 
@@ -64,6 +70,12 @@ export async function proveEmail(context: UserContext & MailThrottled): Promise<
   if (user.email === "") throw new Problem("invalid", { email: [fieldMessage("required")] });
   if (user.emailProvedAt === null) return askNewAddress(context, { email: user.email });
   return wantsPage(context) ? redirect("/profile/") : json(context, toJson(user));
+}
+
+/** `POST /email/cancel/`: 204, and the link to a new address is void. A mistyped address may be a stranger's. */
+export async function cancelEmail(context: UserContext): Promise<Reply> {
+  await cancelOwnEmailChange(context.services, sessionActor(context), context.auth.user);
+  return wantsPage(context) ? redirectDone("/profile/", "emailCancelled") : empty(204);
 }
 
 /** @param changes with an address that has to be proved, or an empty one */

@@ -63,6 +63,7 @@ const LOOKS: Readonly<Record<EventKind, { icon: Html; tone: "good" | "bad" | "pl
   invited: { icon: ICONS.person, tone: "plain" },
   signed_up: { icon: ICONS.person, tone: "plain" },
   email_change_requested: { icon: ICONS.edit, tone: "plain" },
+  email_change_cancelled: { icon: ICONS.edit, tone: "plain" },
   email_changed: { icon: ICONS.edit, tone: "plain" },
   email_restored: { icon: ICONS.edit, tone: "bad" },
   reported: { icon: ICONS.shield, tone: "bad" },

@@ -48,14 +48,16 @@ ${yourData(frame, mayDelete)}`;
   return layout(frame, words.profile, body);
 }
 
-/** Below the form: what is known about the address, and the button that asks for a link to it. */
+/** Below the form: what is known about the address, and the buttons that ask for a link and cancel a change. */
 function addressState(frame: Frame, { email, isProved, pendingEmail }: AddressProps): Html {
   const { words } = frame;
   const text = isProved ? words.emailProved(email) : words.emailUnproved(email);
   const isKnown = email !== "" || pendingEmail !== null;
   const canAsk = email !== "" && !isProved && (pendingEmail ?? email) === email;
+  const mayCancel = pendingEmail !== null && pendingEmail !== email;
   return html`${isKnown && html`<p class="state">${pendingEmail === null ? text : words.emailPending(pendingEmail, email)}</p>`}
-${canAsk && html`<form method="post" action="/email/prove/">${csrfField(frame.member)}<button class="quiet">${words.sendEmailLink}</button></form>`}`;
+${canAsk && html`<form method="post" action="/email/prove/">${csrfField(frame.member)}<button class="quiet">${words.sendEmailLink}</button></form>`}
+${mayCancel && html`<form method="post" action="/email/cancel/">${csrfField(frame.member)}<button class="quiet">${words.cancelEmail}</button></form>`}`;
 }
 
 function yourData({ words }: Frame, mayDelete: boolean): Html {

@@ -21,6 +21,7 @@ const NOTICES = {
   logout: "loggedOut",
   saved: "saved",
   emailLink: "emailLinkSent",
+  emailCancelled: "emailCancelled",
   emailConfirmed: "emailConfirmed",
   password: "passwordChanged",
   session: "sessionEnded",

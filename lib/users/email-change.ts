@@ -81,6 +81,21 @@ export async function findPendingEmail(
 }
 
 /**
+ * Makes the user's link to a new address void, sent or not. If there is none, nothing happens.
+ *
+ * @throws Problem not_authenticated as `authorizedTransaction`
+ */
+export function cancelOwnEmailChange(services: Needs, by: Actor, user: User): Promise<void> {
+  return authorizedTransaction(services, by, async (db) => {
+    const before = await lockUser(db, user.id);
+    if (before === null) throw new Problem("not_authenticated"); // Deleted since this request began.
+    const isPending = (await findPendingEmail({ db, now: services.now }, before)) !== null;
+    await cancelEmailChange(db, before);
+    if (isPending) await recordBy(db, services, by, { kind: "email_change_cancelled", subject: userSubject(before) });
+  });
+}
+
+/**
  * Uses the link in a mail to a new address: the address is stored as a proved one. Links for a new password that the
  * former address has got are void, and the former address gets a mail.
  *

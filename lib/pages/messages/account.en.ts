@@ -39,6 +39,8 @@ export const account = {
   emailProved: (email: string) => `${email} is confirmed. You can log in with it.`,
   emailUnproved: (email: string) => `${email} is not confirmed yet.`,
   sendEmailLink: "Send a link to confirm the address",
+  cancelEmail: "Cancel the change",
+  emailCancelled: "The change is cancelled. The link no longer works.",
   confirmEmail: "Confirm the email address",
   confirmEmailAbout: (username: string) =>
     `If you confirm, this becomes the address of the account ${username}. Links for a new password go to it.`,
@@ -122,6 +124,7 @@ export const account = {
     invited: "Invited",
     signed_up: "Account created",
     email_change_requested: "New email address requested",
+    email_change_cancelled: "Change of the email address cancelled",
     email_changed: "Email address changed",
     email_restored: "Former email address restored",
     reported: "Reported: this was not me",

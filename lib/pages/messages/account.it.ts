@@ -41,6 +41,8 @@ export const account: AccountWords = {
   emailProved: (email) => `${email} è confermato. Puoi usarlo per accedere.`,
   emailUnproved: (email) => `${email} non è ancora confermato.`,
   sendEmailLink: "Invia un link per confermare l’indirizzo",
+  cancelEmail: "Annulla la modifica",
+  emailCancelled: "La modifica è annullata. Il link non funziona più.",
   confirmEmail: "Conferma l’indirizzo e-mail",
   confirmEmailAbout: (username) =>
     `Se confermi, questo diventa l’indirizzo dell’account ${username}. Riceverà i link per una nuova password.`,
@@ -122,6 +124,7 @@ export const account: AccountWords = {
     invited: "Invito inviato",
     signed_up: "Account creato",
     email_change_requested: "Nuovo indirizzo e-mail richiesto",
+    email_change_cancelled: "Cambio dell’indirizzo e-mail annullato",
     email_changed: "Indirizzo e-mail cambiato",
     email_restored: "Indirizzo e-mail precedente ripristinato",
     reported: "Segnalato: non ero io",
