@@ -110,3 +110,28 @@ describe("a pending change", () => {
     assert.equal((await client.post("/email/cancel/", {}, OURS)).status, 404);
   });
 });
+
+describe("a link that is used in a browser", () => {
+  const use = async (username: string) => {
+    const test = await setUp();
+    const body = String(new URLSearchParams({ token: await test.askByMail() }));
+    const browser = createClient(test.app);
+    await browser.login(username, PASSWORD);
+    test.clock.advance(1);
+    const answer = await browser.send("POST", "/email/confirm/", { headers: FORM, body });
+    return { browser, status: answer.status, location: answer.headers.get("location") ?? "" };
+  };
+
+  test("of its own user leads to the profile", async () => {
+    const { status, location } = await use("alice");
+    assert.deepEqual([status, location], [303, "/profile/?done=emailConfirmed"]);
+  });
+
+  test("of another user leads to the login, and no profile says that its address is confirmed", async () => {
+    const { browser, status, location } = await use("bob");
+    assert.deepEqual([status, location], [303, "/login/?max_age=0&done=emailConfirmed"]);
+    const page = await browser.get(location, BROWSER);
+    assert.equal(page.status, 200);
+    assert.match(await page.text(), /The email address is confirmed\.[\s\S]*name="password"/);
+  });
+});

@@ -6,7 +6,7 @@ import { EMPTY_FORM, type FormState } from "../pages/form.ts";
 import { chooseLocale } from "../pages/messages/messages.ts";
 import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
-import { empty } from "../pipeline/responses.ts";
+import { empty, redirect } from "../pipeline/responses.ts";
 import { confirmEmail as confirmUserEmail } from "../users/email-change.ts";
 import { CONFIRM_EMAIL_FORM } from "./forms.ts";
 
@@ -29,7 +29,10 @@ export async function confirmEmail(context: LinkContext): Promise<Reply> {
   await confirmUserEmail(services, visitorActor(context), { token, user }, language);
   services.mail?.wake();
   if (!wantsPage(context)) return empty(204);
-  return redirectDone(auth.level === "full" ? "/profile/" : "/login/", "emailConfirmed");
+  if (auth.level !== "full") return redirectDone("/login/", "emailConfirmed");
+  if (auth.user.id === user.id) return redirectDone("/profile/", "emailConfirmed");
+  // On the profile of another user, the notice would be about the wrong account. `max_age` shows a user the form.
+  return redirect("/login/?max_age=0&done=emailConfirmed");
 }
 
 /** The form again, with its error. */
