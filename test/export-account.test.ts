@@ -143,7 +143,7 @@ describe("the export of an account", () => {
 
   test("has a harmless file name also if an import has stored any username", async () => {
     const { services, client } = await setUp();
-    const username = 'a"; filename="x.exe"\r\nSet-Cookie: a=b\0/../\\\u202e\ud800';
+    const username = 'a"; filename="x.exe"\r\nSet-Cookie: a=b\u0001/../\\\u202e';
     await services.db.updateTable("users").set({ username }).execute();
     const answer = await client.get(PATH);
     assert.equal(answer.status, 200);

@@ -149,7 +149,7 @@ export const account: AccountWords = {
     other: "da un altro account",
   },
 
-  yourData: "I tuoi dati personali",
+  yourData: "Dati conservati",
   yourDataAbout: "Il file contiene tutto ciò che questo sito conserva sul tuo account, in JSON.",
   downloadData: "Scarica i tuoi dati",
   downloadDataFirst: "Prima scarica i tuoi dati",
