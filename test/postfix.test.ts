@@ -17,6 +17,7 @@ const SETTINGS = { POSTERN_MAIL_FROM: "Caffè <login@postern.test>", PUBLIC_URL:
 
 const isRoot = process.getuid?.() === 0;
 const MAY_RUN = isRoot ? onlyWith("postfix") : { skip: true };
+if (!isRoot) process.stdout.write("Not run: postfix starts as root alone.\n");
 
 describe("Debian's postfix", onlyInFaults("mail by Debian's postfix").skip ? { skip: true } : MAY_RUN, () => {
   let postfix: Postfix;
