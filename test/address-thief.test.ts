@@ -138,10 +138,12 @@ describe("a mail to an address that a user has typed", () => {
 });
 
 describe("an account that its owner has secured", () => {
-  test("tells of the next unknown device at once", async () => {
+  test("gets a mail that says so, and tells of the next unknown device at once", async () => {
     const test = await setUp();
     await createClient(test.app).post("/not-me/", { token: tokenIn(test.notice) }, OURS);
-    const token = tokenIn(mailTo(await test.deliver(), ALICE));
+    const secured = mailTo(await test.deliver(), ALICE);
+    assert.match(secured.text, /your old password no longer works/);
+    const token = tokenIn(secured);
     const next = { token, new_password: "cyan giraffe umbrella" };
     assert.equal((await createClient(test.app).post("/password/reset/confirm/", next, OURS)).status, 204);
     await test.deliver();

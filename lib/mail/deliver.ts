@@ -172,12 +172,13 @@ async function mayGoOut(
 /** `to` is empty if the mail is not to be sent. An inactive user gets none. */
 async function findRecipient(
   db: TransactionDb,
-  { purpose, userId, address }: Mail,
+  { purpose, userId, address, facts }: Mail,
 ): Promise<{ template: Template; user: User | null; to: string }> {
   if (userId !== null) {
     const user = await findUserById(db, userId);
     const isWanted = user?.isActive === true;
-    return { template: purpose, user, to: isWanted ? address || user.email : "" };
+    const template = readFacts(facts).isSecured ? "secured" : purpose;
+    return { template, user, to: isWanted ? address || user.email : "" };
   }
   const known = purpose === "signup" || purpose === "invite" ? await findUserByAddress(db, address) : null;
   if (known === null) return { template: purpose, user: null, to: address };

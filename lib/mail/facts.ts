@@ -16,6 +16,8 @@ export interface Facts {
   /** An invitation's. */
   groups?: readonly string[];
   isStaff?: boolean;
+  /** Of a `password_reset`: a report "this was not me" has stopped the old password. */
+  isSecured?: boolean;
 }
 
 /** @param stored as `JSON.stringify` made it of Facts */

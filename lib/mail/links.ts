@@ -21,6 +21,7 @@ export const LINKS: Readonly<Record<Template, Link>> = {
   signup_known: RESET,
   invite: { purpose: "invite", path: "/signup/confirm/", lifetimeMs: 7 * DAY_MS },
   password_reset: RESET,
+  secured: RESET,
   email_change: { purpose: "email_change", path: "/email/confirm/", lifetimeMs: DAY_MS },
   email_changed: { purpose: "email_undo", path: "/not-me/", lifetimeMs: 7 * DAY_MS },
   new_device: NOT_ME,

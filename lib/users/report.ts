@@ -93,5 +93,5 @@ async function startReset(
 ): Promise<void> {
   await cancelLinks(db, user);
   await setPassword(db, user.id, unusablePassword());
-  await enqueue(db, services, by, { purpose: "password_reset", user, ...to });
+  await enqueue(db, services, by, { purpose: "password_reset", user, ...to, facts: { isSecured: true } });
 }

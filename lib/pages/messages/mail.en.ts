@@ -69,6 +69,14 @@ export const mail = {
       intro: ({ site }) => [`We were asked for a new password for your account at ${site}.`],
       outro: ["If you did not ask for it, you can ignore this mail. Your password does not change."],
     },
+    secured: {
+      ...NEW_PASSWORD,
+      subject: ({ site }) => `Your account at ${site} is secured`,
+      intro: ({ site }) => [
+        `You have reported something that was not you at ${site}. Every session has ended, and your old password no longer works.`,
+      ],
+      outro: ["If the link has expired, ask for a new password on the login page."],
+    },
     email_change: {
       subject: ({ site }) => `Confirm your new email address for ${site}`,
       intro: ({ site }) => [`We were asked to use this email address for an account at ${site}.`],

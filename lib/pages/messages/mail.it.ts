@@ -55,6 +55,14 @@ export const mail: MailWords = {
       intro: ({ site }) => [`Abbiamo ricevuto la richiesta di una nuova password per il tuo account su ${site}.`],
       outro: ["Se la richiesta non è tua, puoi ignorare questo messaggio: la tua password non cambierà."],
     },
+    secured: {
+      ...NEW_PASSWORD,
+      subject: ({ site }) => `Il tuo account su ${site} è al sicuro`,
+      intro: ({ site }) => [
+        `Hai segnalato su ${site} qualcosa che non era opera tua. Ogni sessione è chiusa e la vecchia password non funziona più.`,
+      ],
+      outro: ["Se il link è scaduto, chiedi una nuova password dalla pagina di accesso."],
+    },
     email_change: {
       subject: ({ site }) => `Conferma il tuo nuovo indirizzo e-mail per ${site}`,
       intro: ({ site }) => [
