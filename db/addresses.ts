@@ -6,7 +6,7 @@ import { toUser, type User } from "./users.ts";
 
 // The email addresses of users, compared without the case of ASCII letters. A parameter `address` has these in lower case.
 
-/** @returns the one user who has proved the address */
+/** @returns the user of the proved address; null if no user has proved it */
 export async function findProvedUser(db: Db, address: string): Promise<User | null> {
   const row = await withEmail(db, address).where("email_proved_at", "is not", null).executeTakeFirst();
   return row ? toUser(row) : null;

@@ -38,7 +38,7 @@ async function cancelledIn({ services }: TestApp): Promise<number> {
   return (await events.execute()).length;
 }
 
-describe("a user who has mistyped a new address", () => {
+describe("a user with a mistyped new address", () => {
   test("cancels the change: the link is void, and nothing is pending", async () => {
     const test = await setUp();
     const token = await test.askByMail();

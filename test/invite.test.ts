@@ -214,7 +214,7 @@ describe("an invitation", () => {
     assert.equal((await send(test)).owner?.username, "ada");
   });
 
-  test("names a person who has the address already, and sends nothing", async () => {
+  test("names the user of an address that is taken, and sends nothing", async () => {
     const test = await setUp();
     await test.addUser({ username: "ada", email: "ADA@example.com", password: "right horse" });
     const { owner, mails } = await send(test);

@@ -14,7 +14,7 @@ export interface MailContent {
   /** What to do, before the link. */
   ask: readonly string[];
   button: string;
-  /** Whether the link is for a reader who has not done this. */
+  /** Whether the mail warns: the link is needed only if another person did this. */
   isAlarm: boolean;
   link: string;
   /** The sentence before the address of the link. */

@@ -31,7 +31,7 @@ export async function findUserByAddress(db: Db, address: string): Promise<User |
  * last, call it after `lockAddresses`.
  *
  * @param username in NFKC
- * @param userId the user who has or gets the name; null if that one is new
+ * @param userId the user of the name; null for a new user
  */
 export async function isAddressOfOther(db: Db, username: string, userId: number | null): Promise<boolean> {
   if (!username.includes("@")) return false;

@@ -7,7 +7,7 @@ import { findTypedUser, resolveUsername } from "./username.ts";
 
 /**
  * The account that a person names by a username or by an address. A username may look like the address of another user:
- * the user who has proved the address has it, then the user of the name. The statements are the same for every text.
+ * then the user of the proved address comes before the user of the name. The statements are the same for every text.
  */
 export async function findNamedAccount(db: Db, typed: string): Promise<User | null> {
   const byName = await findTypedUser(db, typed);

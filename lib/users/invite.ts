@@ -24,7 +24,7 @@ export interface Invitation {
  * Sends the link of an invitation. It takes the place of an earlier one to the same address, so an address has one at a
  * time.
  *
- * @returns the user who has the address already: nothing is sent then; null if none has it
+ * @returns the user of the address, if there is one: nothing is sent then; else null
  * @throws Problem not_authenticated as `authorizedTransaction`
  */
 export async function invite(

@@ -11,7 +11,7 @@ export interface MailText {
   ask: string[];
   /** The text of the link. */
   button: string;
-  /** Whether the link is for a reader who has not done this. Most readers then need not open it. */
+  /** Whether the mail warns: the link is needed only if another person did this. */
   isAlarm: boolean;
   /** After the sentence about the link's lifetime. */
   outro: string[];
