@@ -47,14 +47,13 @@ async function run(services: Services, mail: MailService, stopping: AbortSignal)
   const backoff = createBackoff(services.now);
   const watched = { ...mail, transport: watch(mail.transport, backoff) };
   const lanes = new Set<Promise<void>>();
-  const mayGoOn = () => !stopping.aborted && !backoff.isWaiting();
   while (!stopping.aborted) {
     // Before the work: a mail that is stored meanwhile is not missed.
     const woken = sleep(mail);
-    if (mayGoOn() && (await isMailDue(services, backoff))) {
+    if (!backoff.isWaiting() && (await isMailDue(services, backoff))) {
       // One connection finds out whether the server is back.
       while (lanes.size < (backoff.isActive() ? 1 : CONNECTIONS)) {
-        const lane = deliverAll(services, watched, backoff, mayGoOn).finally(() => lanes.delete(lane));
+        const lane = deliverAll(services, watched, backoff, stopping).finally(() => lanes.delete(lane));
         lanes.add(lane);
       }
     }
@@ -86,15 +85,15 @@ async function isMailDue(services: Services, backoff: Backoff): Promise<boolean>
   }
 }
 
-/** Sends one mail after the other, until none is due. */
+/** Sends one mail after the other, until none is due. An outage ends it. */
 async function deliverAll(
   services: Services,
   mail: MailService,
   backoff: Backoff,
-  mayGoOn: () => boolean,
+  stopping: AbortSignal,
 ): Promise<void> {
   try {
-    while (mayGoOn() && (await deliverNext(services, mail)));
+    while (!stopping.aborted && (await deliverNext(services, mail)) && !backoff.isActive());
   } catch (error) {
     report(services, error, backoff);
   }
