@@ -1,13 +1,14 @@
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Examples, findSharedEmails, findUsernamesOfOthers } from "./addresses.ts";
+import { countEndedSessions } from "./ended-sessions.ts";
 import { codeOf } from "./error.ts";
 import { listLanes } from "./event-lanes.ts";
 import type { Lane } from "./event-macs.ts";
 import { listDamage } from "./integrity.ts";
 import { findSchemaState, type SchemaState } from "./migrate.ts";
 import { type Db, openDatabase, sqliteFile } from "./open.ts";
-import { countEndedSessions, type Lifetime } from "./sessions.ts";
+import type { Lifetime } from "./sessions.ts";
 import { hasActiveSuperuser } from "./users.ts";
 
 /** The facts that the command `check` judges. */

@@ -13,6 +13,7 @@ import * as oneTimeTokens from "./migrations/0009_one_time_tokens.ts";
 import * as groups from "./migrations/0010_groups.ts";
 import * as mail from "./migrations/0011_mail.ts";
 import * as usernamesLikeAddresses from "./migrations/0012_usernames_like_addresses.ts";
+import * as secondFactors from "./migrations/0013_second_factors.ts";
 import { type Db, type TransactionDb, transaction } from "./open.ts";
 
 /** Every migration, oldest first. A migration never changes: add a new one. */
@@ -29,6 +30,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0010_groups": groups,
   "0011_mail": mail,
   "0012_usernames_like_addresses": usernamesLikeAddresses,
+  "0013_second_factors": secondFactors,
 };
 
 /** Not Kysely's default name, because another application in the database may use Kysely too. */

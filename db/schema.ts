@@ -1,13 +1,11 @@
 import type { Generated, Kysely, Transaction } from "kysely";
+import type { Flag, Instant } from "./column-types.ts";
+import type { PasskeysTable, PendingLoginsTable, RecoveryCodesTable, TotpFactorsTable } from "./factor-schema.ts";
 
 // For these types, SQLite and Postgres return the same JavaScript values. Instants are epoch milliseconds, flags are 0
 // or 1, text is empty rather than null. No booleans, timestamps or JSON columns.
 
-/** Epoch milliseconds. */
-export type Instant = number;
-
-/** 0 or 1. */
-export type Flag = number;
+export type { Flag, Instant };
 
 export interface UsersTable {
   id: Generated<number>;
@@ -27,6 +25,8 @@ export interface UsersTable {
   email_proved_at: Generated<Instant | null>;
   /** Of the user's last login by a browser, such as `it`; empty if it is unknown. */
   language: Generated<string>;
+  /** Whether the user has an authenticator app or a passkey. `refreshSecondFactor` keeps it true. */
+  has_second_factor: Generated<Flag>;
 }
 
 export interface GroupsTable {
@@ -51,6 +51,10 @@ export interface SessionsTable {
   expires_at: Instant;
   ip: string;
   user_agent: string;
+  /** When the user last proved to be present. */
+  proved_at: Generated<Instant>;
+  /** How, separated by spaces: see `Session`. */
+  amr: Generated<string>;
 }
 
 /** See `OneTimeToken`. */
@@ -67,7 +71,7 @@ export interface OneTimeTokensTable {
 }
 
 /**
- * What a token is for. A token is the secret of a link.
+ * What a token is for. A token is the secret of a link, or of one step of a ceremony.
  *
  * - `setup`: creates the first user.
  * - `signup`, `invite`: creates the user of an address.
@@ -75,8 +79,22 @@ export interface OneTimeTokensTable {
  * - `email_change`: proves the user's new address.
  * - `email_undo`: restores the user's former address.
  * - `not_me`: ends the user's sessions and starts a reset.
+ * - `totp_setup`: makes an authenticator app the user's second factor, once a code of it is right.
+ * - `passkey_setup`, `passkey_login`, `passkey_factor`, `passkey_proof`: the challenge of a passkey (WebAuthn §13.4.3).
  */
-export type TokenPurpose = "setup" | "signup" | "invite" | "password_reset" | "email_change" | "email_undo" | "not_me";
+export type TokenPurpose =
+  | "setup"
+  | "signup"
+  | "invite"
+  | "password_reset"
+  | "email_change"
+  | "email_undo"
+  | "not_me"
+  | "totp_setup"
+  | "passkey_setup"
+  | "passkey_login"
+  | "passkey_factor"
+  | "passkey_proof";
 
 /** The mails that wait to be sent, and those that could not be. A mail that was sent is deleted. See `Mail`. */
 export interface MailsTable {
@@ -96,7 +114,17 @@ export interface MailsTable {
 }
 
 /** The notices tell a user what has happened. */
-export const NOTICE_KINDS = ["new_device", "password_changed", "sessions_ended", "many_failures"] as const;
+export const NOTICE_KINDS = [
+  "new_device",
+  "password_changed",
+  "sessions_ended",
+  "many_failures",
+  "many_wrong_codes",
+  "factor_added",
+  "factor_removed",
+  "recovery_code_used",
+  "passkey_copied",
+] as const;
 
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
 
@@ -111,7 +139,7 @@ export interface NoticesTable {
 }
 
 export interface ThrottlesTable {
-  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network, `mail:…`, `link:…`, `export:…`. */
+  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network, `mail:…`, `link:…`, `export:…`, `factor:…`. */
   key: string;
   /** Consecutive failures; 0 for a rate. */
   failures: number;
@@ -131,6 +159,8 @@ export interface DevicesTable {
   created_at: Instant;
   last_used_at: Instant;
   expires_at: Instant;
+  /** Until then its logins need no second factor; 0 if they do. */
+  trusted_until: Generated<Instant>;
 }
 
 /** The audit trail: append only. Rows stay after their user is deleted. */
@@ -193,6 +223,17 @@ export const EVENT_KINDS = [
   "group_deleted",
   "added_to_group",
   "removed_from_group",
+  "second_factor_failed",
+  "second_factor_throttled",
+  "factor_added",
+  "factor_removed",
+  "factors_reset",
+  "passkey_renamed",
+  "passkey_copied",
+  "recovery_codes_made",
+  "recovery_code_used",
+  "browser_trusted",
+  "proved",
   "events_cut",
   "trail_sealed",
 ] as const;
@@ -233,6 +274,10 @@ export interface Schema {
   groups: GroupsTable;
   user_groups: UserGroupsTable;
   sessions: SessionsTable;
+  pending_logins: PendingLoginsTable;
+  totp_factors: TotpFactorsTable;
+  recovery_codes: RecoveryCodesTable;
+  passkeys: PasskeysTable;
   one_time_tokens: OneTimeTokensTable;
   mails: MailsTable;
   notices: NoticesTable;

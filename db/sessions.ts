@@ -17,6 +17,10 @@ export interface Session {
   expiresAt: Instant;
   ip: string;
   userAgent: string;
+  /** When the user last proved to be present. */
+  provedAt: Instant;
+  /** How the user was proved, by the names of RFC 8176: such as `pwd` or `pwd otp mfa`. */
+  amr: string;
 }
 
 /** A session has ended if `expiresAt` is not after `now`, or if it was last seen `idleMs` ago or earlier. */
@@ -26,7 +30,7 @@ export interface Lifetime {
 }
 
 /** A session that was last seen further in the future has a wrong date and counts as ended: it would live too long. */
-const MAX_CLOCK_STEP_MS = 24 * 60 * 60 * 1000;
+export const MAX_CLOCK_STEP_MS = 24 * 60 * 60 * 1000;
 
 /** A live session has `expiresAt` after `now`, and `lastSeenAt` after `seenAfter` and not after `seenUntil`. */
 export interface Bounds {
@@ -57,6 +61,8 @@ function toSession(row: Selectable<SessionsTable>): Session {
     expiresAt: row.expires_at,
     ip: row.ip,
     userAgent: row.user_agent,
+    provedAt: row.proved_at,
+    amr: row.amr,
   };
 }
 
@@ -73,6 +79,8 @@ const insert = prepare((db, session: Session) =>
     expires_at: session.expiresAt,
     ip: session.ip,
     user_agent: session.userAgent,
+    proved_at: session.provedAt,
+    amr: session.amr,
   }),
 );
 
@@ -132,6 +140,7 @@ function liveSession(db: Db, wanted: Bounds & { id: string }) {
 function sessionOfUser(db: Db, wanted: Bounds & { id: string }) {
   return liveSession(db, wanted)
     .select(["sessions.id as session_id", "user_id", "created_at", "last_seen_at", "expires_at", "ip", "user_agent"])
+    .select(["proved_at", "amr", "has_second_factor"])
     .select(["users.id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"])
     .select(["date_joined", "last_login", "email_proved_at", "language"]);
 }
@@ -215,26 +224,6 @@ export async function findLiveSessionByPrefix(
   return row === undefined ? null : toSession(row);
 }
 
-/**
- * Counts from two indexes: the sessions that are not idle, minus those of them that have expired. Reads only the rows
- * that have expired and are not deleted yet. 1 million sessions take 50 ms (measured).
- */
-export async function countLiveSessions(db: Db, { now, idleMs }: Lifetime): Promise<number> {
-  const row = await db
-    .selectNoFrom((select) => {
-      const count = select.selectFrom("sessions").select(({ fn }) => fn.countAll<number>().as("count"));
-      const inUse = count.where("last_seen_at", ">", now - idleMs).where("last_seen_at", "<=", now + MAX_CLOCK_STEP_MS);
-      const expired = count
-        .where("expires_at", "<=", now)
-        // The plus stops SQLite from using the index on this column, which would read every row in use.
-        .where(sql`+last_seen_at`, ">", now - idleMs)
-        .where(sql`+last_seen_at`, "<=", now + MAX_CLOCK_STEP_MS);
-      return select(inUse, "-", expired).as("live");
-    })
-    .executeTakeFirstOrThrow();
-  return row.live ?? 0;
-}
-
 /** Updates the last use, unless that was less than `stepMs` ago. Of several calls at the same time, one writes. */
 export async function touchSession(
   db: Db,
@@ -247,6 +236,15 @@ export async function touchSession(
 const touch = prepare((db, { id, now, staleAt }: { id: string; now: Instant; staleAt: Instant }) =>
   db.updateTable("sessions").set({ last_seen_at: now }).where("id", "=", id).where("last_seen_at", "<=", staleAt),
 );
+
+/** Gives a session a new id, after its user has proved to be present again. */
+export async function renewSession(
+  db: TransactionDb,
+  id: string,
+  { id: nextId, provedAt, amr }: Pick<Session, "id" | "provedAt" | "amr">,
+): Promise<void> {
+  await db.updateTable("sessions").set({ id: nextId, proved_at: provedAt, amr }).where("id", "=", id).execute();
+}
 
 /** @returns the id of the user; null if the session is unknown */
 export async function deleteSession(db: Db, id: string): Promise<number | null> {
@@ -262,32 +260,4 @@ export async function deleteSessionsOfUser(db: Db, userId: number, exceptId: str
   let statement = db.deleteFrom("sessions").where("user_id", "=", userId);
   if (exceptId !== null) statement = statement.where("id", "!=", exceptId);
   return Number((await statement.executeTakeFirst()).numDeletedRows);
-}
-
-/**
- * Deletes at most `limit` ended sessions. Each condition is a query of its own with its own index: for one combined
- * condition, SQLite would read every session and block the process.
- *
- * @returns the number of deleted sessions
- */
-export async function deleteEndedSessions(db: Db, lifetime: Lifetime, limit: number): Promise<number> {
-  const { now, seenAfter, seenUntil } = boundsOf(lifetime);
-  const ids = db.selectFrom("sessions").select("id");
-  const ended = ids
-    .where("expires_at", "<=", now)
-    .unionAll(ids.where("last_seen_at", "<=", seenAfter))
-    .unionAll(ids.where("last_seen_at", ">", seenUntil))
-    .limit(limit);
-  const result = await db.deleteFrom("sessions").where("id", "in", ended).executeTakeFirst();
-  return Number(result.numDeletedRows);
-}
-
-/** Counts ended sessions whose rows are not deleted yet. */
-export async function countEndedSessions(db: Db, lifetime: Lifetime): Promise<number> {
-  const { count } = await db
-    .selectFrom("sessions")
-    .select(({ fn }) => fn.countAll().as("count"))
-    .where((row) => row.not(isLive(boundsOf(lifetime))(row)))
-    .executeTakeFirstOrThrow();
-  return Number(count);
 }

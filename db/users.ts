@@ -20,6 +20,8 @@ export interface User {
   emailProvedAt: Instant | null;
   /** Of the last login by a browser, such as `it`; empty if it is unknown. */
   language: string;
+  /** Whether the user has an authenticator app or a passkey. */
+  hasSecondFactor: boolean;
 }
 
 /** The fields of a user that are text. */
@@ -31,7 +33,7 @@ export interface Credentials {
   password: string;
 }
 
-export interface NewUser extends Omit<User, "id" | "isActive" | "lastLogin"> {
+export interface NewUser extends Omit<User, "id" | "isActive" | "lastLogin" | "hasSecondFactor"> {
   /** Encoded. */
   password: string;
 }
@@ -53,6 +55,7 @@ export function toUser(row: UserRow): User {
     lastLogin: row.last_login,
     emailProvedAt: row.email_proved_at,
     language: row.language,
+    hasSecondFactor: row.has_second_factor === 1,
   };
 }
 
@@ -98,7 +101,7 @@ const select = prepare((db, { username }: { username: string }) =>
   db
     .selectFrom("users")
     .select(["id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"])
-    .select(["date_joined", "last_login", "email_proved_at", "language", "password"])
+    .select(["date_joined", "last_login", "email_proved_at", "language", "has_second_factor", "password"])
     .where("username", "=", username),
 );
 
@@ -150,40 +153,6 @@ export async function lockUser(db: TransactionDb, userId: number): Promise<User 
   const row = await (isPostgres(db) ? query.forNoKeyUpdate() : query).executeTakeFirst();
   return row ? toUser(row) : null;
 }
-
-/**
- * Records a login and stores the replacement hash, if the user is still active and still has the password that was
- * checked. Otherwise the password was changed or the user deactivated during the check.
- *
- * @param login `replacement` and `language` null if the stored ones stay
- * @returns whether the login is confirmed
- */
-export async function confirmLogin(
-  db: Db,
-  { user, password }: Credentials,
-  { replacement, language, now }: { replacement: string | null; language: string | null; now: Instant },
-): Promise<boolean> {
-  const statement = confirm(db, { id: user.id, password, replacement: replacement ?? password, language, now });
-  const { numAffectedRows } = await db.executeQuery(statement);
-  return numAffectedRows === 1n;
-}
-
-interface Confirmation {
-  id: number;
-  password: string;
-  replacement: string;
-  language: string | null;
-  now: Instant;
-}
-
-const confirm = prepare((db, { id, password, replacement, language, now }: Confirmation) =>
-  db
-    .updateTable("users")
-    .set({ last_login: now, password: replacement, language: sql`coalesce(cast(${language} as text), language)` })
-    .where("id", "=", id)
-    .where("password", "=", password)
-    .where("is_active", "=", 1),
-);
 
 /** Undefined leaves a field unchanged. */
 export interface UserChanges {

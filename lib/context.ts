@@ -1,6 +1,7 @@
 import type { OneTimeToken } from "../db/one-time-tokens.ts";
+import type { PendingLogin } from "../db/pending-logins.ts";
 import type { Session } from "../db/sessions.ts";
-import type { User } from "../db/users.ts";
+import type { Credentials, User } from "../db/users.ts";
 import type { Data } from "./http/body.ts";
 import type { Client } from "./http/client-address.ts";
 import type { Cookies } from "./http/cookie.ts";
@@ -69,7 +70,7 @@ export interface Authenticated extends Routed {
 }
 
 /** The login state of a request. */
-export type Auth = Anonymous | Pending | Full;
+export type Auth = Anonymous | Enrolling | Full;
 
 export interface Anonymous {
   readonly level: "anonymous";
@@ -77,32 +78,38 @@ export interface Anonymous {
   readonly staleCookie: boolean;
 }
 
-/** The password was right, and a second factor is missing. */
-export interface Pending extends CurrentSession {
-  readonly level: "pending";
-  /** The second factors that the user has. */
-  readonly methods: readonly string[];
+/** Logged in, but the user has no second factor and POSTERN_REQUIRE_SECOND_FACTOR demands one. */
+export interface Enrolling extends CurrentSession {
+  readonly level: "enrolling";
 }
 
 /** Logged in. */
 export interface Full extends CurrentSession {
   readonly level: "full";
-  /** When the user last proved to be present, epoch milliseconds. */
-  readonly provenAt: number;
-  /** The names of the user's groups, sorted; null if the surface does not read them. */
-  readonly groups: readonly string[] | null;
 }
 
 export interface CurrentSession {
+  /** `provedAt` says when the user last proved to be present. */
   readonly session: Session;
   readonly user: User;
   /** The secret itself, from the cookie. */
   readonly token: string;
+  /** The names of the user's groups, sorted; null if the surface does not read them. */
+  readonly groups: readonly string[] | null;
 }
 
 /** A request of a user who is logged in. */
 export interface UserContext extends Authenticated {
   readonly auth: Full;
+}
+
+/** The second step of a login. */
+export interface PendingContext extends Authenticated {
+  readonly pending: {
+    readonly login: PendingLogin;
+    /** As stored now. */
+    readonly credentials: Credentials;
+  };
 }
 
 /** A request by the link that lets the first user be created. */

@@ -23,6 +23,7 @@ import { renderResetPassword, resetPassword, showResetPassword } from "./account
 import { endOtherSessions, endSession, sessions } from "./account/sessions.ts";
 import { renderSetUp, setUp, showSetUp } from "./account/set-up.ts";
 import type { Route } from "./context.ts";
+import { renderSecondFactor, secondFactor, showSecondFactor } from "./factors/second-factor.ts";
 import { envoyAuth, forwardedAuth, nginxAuth, whoAsks } from "./forward/forward-auth.ts";
 import { keySet } from "./forward/key-set.ts";
 import { alive } from "./ops/alive.ts";
@@ -47,11 +48,13 @@ import {
   signupLink,
   signupOpen,
 } from "./pipeline/link-guards.ts";
+import { pendingLogin } from "./pipeline/pending-guard.ts";
 import { api, asset, forward, ops, page, unthrottled } from "./pipeline/router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
 import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
 import { passwordAttempts } from "./throttle/attempts.ts";
 import { exportRequests } from "./throttle/export-requests.ts";
+import { factorAttempts } from "./throttle/factor-attempts.ts";
 import { linkAttempts } from "./throttle/link-attempts.ts";
 import { mailRequests } from "./throttle/mail-requests.ts";
 
@@ -61,6 +64,7 @@ import { mailRequests } from "./throttle/mail-requests.ts";
  */
 export const ROUTES: readonly Route[] = [
   api("POST", "/login/", anyone, passwordAttempts, login, renderLogin),
+  api("POST", "/login/second-factor/", pendingLogin, factorAttempts, secondFactor, renderSecondFactor),
   api("POST", "/logout/", anyone, unthrottled, logout),
   api("GET", "/profile/", authenticated, unthrottled, profile),
   api("PATCH", "/profile/", authenticated, mailRequests, editProfile),
@@ -84,6 +88,7 @@ export const ROUTES: readonly Route[] = [
 
   page("GET", "/", anyone, unthrottled, home),
   page("GET", "/login/", anyone, unthrottled, showLogin),
+  page("GET", "/login/second-factor/", pendingLogin, unthrottled, showSecondFactor),
   page("POST", "/profile/", authenticated, mailRequests, editProfile, renderProfile),
   page("GET", "/email/confirm/", emailLink, unthrottled, showConfirmEmail),
   page("GET", "/password/change/", authenticated, unthrottled, showChangePassword),

@@ -9,6 +9,7 @@ import { changePassword } from "../lib/users/change-password.ts";
 import { endSessions } from "../lib/users/end-sessions.ts";
 import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
 import { type Client, createClient } from "./support/client.ts";
+import { WITHOUT_EVENT as CHALLENGES, FACTOR_DEEDS } from "./support/factor-deeds.ts";
 import { OPEN } from "./support/sign-up.ts";
 import { anyPassword, createTestApp, type TestApp, tokenIn } from "./support/test-app.ts";
 
@@ -198,6 +199,7 @@ describe("every row of the route table that changes something", () => {
     client.send("POST", path, { headers: FORM, body: String(new URLSearchParams(fields)) });
 
   const DEEDS: Record<string, Deed> = {
+    ...FACTOR_DEEDS,
     "POST /login/": (client) => client.login("alice", PASSWORD),
     "POST /logout/": (client) => client.post("/logout/", {}, OURS),
     "PATCH /profile/": (client) => client.send("PATCH", "/profile/", { headers: OURS, json: { first_name: "Al" } }),
@@ -265,7 +267,7 @@ describe("every row of the route table that changes something", () => {
   };
 
   /** It stores a mail, and changes no account: the account does not exist yet. */
-  const WITHOUT_EVENT = new Set(["POST /signup/"]);
+  const WITHOUT_EVENT = new Set(["POST /signup/", ...CHALLENGES]);
 
   test("is tested below", () => {
     // ANY: a proxy asks with the method of a request to another server. That request changes nothing here.

@@ -26,6 +26,7 @@ describe("GET /auth/", () => {
       is_superuser: false,
       logged_in_at: "2026-01-01T00:00:00.000Z",
       proved_at: "2026-01-01T00:00:00.000Z",
+      amr: ["pwd"],
       expires_at: "2026-01-15T00:00:00.000Z",
     });
     const { "Postern-Assertion": assertion, ...others } = identityHeaders(response);
@@ -208,7 +209,7 @@ describe("an identity assertion", () => {
       groups: ["editors"],
       sid: session.id,
       auth_time: at,
-      method: "password",
+      amr: ["pwd"],
       iat: at,
       exp: at + 60,
     });

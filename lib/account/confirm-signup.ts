@@ -37,7 +37,7 @@ export async function confirmSignup(context: LinkContext & LinkThrottled): Promi
   const { language } = chooseLocale(request.headers.get("accept-language"));
   const input = { username, password: accepted, language };
   const credentials = await createSignedUpUser(services, visitorActor(context), link.stored, input);
-  const cookies = await createSession(context, credentials, null, null);
+  const cookies = await createSession(context, credentials);
   const parts = cookies === null ? {} : { cookies, loggedInUserId: credentials.user.id };
   return wantsPage(context) ? redirect("/profile/", parts) : empty(201, parts);
 }

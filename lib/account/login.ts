@@ -8,10 +8,12 @@ import { EMPTY_FORM } from "../pages/form.ts";
 import { type LoginProps, loginPage } from "../pages/login.ts";
 import { nextLocation } from "../pipeline/next-page.ts";
 import { page, sentState, sentValue, wantsPage } from "../pipeline/page-responses.ts";
-import type { Reply, ReplyParts } from "../pipeline/reply.ts";
-import { empty, redirect } from "../pipeline/responses.ts";
+import type { Reply } from "../pipeline/reply.ts";
+import { empty, json, redirect } from "../pipeline/responses.ts";
+import { createPendingLogin } from "../session/pending-login.ts";
 import { createSession } from "../session/session.ts";
 import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
+import { factorMethods } from "../users/factor-methods.ts";
 import { resolveLogin } from "../users/find-account.ts";
 import { LOGIN_BY_ADDRESS_FORM, LOGIN_FORM } from "./forms.ts";
 
@@ -29,33 +31,60 @@ export async function login(context: Authenticated & Throttled): Promise<Reply> 
   const { username, counted } = await resolveLogin(context.services, sent.username, wantsPage(context));
   const attempt = await context.reserveAttempt(counted);
   const pair = { username, password: sent.password };
-  const { parts, user } = await releaseOnError(attempt, () => checkAndCreateSession(context, pair, attempt));
-  if (parts === null) {
+  const outcome = await releaseOnError(attempt, () => checkPassword(context, pair, attempt));
+  if (outcome.kind === "denied") {
     // Outside of `releaseOnError`: if the event cannot be written, the failure still counts.
-    await recordAttempt(context, user, "login_failed");
+    await recordAttempt(context, outcome.user, "login_failed");
     await attempt.fail();
     throw new Problem("wrong_credentials");
   }
-  if (!wantsPage(context)) return empty(202, parts);
-  return redirect(nextLocation(context, await sentValue(context, "next")) ?? HOME, parts);
+  const next = wantsPage(context) ? nextLocation(context, await sentValue(context, "next")) : null;
+  const { user, cookies } = outcome;
+  if (outcome.kind === "pending") return askSecondFactor(context, user, { cookies, next });
+  const parts = { cookies, loggedInUserId: user.id };
+  return wantsPage(context) ? redirect(next ?? HOME, parts) : empty(202, parts);
 }
 
-/** @returns `parts` null if the name or the password is wrong; `user` null if no user has the name */
-async function checkAndCreateSession(
+/** `denied`: the name or the password is wrong; `user` is null if no user has the name. */
+type Outcome =
+  | { kind: "denied"; user: User | null }
+  | { kind: "pending"; user: User; cookies: string[] }
+  | { kind: "done"; user: User; cookies: string[] };
+
+async function checkPassword(
   context: Authenticated,
   { username, password }: { username: string; password: string },
   attempt: Attempt,
-): Promise<{ parts: ReplyParts | null; user: User | null }> {
+): Promise<Outcome> {
   const { services } = context;
   const credentials = await findCredentials(services.db, username);
   const encoded = credentials?.user.isActive ? credentials.password : null;
   const check = await services.hasher.check(password, encoded, attempt.caller);
-  if (credentials !== null && check.right) {
-    const { user } = credentials;
-    const cookies = await createSession(context, credentials, check.replacement, attempt);
-    if (cookies !== null) return { parts: { cookies, loggedInUserId: user.id }, user };
+  if (credentials === null || !check.right) return { kind: "denied", user: credentials?.user ?? null };
+  const { replacement } = check;
+  const { user } = credentials;
+  if (user.hasSecondFactor) {
+    // The login is no success yet, and no failure.
+    await attempt.release();
+    const cookie = await createPendingLogin(context, credentials, replacement);
+    return cookie === null ? { kind: "denied", user } : { kind: "pending", user, cookies: [cookie] };
   }
-  return { parts: null, user: credentials?.user ?? null };
+  const cookies = await createSession(context, credentials, { replacement, attempt });
+  return cookies === null ? { kind: "denied", user } : { kind: "done", user, cookies };
+}
+
+/** 403 with the ways to go on; a browser is redirected to the second step. */
+async function askSecondFactor(
+  context: Authenticated,
+  user: User,
+  { cookies, next }: { cookies: string[]; next: string | null },
+): Promise<Reply> {
+  const code = "second_factor_required";
+  if (wantsPage(context)) {
+    return redirect(`/login/second-factor/${next === null ? "" : `?${new URLSearchParams({ next })}`}`, { cookies });
+  }
+  const problem = new Problem(code, await factorMethods(context, user));
+  return { ...json(context, problem.body, problem.status), cookies, problem: code };
 }
 
 /**
@@ -70,9 +99,9 @@ export async function showLogin(context: Authenticated): Promise<Reply> {
 }
 
 /** A value that is no number asks for nothing. */
-function isRecent({ provenAt }: Full, { target, services }: Authenticated): boolean {
+function isRecent({ session }: Full, { target, services }: Authenticated): boolean {
   const maxAge = queryValue(target, "max_age") ?? "";
-  return !/^\d{1,9}$/.test(maxAge) || services.now() - provenAt <= Number(maxAge) * 1000;
+  return !/^\d{1,9}$/.test(maxAge) || services.now() - session.provedAt <= Number(maxAge) * 1000;
 }
 
 /** The form again, with its errors. */

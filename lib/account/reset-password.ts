@@ -36,10 +36,11 @@ export async function resetPassword(context: LinkContext & LinkThrottled): Promi
   const caller = { gone: peer.gone?.(), isKnown: true };
   const used = { token: link.token, user };
   const credentials = await resetUserPassword(services, visitorActor(context), used, judged, caller);
-  const cookies = await createSession(context, credentials, null, null);
-  // Null: another change of the password came in between.
+  // Null if the user has a second factor, or another change of the password came in between: the user logs in then.
+  const cookies = await createSession(context, credentials);
   const parts = cookies === null ? {} : { cookies, loggedInUserId: user.id };
-  return wantsPage(context) ? redirectDone("/profile/", "password", parts) : empty(204, parts);
+  if (!wantsPage(context)) return empty(204, parts);
+  return redirectDone(cookies === null ? "/login/" : "/profile/", "password", parts);
 }
 
 /** The form again, empty, with its errors. */

@@ -37,7 +37,7 @@ export async function setUp(context: SetupContext): Promise<Reply> {
   const input = { username, email, password: judged };
   const credentials = await createFirstUser(services, visitorActor(context), setupToken, input);
   if (credentials === null) throw new Problem("not_found");
-  const cookies = await createSession(context, credentials, null, null);
+  const cookies = await createSession(context, credentials);
   const { user } = credentials;
   return redirect("/profile/", cookies === null ? {} : { cookies, loggedInUserId: user.id });
 }

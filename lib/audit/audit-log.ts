@@ -61,7 +61,7 @@ function append(
 export function recordAttempt(
   context: Arrival,
   user: User | null,
-  kind: "login_failed" | "login_throttled",
+  kind: "login_failed" | "login_throttled" | "second_factor_failed" | "second_factor_throttled",
   alongside: (db: TransactionDb, by: Actor) => Promise<void> = async () => {},
 ): Promise<void> {
   const subject = user === null ? unknownSubject() : userSubject(user);

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { parseSecretKeys, type SecretKeys } from "../crypto/keys.ts";
 import { type Networks, parseNetworks } from "../http/client-address.ts";
+import { FACTOR_OPTIONS } from "./factor-options.ts";
 import { MAIL_OPTIONS } from "./mail-options.ts";
 import type { Option } from "./option.ts";
 import {
@@ -225,6 +226,7 @@ export const OPTIONS = {
       "It applies to the whole origin: `storage` also clears the front end's localStorage and IndexedDB.",
   } satisfies Option<string>,
   ...MAIL_OPTIONS,
+  ...FACTOR_OPTIONS,
   securityContact: {
     name: "POSTERN_SECURITY_CONTACT",
     default: null,

@@ -1,4 +1,5 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { createSealKey, type SealKey } from "./seal.ts";
 import { deriveSigningKeys, type SigningKeys } from "./signing-keys.ts";
 import { encodeToken } from "./token.ts";
 
@@ -37,6 +38,8 @@ export interface Keys {
   assertion: SigningKeys;
   /** Derives the tokens of the links in mails. */
   mail: LinkKey;
+  /** Seals the secrets of authenticator apps. */
+  factors: SealKey;
 }
 
 /** Derives the secret of a link from the id of its mail. So a mail that is sent twice has the same link. */
@@ -59,6 +62,7 @@ export function deriveKeys(secrets: SecretKeys): Keys {
     audit: createMacKey(secrets, "audit trail MAC"),
     assertion: deriveSigningKeys(secrets.map((secret) => deriveKey(secret, "identity assertion"))),
     mail: createLinkKey(secrets.map((secret) => deriveKey(secret, "mail link"))),
+    factors: createSealKey(secrets.map((secret) => nameAndKey(secret, "second factor"))),
   };
 }
 
@@ -75,12 +79,14 @@ function createLinkKey(keys: readonly Buffer[]): LinkKey {
 
 const NAME_DIGITS = 8;
 
+function nameAndKey(secret: Uint8Array, purpose: string): { name: string; key: Buffer } {
+  // The name is public. It is derived separately, so it reveals nothing about the key.
+  const name = deriveKey(secret, `${purpose}, name`).toString("hex").slice(0, NAME_DIGITS);
+  return { name, key: deriveKey(secret, purpose) };
+}
+
 function createMacKey(secrets: SecretKeys, purpose: string): MacKey {
-  const keys = secrets.map((secret) => ({
-    // The name is public. It is derived separately, so it reveals nothing about the key.
-    name: deriveKey(secret, `${purpose}, name`).toString("hex").slice(0, NAME_DIGITS),
-    key: deriveKey(secret, purpose),
-  }));
+  const keys = secrets.map((secret) => nameAndKey(secret, purpose));
   const [signing] = keys;
   if (signing === undefined) throw new Error("no secret key");
   const find = (mac: string) => keys.filter(({ name }) => mac.startsWith(`${name}.`));

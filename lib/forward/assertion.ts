@@ -16,8 +16,6 @@ export interface AssertionFacts {
   session: Session;
   user: User;
   groups: readonly string[];
-  /** When the user last proved to be present, epoch milliseconds. */
-  provenAt: number;
   /** The application's origin. */
   audience: string;
   /** PUBLIC_URL, else the server's origin as the client named it. */
@@ -91,7 +89,7 @@ function isFresh(signedAt: number, now: number): boolean {
   return signedAt <= now && now - signedAt < REUSED_MS;
 }
 
-function claimsOf({ session, user, groups, provenAt, audience, issuer }: AssertionFacts): Record<string, unknown> {
+function claimsOf({ session, user, groups, audience, issuer }: AssertionFacts): Record<string, unknown> {
   return {
     iss: issuer,
     aud: audience,
@@ -101,7 +99,7 @@ function claimsOf({ session, user, groups, provenAt, audience, issuer }: Asserti
     email_verified: user.emailProvedAt !== null,
     groups,
     sid: sessionName(session),
-    auth_time: Math.floor(provenAt / 1000),
-    method: "password",
+    auth_time: Math.floor(session.provedAt / 1000),
+    amr: session.amr.split(" "),
   };
 }

@@ -124,7 +124,7 @@ export function findDenial(auth: Auth, conditions: Conditions, now: number): Den
   const { groups, needsStaff, maxAgeSeconds } = conditions;
   if (needsStaff && !auth.user.isStaff) return "permission_denied";
   if (groups.length > 0 && !groups.some((name) => auth.groups?.includes(name))) return "permission_denied";
-  if (maxAgeSeconds !== null && now - auth.provenAt > maxAgeSeconds * 1000) return "recent_login_required";
+  if (maxAgeSeconds !== null && now - auth.session.provedAt > maxAgeSeconds * 1000) return "recent_login_required";
   return null;
 }
 

@@ -1,6 +1,6 @@
 import type { Authenticated } from "../context.ts";
 import { negotiate } from "../http/negotiate.ts";
-import { Problem } from "../http/problem.ts";
+import { PROBLEMS, Problem } from "../http/problem.ts";
 import { isHost } from "../http/target.ts";
 import { requireOriginalOrigin } from "../pipeline/csrf.ts";
 import { andThen, type MaybePromise } from "../pipeline/maybe-promise.ts";
@@ -117,7 +117,7 @@ function deny(
   url: string,
   status = denial === "not_authenticated" ? 401 : 403,
 ): Reply {
-  const body = { ...new Problem(denial).body, code: denial };
+  const body = { detail: PROBLEMS[denial].detail, code: denial };
   const withLogin = denial === "permission_denied" ? body : { ...body, login_url: url };
   const denied = json(context, withLogin, status);
   if (status === 401)
@@ -132,8 +132,8 @@ function identify(context: Authenticated, audience: string, answer: Reply): Mayb
     return answer;
   };
   if (auth.level !== "full") return finish("");
-  const { session, user, provenAt } = auth;
-  const facts = { session, user, groups: auth.groups ?? [], provenAt, audience, issuer: ownOrigin(context) };
+  const { session, user } = auth;
+  const facts = { session, user, groups: auth.groups ?? [], audience, issuer: ownOrigin(context) };
   return andThen(services.assertions.sign(facts), finish);
 }
 

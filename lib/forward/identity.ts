@@ -3,7 +3,7 @@ import { Problem } from "../http/problem.ts";
 import type { Identity } from "../users/identity.ts";
 
 /** As `GET /auth/` answers. */
-export function identityOf({ session, user, groups, provenAt }: Full): Identity {
+export function identityOf({ session, user, groups }: Full): Identity {
   return {
     id: user.id,
     username: user.username,
@@ -15,7 +15,8 @@ export function identityOf({ session, user, groups, provenAt }: Full): Identity 
     is_staff: user.isStaff,
     is_superuser: user.isSuperuser,
     logged_in_at: new Date(session.createdAt).toISOString(),
-    proved_at: new Date(provenAt).toISOString(),
+    proved_at: new Date(session.provedAt).toISOString(),
+    amr: session.amr.split(" "),
     expires_at: new Date(session.expiresAt).toISOString(),
   };
 }
@@ -33,6 +34,7 @@ export const ANONYMOUS: Record<keyof Identity, unknown> = {
   is_superuser: false,
   logged_in_at: null,
   proved_at: null,
+  amr: [],
   expires_at: null,
 };
 

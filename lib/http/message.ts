@@ -26,6 +26,7 @@ export const FIELD_MESSAGES = {
   password_too_short: "This password is too short. It must contain at least {min} characters.",
   password_too_common: "This password is too common.",
   password_breached: "This password has appeared in a data breach and must not be used.",
+  code_incorrect: "This code is not valid.",
   password_incorrect: "Your old password was entered incorrectly. Please enter it again.",
 } as const;
 

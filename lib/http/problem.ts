@@ -37,7 +37,12 @@ export const PROBLEMS = {
   csrf_cookie: { status: 403, detail: "CSRF Failed: CSRF cookie not set." },
   csrf_token: { status: 403, detail: "CSRF Failed: CSRF token missing or incorrect." },
   permission_denied: { status: 403, detail: "You do not have permission to perform this action." },
-  recent_login_required: { status: 403, detail: "The login is too old for this. Log in again." },
+  recent_login_required: { status: 403, detail: "The login is too old for this. Log in again.", methods: true },
+  second_factor_required: { status: 403, detail: "A second factor is required.", methods: true },
+  second_factor_setup_required: { status: 403, detail: "Set up a second factor first.", methods: true },
+  login_expired: { status: 403, detail: "The login has expired. Log in again." },
+  passkey_rejected: { status: 400, non_field_errors: "The passkey was not accepted." },
+  too_many_passkeys: { status: 400, non_field_errors: "You have {limit} passkeys already. Remove one first." },
   proxy_not_trusted: {
     status: 403,
     detail: "This is not a trusted proxy. If it is yours, add its address to POSTERN_TRUSTED_PROXIES.",
@@ -67,8 +72,10 @@ export const PROBLEMS = {
   overloaded: { status: 503, detail: "The server is busy. Expected available in {seconds} seconds." },
 } as const satisfies Record<string, Template>;
 
-type Template = { status: number } & (
-  | { detail: string }
+type Template = {
+  status: number;
+} /** With `methods`, the body has the code too, and the names of the ways to go on. */ & (
+  | { detail: string; methods?: true }
   | { non_field_errors: string }
   /** The field of a link's secret. */
   | { token: string }
@@ -92,11 +99,18 @@ type WireText<Code extends TextCode> = (typeof PROBLEMS)[Code] extends { readonl
 /** The values that a problem's text needs; `never` as a key, and so none, if it has no placeholder. */
 export type ProblemValues<Code extends TextCode> = Values<WireText<Code>>;
 
-/** After the code: the fields of `invalid`, the values of a text with placeholders, else nothing. */
+/** A way to prove to be present, as an answer names it. */
+export type ProofMethod = "password" | "totp" | "passkey" | "recovery_code";
+
+/**
+ * After the code: the fields of `invalid`, the ways to go on, the values of a text with placeholders, else nothing.
+ */
 type Details<Code extends ProblemCode> = Code extends TextCode
-  ? [keyof ProblemValues<Code>] extends [never]
-    ? []
-    : [values: ProblemValues<Code>]
+  ? (typeof PROBLEMS)[Code] extends { readonly methods: true }
+    ? [methods: readonly ProofMethod[]]
+    : [keyof ProblemValues<Code>] extends [never]
+      ? []
+      : [values: ProblemValues<Code>]
   : [fields: FieldErrors];
 
 /** The codes that the page of a form explains: a person mends most by sending the form again, now or a little later. */
@@ -106,6 +120,8 @@ export const FORM_CODES = [
   "last_superuser",
   "address_changed",
   "no_password",
+  "passkey_rejected",
+  "too_many_passkeys",
   "throttled",
   "overloaded",
   "unavailable",
@@ -153,6 +169,12 @@ export class Problem<Code extends ProblemCode = ProblemCode> extends Error {
       const fields = given as FieldErrors; // `Details` gives fields to this code alone.
       this.body = Object.fromEntries(Object.entries(fields).map(([name, messages]) => [name, messages.map(wireText)]));
       this.validationErrors = { fields, form: [] };
+      this.retryAfterSeconds = null;
+      return;
+    }
+    if ("methods" in template) {
+      this.body = { detail: template.detail, code, methods: given }; // `Details` gives methods to these codes.
+      this.validationErrors = NO_ERRORS;
       this.retryAfterSeconds = null;
       return;
     }

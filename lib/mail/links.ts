@@ -28,4 +28,9 @@ export const LINKS: Readonly<Record<Template, Link>> = {
   password_changed: NOT_ME,
   sessions_ended: NOT_ME,
   many_failures: NOT_ME,
+  many_wrong_codes: NOT_ME,
+  factor_added: NOT_ME,
+  factor_removed: NOT_ME,
+  recovery_code_used: NOT_ME,
+  passkey_copied: NOT_ME,
 };

@@ -1,5 +1,5 @@
+import { countLiveSessions } from "../../db/ended-sessions.ts";
 import { type MailTally, tallyMails } from "../../db/mails.ts";
-import { countLiveSessions } from "../../db/sessions.ts";
 import type { Routed } from "../context.ts";
 import { describeError } from "../observability/log.ts";
 import { type MailSample, METRICS_TYPE } from "../observability/metrics.ts";

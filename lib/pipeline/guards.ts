@@ -1,16 +1,65 @@
 import type { Arrival, Authenticated, UserContext } from "../context.ts";
 import { isForwarded, isLocalHost, isLoopback, parseAddress, parsePeer } from "../http/client-address.ts";
-import { Problem } from "../http/problem.ts";
+import { Problem, type ProofMethod } from "../http/problem.ts";
+import { proofMethods } from "../users/factor-methods.ts";
+import { relyingPartyOf } from "./relying-party.ts";
 
 /** Every client. */
 export function anyone(context: Authenticated): Authenticated {
   return context;
 }
 
-/** A user who is logged in. @throws Problem not_authenticated */
+/** A user who is logged in. @throws Problem not_authenticated; second_factor_setup_required if the settings demand one */
 export function authenticated(context: Authenticated): UserContext {
-  if (!isFull(context)) throw new Problem("not_authenticated");
-  return context;
+  if (isFull(context)) return context;
+  if (context.auth.level === "enrolling") throw new Problem("second_factor_setup_required", setUpMethods(context));
+  throw new Problem("not_authenticated");
+}
+
+function isFull(context: Authenticated): context is UserContext {
+  return context.auth.level === "full";
+}
+
+/** A user who is logged in, also one who has to set up a second factor first. @throws Problem not_authenticated */
+export function authenticatedForSetUp(context: Authenticated): UserContext {
+  const { auth } = context;
+  if (auth.level === "anonymous") throw new Problem("not_authenticated");
+  return { ...context, auth: { ...auth, level: "full" } };
+}
+
+/** The second factors that a user can set up. */
+function setUpMethods(context: Authenticated): ProofMethod[] {
+  return relyingPartyOf(context) === null ? ["totp"] : ["totp", "passkey"];
+}
+
+/**
+ * A user who has proved to be present within POSTERN_RECENT_LOGIN_SECONDS.
+ *
+ * @throws Problem not_authenticated, second_factor_setup_required, recent_login_required
+ */
+export async function recent(context: Authenticated): Promise<UserContext> {
+  const admitted = authenticated(context);
+  await requireRecent(admitted);
+  return admitted;
+}
+
+/** The same, also for a user who has to set up a second factor first. @throws Problem not_authenticated, recent_login_required */
+export async function recentForSetUp(context: Authenticated): Promise<UserContext> {
+  const admitted = authenticatedForSetUp(context);
+  await requireRecent(admitted);
+  return admitted;
+}
+
+/**
+ * For a handler in which only some requests need it.
+ *
+ * @throws Problem recent_login_required, with the ways to prove it
+ */
+export async function requireRecent(context: UserContext): Promise<void> {
+  const { services, auth } = context;
+  const age = services.now() - auth.session.provedAt;
+  if (age >= 0 && age <= services.config.recentLoginSeconds * 1000) return;
+  throw new Problem("recent_login_required", await proofMethods(context, auth.user));
 }
 
 /** A user who is logged in, if users can delete their accounts. @throws Problem not_found, not_authenticated */
@@ -30,10 +79,6 @@ export function ownDownload(context: Authenticated): UserContext {
   const site = context.request.headers.get("sec-fetch-site");
   if (site === "cross-site") throw new Problem("csrf_site", { site });
   return admitted;
-}
-
-function isFull(context: Authenticated): context is UserContext {
-  return context.auth.level === "full";
 }
 
 /**

@@ -57,6 +57,10 @@ export function page(context: Arrival, draw: (frame: Frame) => Html, status = 20
 /** A denial as a page. If a login is needed, a redirect to it, with the way back in `next`. */
 export function errorPage(context: Arrival, { code, status }: Problem): Reply {
   const retryPath = pathToReturnTo(context);
+  if (code === "login_expired") return redirect("/login/");
+  if (code === "second_factor_setup_required") return redirect("/security/");
+  if (code === "recent_login_required")
+    return redirect(`/reauth/?next=${encodeURIComponent(retryPath.toWellFormed())}`);
   if (code === "not_authenticated") return redirect(`/login/?next=${encodeURIComponent(retryPath.toWellFormed())}`);
   if (code === "invalid_link") {
     return page(context, (frame) => deadLinkPage(frame, afterDeadLink(context)), status);

@@ -1,20 +1,22 @@
 import { deleteInBatches } from "../../db/batches.ts";
+import { confirmLogin } from "../../db/confirm-login.ts";
+import { deleteEndedSessions } from "../../db/ended-sessions.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
 import { isOutage } from "../../db/outage.ts";
 import {
-  deleteEndedSessions,
   deleteSession,
   findLiveSession,
   findLiveSessionWithGroups,
   insertSession,
   lockLiveSession,
+  renewSession,
   type Session,
   touchSession,
 } from "../../db/sessions.ts";
-import { type Credentials, confirmLogin, type User } from "../../db/users.ts";
-import { userSubject, visitorActor } from "../audit/actor.ts";
-import { type Deed, recordEvents } from "../audit/audit-log.ts";
-import type { Anonymous, Arrival, Auth, Full, UserContext } from "../context.ts";
+import type { Credentials, User } from "../../db/users.ts";
+import { sessionActor, userSubject, visitorActor } from "../audit/actor.ts";
+import { type Deed, recordBy, recordEvents } from "../audit/audit-log.ts";
+import type { Anonymous, Arrival, Auth, Enrolling, Full, UserContext } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
 import { notify } from "../mail/notify.ts";
 import { describeError } from "../observability/log.ts";
@@ -24,6 +26,8 @@ import type { ReplyParts } from "../pipeline/reply.ts";
 import type { Services } from "../services.ts";
 import type { Attempt } from "../throttle/attempts.ts";
 import { rememberDevice } from "../throttle/device-cookie.ts";
+import { needsSetUp } from "../users/second-factor-policy.ts";
+import { authorizedTransaction } from "./authorized.ts";
 import { expiredSessionCookies, sessionCookies } from "./cookies.ts";
 import { lifetime } from "./lifetime.ts";
 import { allPresentedTokens, presentedTokens } from "./presented-tokens.ts";
@@ -51,14 +55,15 @@ function findFirstLive(
   services: Services,
   [token, ...others]: string[],
   readsGroups: boolean,
-): MaybePromise<Full | null> {
+): MaybePromise<Full | Enrolling | null> {
   if (token === undefined) return null;
   const span = lifetime(services);
   const find = readsGroups ? findLiveSessionWithGroups : findLiveSession;
   return andThen(find(services.db, hashToken(token), span), (live) => {
     if (live === null) return findFirstLive(services, others, readsGroups);
     const { session, user, groups } = live;
-    const auth: Full = { level: "full", session, user, groups, token, provenAt: session.createdAt };
+    const level = needsSetUp(services.config, user) ? "enrolling" : "full";
+    const auth = { level, session, user, groups, token } as const;
     if (span.now - session.lastSeenAt < TOUCH_EVERY_MS) return auth;
     return touch(services, session, span.now).then(() => auth);
   });
@@ -75,28 +80,46 @@ async function touch({ db, log, metrics }: Services, session: Session, now: numb
   }
 }
 
+/** What was checked before a session is created. */
+export interface LoginProof {
+  /** The password's new encoding, null if the stored one stays. */
+  replacement?: string | null;
+  /** The attempt at the password or the second factor; null after a link, where the user has just set the password. */
+  attempt?: LoginAttempt | null;
+  /** How the user was proved: see `Session`. */
+  amr?: string;
+  /**
+   * Uses up what was checked, such as a code, in the transaction that creates the session. Undefined: the user must have
+   * no second factor.
+   *
+   * @returns false if it was used already: the user is not logged in then
+   */
+  consume?: (db: TransactionDb) => Promise<boolean>;
+}
+
+export type LoginAttempt = Pick<Attempt, "isNewDevice" | "succeed">;
+
 /**
  * Logs a user in whose password has been checked: creates a session under a new token, and ends each presented one
  * (against fixation: ASVS 5.0 V7.2.4). If the user was deactivated or the password changed since the check, nothing
  * changes.
  *
- * @param replacement the password's new encoding, null if the stored one stays
- * @param attempt the attempt at the password; null after a link, where the user has just set the password
  * @returns the `Set-Cookie` values; null if the user is not logged in
  */
 export async function createSession(
   context: Arrival,
   credentials: Credentials,
-  replacement: string | null,
-  attempt: Attempt | null,
+  { replacement = null, attempt = null, amr = "pwd", consume }: LoginProof = {},
 ): Promise<string[] | null> {
   const { services } = context;
   const { user } = credentials;
   const token = generateToken();
-  const session = newSession(context, user, token);
+  const session = newSession(context, user, { token, amr });
   const language = mailLanguage(context.request.headers.get("accept-language"));
+  const login = { replacement, language, isComplete: consume !== undefined, now: session.createdAt };
   const further = await transaction(services.db, async (db) => {
-    if (!(await confirmLogin(db, credentials, { replacement, language, now: session.createdAt }))) return null;
+    if (!(await confirmLogin(db, credentials, login))) return null;
+    if (consume !== undefined && !(await consume(db))) throw new NotConsumed();
     const ended = await endPresented(db, context);
     const excess = await makeRoom(db, services, user, lifetime(services));
     await insertSession(db, session);
@@ -109,10 +132,18 @@ export async function createSession(
     for (const subject of ended) deeds.push({ kind: "sessions_ended", subject, actor, detail: "1" });
     await recordEvents(db, context, ...deeds);
     return { cookie };
-  });
+  }).catch(nullIfNotConsumed);
   if (further === null) return null;
   const cookies = sessionCookies(context, token);
   return further.cookie === null ? cookies : [...cookies, further.cookie];
+}
+
+/** Rolls the transaction back: what was checked was used meanwhile. */
+class NotConsumed extends Error {}
+
+function nullIfNotConsumed(error: unknown): null {
+  if (error instanceof NotConsumed) return null;
+  throw error;
 }
 
 /**
@@ -121,7 +152,37 @@ export async function createSession(
  */
 export function renewedSession(context: UserContext): { session: Session; cookies: string[] } {
   const token = generateToken();
-  return { session: newSession(context, context.auth.user, token), cookies: sessionCookies(context, token) };
+  const { user, session } = context.auth;
+  const cookies = sessionCookies(context, token);
+  return { session: newSession(context, user, { token, amr: session.amr }), cookies };
+}
+
+/**
+ * The user of the request's session has proved to be present again. The session goes on under a new token (ASVS 5.0
+ * V7.2.4); its end stays.
+ *
+ * @param amr what was proved now; the session keeps what was proved before
+ * @param consume as in LoginProof
+ * @returns the `Set-Cookie` values; null if what was checked was used already
+ * @throws Problem not_authenticated if the session has ended
+ */
+export async function renewProof(
+  context: UserContext,
+  amr: string,
+  consume: (db: TransactionDb) => Promise<boolean>,
+): Promise<string[] | null> {
+  const { services, auth } = context;
+  const token = generateToken();
+  const by = sessionActor(context);
+  const all = [...new Set([...auth.session.amr.split(" "), ...amr.split(" ")])].join(" ");
+  const renewed = { id: hashToken(token), provedAt: services.now(), amr: all };
+  const isRenewed = await authorizedTransaction(services, by, async (db) => {
+    if (!(await consume(db))) throw new NotConsumed();
+    await renewSession(db, auth.session.id, renewed);
+    await recordBy(db, services, by, { kind: "proved", subject: userSubject(auth.user), detail: amr });
+    return true;
+  }).catch(nullIfNotConsumed);
+  return isRenewed ? sessionCookies(context, token) : null;
 }
 
 /** Deletes the rows of expired sessions. @returns their number */
@@ -156,7 +217,11 @@ async function endPresented(db: TransactionDb, context: Arrival): Promise<string
   return subjects;
 }
 
-function newSession({ services, client, request }: Arrival, user: User, token: string): Session {
+function newSession(
+  { services, client, request }: Arrival,
+  user: User,
+  { token, amr }: { token: string; amr: string },
+): Session {
   const createdAt = services.now();
   return {
     id: hashToken(token),
@@ -166,5 +231,7 @@ function newSession({ services, client, request }: Arrival, user: User, token: s
     expiresAt: createdAt + services.config.sessionMaxAgeSeconds * 1000,
     ip: client.address,
     userAgent: userAgentOf(request),
+    provedAt: createdAt,
+    amr,
   };
 }

@@ -111,6 +111,12 @@ export const FORMS_OF_LINK: RateRule = { kind: "rate", limit: 20, periodMs: HOUR
 /** Exports of a user's data: 6 at once, then one every 10 minutes. */
 export const EXPORTS: RateRule = { kind: "rate", limit: 6, periodMs: HOUR_MS };
 
+/**
+ * Wrong codes of a second factor in a row. Each wait is as after wrong passwords, without an end: at the longest, an attacker
+ * who knows the password has 24 guesses a day at three codes of a million.
+ */
+export const FACTOR: FailureRule = { kind: "failures", steps: STEPS, limit: Number.MAX_SAFE_INTEGER };
+
 /** The counters that an attempt changes, and the wait if it is denied. */
 export interface Decision {
   /** Null if the attempt is granted. */

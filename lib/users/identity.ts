@@ -14,6 +14,8 @@ export interface Identity {
   logged_in_at: string;
   /** When the user last proved to be present. */
   proved_at: string;
+  /** How, by the names of RFC 8176: `pwd`, `otp`, `pop` (a passkey), and `mfa` if there were two factors. */
+  amr: readonly string[];
   /** When the session ends at the latest. */
   expires_at: string;
 }

@@ -118,8 +118,8 @@ async function prepareBarePg(stage: Stage): Promise<Recipe> {
   const url = await postgres.createDatabase("bare");
   await preparePostern(stage, fromSource, { DATABASE_URL: url });
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
-  const times = { createdAt: 0, lastSeenAt: 0, expiresAt: 0 };
-  await insertSession(db, { id: "0".repeat(64), userId: 1, ...times, ip: "127.0.0.1", userAgent: "" });
+  const times = { createdAt: 0, lastSeenAt: 0, expiresAt: 0, provedAt: 0 };
+  await insertSession(db, { id: "0".repeat(64), userId: 1, ...times, ip: "127.0.0.1", userAgent: "", amr: "pwd" });
   await db.destroy();
   return preparePeer("bare-pg.ts", url, POOL_SIZE);
 }

@@ -274,6 +274,7 @@ const EMPTY = {
   lastLogin: null,
   emailProvedAt: null,
   language: "",
+  hasSecondFactor: false,
 };
 
 if (import.meta.main) {

@@ -26,6 +26,7 @@ export const errors: ErrorTexts = {
     password_too_short: ({ min }) => `The password is too short. Use at least ${min} characters.`,
     password_too_common: "Many people use this password. Choose another one.",
     password_breached: "This password was found in a data breach. Choose another one.",
+    code_incorrect: "This code is not right, or it was used already. Wait for the next one, or use a recovery code.",
     password_incorrect: "This is not your current password.",
   },
   form: {
@@ -35,6 +36,8 @@ export const errors: ErrorTexts = {
     address_changed:
       "Your email address was changed in the last 7 days. The former address can still undo that, so you can delete the account only after that time.",
     no_password: "Your account has no password. Ask an administrator to delete it.",
+    passkey_rejected: "The passkey was not accepted. Try again.",
+    too_many_passkeys: "You have the most passkeys that are possible. Remove one first.",
     throttled: "Too many attempts. Try again {wait}.",
     overloaded: "The server is busy. Try again {wait}.",
     unavailable: "The server is temporarily unavailable. Try again {wait}.",

@@ -26,6 +26,8 @@ export const errors: ErrorTexts = {
     password_too_short: ({ min }) => `La password è troppo corta. Usa almeno ${min} caratteri.`,
     password_too_common: "Molte persone usano questa password. Scegline un’altra.",
     password_breached: "Questa password è comparsa in una violazione di dati. Scegline un’altra.",
+    code_incorrect:
+      "Questo codice non è corretto, o è già stato usato. Aspetta il prossimo, o usa un codice di recupero.",
     password_incorrect: "Questa non è la tua password attuale.",
   },
   form: {
@@ -35,6 +37,8 @@ export const errors: ErrorTexts = {
     address_changed:
       "Il tuo indirizzo e-mail è cambiato negli ultimi 7 giorni. L’indirizzo precedente può ancora annullare la modifica: potrai eliminare l’account solo dopo.",
     no_password: "Il tuo account non ha una password. Chiedi a un amministratore di eliminarlo.",
+    passkey_rejected: "La passkey non è stata accettata. Riprova.",
+    too_many_passkeys: "Hai già il numero massimo di passkey. Prima rimuovine una.",
     throttled: "Troppi tentativi. Riprova {wait}.",
     overloaded: "Il server è occupato. Riprova {wait}.",
     unavailable: "Il server è temporaneamente non disponibile. Riprova {wait}.",

@@ -127,6 +127,42 @@ export const mail = {
       ],
       button: "Secure my account",
     },
+    many_wrong_codes: {
+      ...NOT_ME,
+      subject: ({ site }) => `Many wrong codes for your account at ${site}`,
+      intro: ({ site }) => [
+        `The right password for your account at ${site} was entered, and then many wrong codes. Further codes now have to wait. The last one was this:`,
+      ],
+      ask: [
+        "If you mistyped the codes, there is nothing to do.",
+        `If it was not you, another person knows your password. Open this link. ${SECURE}`,
+      ],
+      button: "Secure my account",
+    },
+    factor_added: {
+      ...NOT_ME,
+      subject: ({ site }) => `A new way to log in to ${site} was added`,
+      intro: ({ site }) => [`A passkey or an authenticator app was added to your account at ${site}.`],
+    },
+    factor_removed: {
+      ...NOT_ME,
+      subject: ({ site }) => `A way to log in to ${site} was removed`,
+      intro: ({ site }) => [`A passkey or the authenticator app was removed from your account at ${site}.`],
+    },
+    recovery_code_used: {
+      ...NOT_ME,
+      subject: ({ site }) => `A recovery code for ${site} was used`,
+      intro: ({ site }) => [
+        `A recovery code of your account at ${site} was used. It does not work again. The page “Security” shows how many are left.`,
+      ],
+    },
+    passkey_copied: {
+      ...NOT_ME,
+      subject: ({ site }) => `One of your passkeys for ${site} may have been copied`,
+      intro: ({ site }) => [
+        `A passkey of your account at ${site} has sent an older counter than before. So there may be a copy of it. The login was denied. Remove the passkey on the page “Security”, and add a new one.`,
+      ],
+    },
   },
 } satisfies MailWordsShape;
 

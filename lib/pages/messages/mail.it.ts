@@ -117,5 +117,41 @@ export const mail: MailWords = {
       ],
       button: "Proteggi il mio account",
     },
+    many_wrong_codes: {
+      ...NOT_ME,
+      subject: ({ site }) => `Molti codici errati per il tuo account su ${site}`,
+      intro: ({ site }) => [
+        `Per il tuo account su ${site} è stata inserita la password giusta, e poi più volte un codice errato. Ora i nuovi codici devono attendere. L’ultimo è stato questo:`,
+      ],
+      ask: [
+        "Se hai sbagliato tu a digitare i codici, non devi fare nulla.",
+        `Se è stata un’altra persona, conosce la tua password. Apri questo link. ${SECURE}`,
+      ],
+      button: "Proteggi il mio account",
+    },
+    factor_added: {
+      ...NOT_ME,
+      subject: ({ site }) => `Un nuovo modo di accedere a ${site} è stato aggiunto`,
+      intro: ({ site }) => [`Una passkey o un’app di autenticazione è stata aggiunta al tuo account su ${site}.`],
+    },
+    factor_removed: {
+      ...NOT_ME,
+      subject: ({ site }) => `Un modo di accedere a ${site} è stato rimosso`,
+      intro: ({ site }) => [`Una passkey o l’app di autenticazione è stata rimossa dal tuo account su ${site}.`],
+    },
+    recovery_code_used: {
+      ...NOT_ME,
+      subject: ({ site }) => `Un codice di recupero per ${site} è stato usato`,
+      intro: ({ site }) => [
+        `Un codice di recupero del tuo account su ${site} è stato usato, e non vale più. La pagina “Sicurezza” mostra quanti ne restano.`,
+      ],
+    },
+    passkey_copied: {
+      ...NOT_ME,
+      subject: ({ site }) => `Una tua passkey per ${site} potrebbe essere stata copiata`,
+      intro: ({ site }) => [
+        `Una passkey del tuo account su ${site} ha inviato un contatore più vecchio di prima: potrebbe esisterne una copia. L’accesso è stato negato. Rimuovi la passkey nella pagina “Sicurezza” e aggiungine una nuova.`,
+      ],
+    },
   },
 };

@@ -1,0 +1,11 @@
+import type { FormDefinition } from "../pages/form.ts";
+
+/** RFC 4226's code has 6 digits, and a recovery code 16 characters and its hyphens. */
+const CODE = { label: "code", autocomplete: "one-time-code", trim: true, maxCharacters: 64 } as const;
+
+export const SECOND_FACTOR_FORM = {
+  action: "/login/second-factor/",
+  button: "logIn",
+  cancelUrl: "/login/",
+  fields: { code: CODE },
+} as const satisfies FormDefinition;

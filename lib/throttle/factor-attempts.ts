@@ -1,0 +1,83 @@
+import type { TransactionDb } from "../../db/open.ts";
+import { deleteCounters } from "../../db/throttles.ts";
+import type { User } from "../../db/users.ts";
+import { recordAttempt } from "../audit/audit-log.ts";
+import type { Authenticated } from "../context.ts";
+import { Problem } from "../http/problem.ts";
+import { notify } from "../mail/notify.ts";
+import type { CodeKind } from "../users/code-proof.ts";
+import type { Attempt } from "./attempts.ts";
+import { countAttempt } from "./counts.ts";
+import { findDevice, rememberDevice } from "./device-cookie.ts";
+import { accountKeys, deviceKey } from "./limits.ts";
+import { FACTOR } from "./rules.ts";
+
+/** An attempt at a code. It is counted as a failure already. */
+export interface FactorAttempt extends Pick<Attempt, "device" | "isNewDevice" | "succeed"> {
+  /** The code was wrong. */
+  readonly fail: () => Promise<void>;
+}
+
+/** What `factorAttempts` adds to a context. */
+export interface FactorThrottled {
+  /**
+   * Counts an attempt at a code of a user, on this node and every other. A device that the account knows is counted by itself,
+   * so that a thief who knows the password cannot block the user's own browsers.
+   *
+   * @throws Problem throttled
+   */
+  readonly reserveFactorAttempt: (user: User, kind: CodeKind) => Promise<FactorAttempt>;
+}
+
+/** The throttle of rows whose handler checks a code of a second factor: by account or device, each kind of code by itself. */
+export function factorAttempts<C extends Authenticated>(context: C): C & FactorThrottled {
+  return { ...context, reserveFactorAttempt: (user, kind) => reserve(context, user, kind) };
+}
+
+async function reserve(context: Authenticated, user: User, kind: CodeKind): Promise<FactorAttempt> {
+  const { services } = context;
+  if (!services.config.throttle) return UNCOUNTED;
+  const device = await findDevice(context, user.username);
+  const key = factorKey(user, kind, device);
+  const { waitMs, changed } = await countAttempt(services, { requests: [], failures: [{ key, rule: FACTOR }] });
+  if (waitMs !== null) throw new Problem("throttled", { seconds: Math.max(1, Math.ceil(waitMs / 1000)) });
+  const isBlocked = changed.some(({ blockedUntil }) => blockedUntil > services.now());
+  return {
+    device,
+    isNewDevice: device === null,
+    succeed: async (db, user) => {
+      await forgetFailures(db, user, device);
+      return rememberDevice(db, context, user, device);
+    },
+    fail: () =>
+      isBlocked
+        ? recordAttempt(context, user, "second_factor_throttled", (db, by) =>
+            notify(db, services, by, user, "many_wrong_codes"),
+          )
+        : recordAttempt(context, user, "second_factor_failed"),
+  };
+}
+
+/** With POSTERN_THROTTLE=off. */
+const UNCOUNTED: FactorAttempt = {
+  device: null,
+  isNewDevice: false,
+  succeed: async () => null,
+  fail: async () => {},
+};
+
+/** The login is complete: the failures in a row have ended, those at the password too (NIST SP 800-63B-4 §3.2.2). */
+async function forgetFailures(db: TransactionDb, user: User, device: string | null): Promise<void> {
+  const own = device === null ? [] : [deviceKey(device), ...KINDS.map((kind) => factorKey(user, kind, device))];
+  await deleteCounters(db, [
+    ...accountKeys(user.username),
+    ...KINDS.map((kind) => factorKey(user, kind, null)),
+    ...own,
+  ]);
+}
+
+const KINDS: readonly CodeKind[] = ["totp", "recovery_code"];
+
+function factorKey({ id }: User, kind: CodeKind, device: string | null): string {
+  return `factor:${kind}:${device ?? `user:${id}`}`;
+}
