@@ -114,7 +114,7 @@ describe("several nodes on one Postgres", () => {
         "0010_groups",
         "0011_mail",
         "0012_usernames_like_addresses",
-    "0013_second_factors",
+        "0013_second_factors",
       ],
     );
   });
