@@ -4,22 +4,21 @@ const [FIRST_SURROGATE, SURROGATES] = [0xd800, 0x800];
 
 const codeUnit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code));
 
+const codePoint = fc
+  .integer({ min: 0, max: 0x10ffff - SURROGATES })
+  .map((code) => String.fromCodePoint(code < FIRST_SURROGATE ? code : code + SURROGATES));
+
 /** Like `fc.string({ unit: "binary" })`, which first makes a table of all 1.1 million code points. */
-const codePoints = fc
-  .array(
-    fc.integer({ min: 0, max: 0x10ffff - SURROGATES }).map((code) => {
-      return String.fromCodePoint(code < FIRST_SURROGATE ? code : code + SURROGATES);
-    }),
-    { maxLength: 3 },
-  )
-  .map((units) => units.join(""));
+export function characters(maxLength = 10): fc.Arbitrary<string> {
+  return fc.array(codePoint, { maxLength }).map((units) => units.join(""));
+}
 
 /** Any text, including lone surrogates, and text made of the pieces of a format. */
 export function soup(...pieces: string[]): fc.Arbitrary<string> {
   const spoonful = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(...pieces) },
     { weight: 1, arbitrary: codeUnit },
-    { weight: 1, arbitrary: codePoints },
+    { weight: 1, arbitrary: characters(3) },
   );
   const cooked = fc.array(spoonful, { maxLength: 40, size: "max" }).map((pieces) => pieces.join(""));
   return fc.oneof({ weight: 1, arbitrary: fc.string({ unit: codeUnit }) }, { weight: 4, arbitrary: cooked });
