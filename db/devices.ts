@@ -107,6 +107,16 @@ export async function deleteDevicesOfUser(
   return (await most.returning("id").execute()).map(({ id }) => id);
 }
 
+/** Ends the trust in each device of a user. The devices stay known. */
+export async function endTrust(db: TransactionDb, userId: number): Promise<void> {
+  await db
+    .updateTable("devices")
+    .set({ trusted_until: 0 })
+    .where("user_id", "=", userId)
+    .where("trusted_until", ">", 0)
+    .execute();
+}
+
 /** Keeps the last used `keep` devices of a user and deletes the others. */
 export async function deleteOldDevices(db: Db, userId: number, keep: number): Promise<void> {
   await db.executeQuery(deleteOld(db, { userId, keep }));
