@@ -1,4 +1,4 @@
-// Postern for front ends: import { login, logout, profile, fetch, events } from "/client.js";
+// Postern for front ends: import { login, logout, passkey, profile, fetch, events } from "/client.js";
 // With a bundler the same file is "postern/client". Types: /client.d.ts
 // No token is kept and none is needed: the browser's cookie proves who is logged in.
 
@@ -27,13 +27,15 @@ export function configure(options) {
   server = new URL(options.server).origin;
 }
 
-/** The server denied a login or a sign-up. */
+/** The server denied a login, a sign-up or a passkey. */
 export class LoginError extends Error {
   name = "LoginError";
 
-  constructor(status, errors, retryAfterSeconds) {
+  constructor(status, { errors, code, methods }, retryAfterSeconds) {
     super(Object.values(errors).flat().join(" "));
     this.status = status;
+    this.code = code;
+    this.methods = methods;
     this.errors = errors;
     this.retryAfterSeconds = retryAfterSeconds;
   }
@@ -43,6 +45,40 @@ export async function login(username, password) {
   await send("login/", { username, password });
   announceLogin();
 }
+
+export async function secondFactor(code, { remember = false } = {}) {
+  await send("login/second-factor/", { code, ...(remember && { remember: "on" }) });
+  announceLogin();
+}
+
+export const passkey = {
+  isAvailable: () => isBrowser() && "PublicKeyCredential" in globalThis,
+
+  async login({ autofill = false, signal } = {}) {
+    const path = "login/passkey/";
+    const credential = autofill ? await askByAutofill(path, signal) : await ask(path, signal);
+    await send(path, { credential });
+    announceLogin();
+  },
+
+  async secondFactor({ remember = false } = {}) {
+    const path = "login/second-factor/passkey/";
+    await send(path, { credential: await ask(path), ...(remember && { remember: "on" }) });
+    announceLogin();
+  },
+
+  async prove() {
+    const path = "reauth/passkey/";
+    await send(path, { credential: await ask(path) });
+  },
+
+  async add(name) {
+    const path = "security/passkeys/";
+    const publicKey = creationOptions(await send(`${path}options/`, {}));
+    const credential = await navigator.credentials.create({ publicKey });
+    return send(path, { credential: credentialJson(credential), name });
+  },
+};
 
 export async function signup(email) {
   await send("signup/", { email });
@@ -81,14 +117,14 @@ export async function fetch(input, init) {
   return response;
 }
 
-/** @throws LoginError */
+/** @returns the answer's JSON, null if it has none. @throws LoginError */
 async function send(path, fields) {
   const response = await call(path, {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify(fields),
   });
-  if (response.ok) return;
+  if (response.ok) return response.json().catch(() => null);
   const wait = response.headers.get("Retry-After");
   throw new LoginError(response.status, await errorsOf(response), wait === null ? null : Number(wait));
 }
@@ -115,9 +151,94 @@ function csrfToken() {
 }
 
 async function errorsOf(response) {
-  const body = await response.json().catch(() => ({}));
-  const { detail, ...errors } = body !== null && typeof body === "object" ? body : {};
-  return detail === undefined ? errors : { ...errors, non_field_errors: [detail] };
+  const answer = await response.json().catch(() => null);
+  const body = answer !== null && typeof answer === "object" ? answer : {};
+  if (body.detail === undefined) return { errors: body, code: null, methods: [] }; // `code` may be a field.
+  const { detail, code = null, methods = [], ...errors } = body;
+  return { errors: { ...errors, non_field_errors: [detail] }, code, methods };
+}
+
+/** Has the browser ask for a passkey. */
+async function ask(path, signal) {
+  const publicKey = requestOptions(await send(`${path}options/`, {}));
+  return credentialJson(await navigator.credentials.get({ publicKey, signal }));
+}
+
+/** Waits for a passkey from the autofill of a field, however long that takes. A challenge is replaced before it expires. */
+async function askByAutofill(path, signal) {
+  if (!(await globalThis.PublicKeyCredential?.isConditionalMediationAvailable?.()))
+    throw new DOMException("This browser has no autofill of passkeys.", "NotSupportedError");
+  for (;;) {
+    await becomeVisible();
+    signal?.throwIfAborted();
+    const options = await send(`${path}options/`, {});
+    const replaced = new AbortController();
+    const abort = () => replaced.abort(signal?.reason);
+    signal?.addEventListener("abort", abort);
+    const timer = setTimeout(abort, (options.timeout ?? 60_000) * 0.9);
+    try {
+      const publicKey = requestOptions(options);
+      return credentialJson(
+        await navigator.credentials.get({ publicKey, mediation: "conditional", signal: replaced.signal }),
+      );
+    } catch (error) {
+      if (signal?.aborted || !replaced.signal.aborted) throw error;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+}
+
+/** A page in the background makes no challenges. */
+function becomeVisible() {
+  return new Promise((resolve) => {
+    if (document.visibilityState === "visible") return resolve();
+    document.addEventListener("visibilitychange", resolve, { once: true });
+  });
+}
+
+// Safari before 18.4 and Chromium before 129 have passkeys, but neither of their JSON. Nor have the objects of some
+// password managers.
+
+function requestOptions(json) {
+  if (PublicKeyCredential.parseRequestOptionsFromJSON) return PublicKeyCredential.parseRequestOptionsFromJSON(json);
+  return { ...json, challenge: bytesOf(json.challenge), allowCredentials: json.allowCredentials?.map(withBytes) };
+}
+
+function creationOptions(json) {
+  if (PublicKeyCredential.parseCreationOptionsFromJSON) return PublicKeyCredential.parseCreationOptionsFromJSON(json);
+  const excludeCredentials = json.excludeCredentials?.map(withBytes);
+  return { ...json, challenge: bytesOf(json.challenge), user: withBytes(json.user), excludeCredentials };
+}
+
+function credentialJson(credential) {
+  try {
+    return credential.toJSON();
+  } catch {
+    const { id, type, response, authenticatorAttachment } = credential;
+    const names = ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"];
+    const parts = names.flatMap((name) => (response[name] ? [[name, base64url(response[name])]] : []));
+    return {
+      id,
+      rawId: id,
+      type,
+      authenticatorAttachment,
+      clientExtensionResults: credential.getClientExtensionResults(),
+      response: { ...Object.fromEntries(parts), transports: response.getTransports?.() },
+    };
+  }
+}
+
+const withBytes = ({ id, ...rest }) => ({ ...rest, id: bytesOf(id) });
+
+function bytesOf(text) {
+  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+}
+
+function base64url(buffer) {
+  const text = btoa(String.fromCharCode(...new Uint8Array(buffer)));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /** Not at import: a server that renders pages imports the module too, and an open channel keeps its process alive. */

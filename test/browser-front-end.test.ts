@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
 import type { Page } from "playwright-core";
+import { findUser } from "../db/users.ts";
 import { ALICE, browserTest, NOT_ON_DENO, type Stage, send, useBrowser } from "./support/browser.ts";
+import { codeAt, giveFactors } from "./support/factors.ts";
 import { PLAIN_PAGE, startPage, startSite, VUE_PAGE } from "./support/front-end.ts";
 import { freePort } from "./support/postgres.ts";
 import { ROOT } from "./support/process.ts";
@@ -39,6 +41,17 @@ function listen(page: Page): Promise<unknown> {
 }
 
 const told = (page: Page) => page.evaluate("told");
+
+/** @returns the members of the LoginError that the call rejects with */
+function denial(page: Page, call: string): Promise<unknown> {
+  return run(
+    page,
+    `const error = await ${call}.catch((error) => error);
+     if (!(error instanceof client.LoginError)) throw error;
+     const { name, message, status, code, methods, errors, retryAfterSeconds } = error;
+     return { name, message, status, code, methods, errors, retryAfterSeconds };`,
+  );
+}
 
 for (const [name, example] of Object.entries(EXAMPLES)) {
   describe(`the documented front end as ${name}`, onlyOnBun(NOT_ON_DENO), () => {
@@ -125,19 +138,39 @@ describe("/client.js", onlyOnBun(NOT_ON_DENO), () => {
     expectStatus(400, 403);
     await using site = await startSite(PLAIN_PAGE, portOf(stage));
     await page.goto(site.url);
-    const denied = (username: string) =>
-      run(
-        page,
-        `const error = await client.login("${username}", "wrong").catch((error) => error);
-         if (!(error instanceof client.LoginError)) throw error;
-         const { name, message, status, errors, retryAfterSeconds } = error;
-         return { name, message, status, errors, retryAfterSeconds };`,
-      );
-    const rest = { name: "LoginError", status: 400, retryAfterSeconds: null };
+    const denied = (username: string) => denial(page, `client.login("${username}", "wrong")`);
+    const rest = { name: "LoginError", status: 400, code: null, methods: [], retryAfterSeconds: null };
     const blank = "This field may not be blank.";
     assert.deepEqual(await denied(""), { ...rest, message: blank, errors: { username: [blank] } });
     const wrong = "Access denied: wrong username or password.";
     assert.deepEqual(await denied("alice"), { ...rest, message: wrong, errors: { non_field_errors: [wrong] } });
+  });
+
+  browserTest("goes on with a second factor, if the LoginError asks for one", async (stage) => {
+    const { page, clock, expectStatus } = stage;
+    expectStatus(400, 403);
+    const alice = await findUser(stage.services.db, "alice");
+    const { secret } = await giveFactors(stage, alice ?? assert.fail("no alice"));
+    await using site = await startSite("<!doctype html><title>Empty</title>", portOf(stage));
+    await page.goto(site.url);
+    await listen(page);
+    const detail = "A second factor is required.";
+    assert.deepEqual(await denial(page, `client.login("alice", "${ALICE.password}")`), {
+      name: "LoginError",
+      message: detail,
+      status: 403,
+      code: "second_factor_required",
+      methods: ["totp", "recovery_code"],
+      errors: { non_field_errors: [detail] },
+      retryAfterSeconds: null,
+    });
+    assert.deepEqual(await told(page), []);
+    assert.deepEqual(Object(await denial(page, 'client.secondFactor("000000")')).errors, {
+      code: ["This code is not valid."],
+    });
+    await run(page, `await client.secondFactor("${codeAt(secret, clock.now)}", { remember: true })`);
+    assert.deepEqual(await told(page), ["login"]);
+    assert.equal(Object(await run(page, "return client.profile()")).username, "alice");
   });
 
   browserTest("dispatches each login and logout once, in this tab and in another", async (stage) => {

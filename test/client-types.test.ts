@@ -11,7 +11,8 @@ import { ROOT } from "./support/process.ts";
 /** Uses every type, and has an error for each use that the types must forbid. */
 const FRONT_END = `
 import {
-  configure, confirmSignup, events, fetch, LoginError, login, logout, profile, signup, type Profile,
+  configure, confirmSignup, events, fetch, LoginError, login, logout, passkey, profile, secondFactor, signup,
+  type AddedPasskey, type Method, type Profile,
 } from "/client.js";
 
 const me: Profile | null = await profile();
@@ -23,7 +24,16 @@ try {
   const wait: number | null = error.retryAfterSeconds;
   const all: readonly string[] = [error.message, ...(error.errors["username"] ?? []), String(error.status + (wait ?? 0))];
   document.body.append(all.join(" "));
+  const methods: readonly Method[] = error.code === "second_factor_required" ? error.methods : [];
+  if (methods.includes("passkey") && passkey.isAvailable()) await passkey.secondFactor({ remember: true });
+  else await secondFactor("123456", { remember: true });
 }
+const controller = new AbortController();
+await passkey.login({ autofill: true, signal: controller.signal }).then(() => passkey.login());
+await passkey.prove();
+const added: AddedPasskey = await passkey.add("Phone");
+const codes: readonly string[] = added.recovery_codes ?? (await passkey.add()).recovery_codes ?? [];
+document.body.append(added.name, ...codes);
 events.addEventListener("logout", ({ type }) => document.body.append(type), { once: true });
 const answer: Response = await fetch(new URL("/api/", location.href), { method: "DELETE" });
 await (answer.ok ? logout() : Promise.resolve());
@@ -36,6 +46,10 @@ configure({ server: "https://api.example.com" });
 events.addEventListener("log-out", () => {});
 // @ts-expect-error The password is missing.
 await login(name);
+// @ts-expect-error The code is missing.
+await secondFactor({ remember: true });
+// @ts-expect-error A passkey needs no username.
+await passkey.login("ada");
 // @ts-expect-error The server is missing.
 configure({});
 // @ts-expect-error The user may be null.

@@ -39,7 +39,7 @@ export async function useFactors(environment: Record<string, string> = {}): Prom
 
 /** Gives a user an authenticator app and recovery codes, without the pages. */
 export async function giveFactors(
-  { services }: TestApp,
+  { services }: Pick<TestApp, "services">,
   user: User,
 ): Promise<{ secret: Uint8Array; recoveryCodes: string[] }> {
   const { db, keys, now } = services;
