@@ -23,6 +23,7 @@ import { renderResetPassword, resetPassword, showResetPassword } from "./account
 import { endOtherSessions, endSession, sessions } from "./account/sessions.ts";
 import { renderSetUp, setUp, showSetUp } from "./account/set-up.ts";
 import type { Route } from "./context.ts";
+import { reauth, renderReauth, showReauth } from "./factors/reauth.ts";
 import { renderSecondFactor, secondFactor, showSecondFactor } from "./factors/second-factor.ts";
 import { envoyAuth, forwardedAuth, nginxAuth, whoAsks } from "./forward/forward-auth.ts";
 import { keySet } from "./forward/key-set.ts";
@@ -32,6 +33,7 @@ import { ready } from "./ops/ready.ts";
 import {
   anyone,
   authenticated,
+  authenticatedForSetUp,
   deletionEnabled,
   opsOnly,
   ownDownload,
@@ -57,6 +59,7 @@ import { exportRequests } from "./throttle/export-requests.ts";
 import { factorAttempts } from "./throttle/factor-attempts.ts";
 import { linkAttempts } from "./throttle/link-attempts.ts";
 import { mailRequests } from "./throttle/mail-requests.ts";
+import { proofAttempts } from "./throttle/proof-attempts.ts";
 
 /**
  * Every endpoint: method, path, guard, throttle, handler, and the handler that shows a form again with its errors. HEAD
@@ -65,6 +68,7 @@ import { mailRequests } from "./throttle/mail-requests.ts";
 export const ROUTES: readonly Route[] = [
   api("POST", "/login/", anyone, passwordAttempts, login, renderLogin),
   api("POST", "/login/second-factor/", pendingLogin, factorAttempts, secondFactor, renderSecondFactor),
+  api("POST", "/reauth/", authenticatedForSetUp, proofAttempts, reauth, renderReauth),
   api("POST", "/logout/", anyone, unthrottled, logout),
   api("GET", "/profile/", authenticated, unthrottled, profile),
   api("PATCH", "/profile/", authenticated, mailRequests, editProfile),
@@ -89,6 +93,7 @@ export const ROUTES: readonly Route[] = [
   page("GET", "/", anyone, unthrottled, home),
   page("GET", "/login/", anyone, unthrottled, showLogin),
   page("GET", "/login/second-factor/", pendingLogin, unthrottled, showSecondFactor),
+  page("GET", "/reauth/", authenticatedForSetUp, unthrottled, showReauth),
   page("POST", "/profile/", authenticated, mailRequests, editProfile, renderProfile),
   page("GET", "/email/confirm/", emailLink, unthrottled, showConfirmEmail),
   page("GET", "/password/change/", authenticated, unthrottled, showChangePassword),

@@ -27,6 +27,7 @@ export const FIELD_MESSAGES = {
   password_too_common: "This password is too common.",
   password_breached: "This password has appeared in a data breach and must not be used.",
   code_incorrect: "This code is not valid.",
+  app_code_incorrect: "This is not a valid code of the authenticator app.",
   password_incorrect: "Your old password was entered incorrectly. Please enter it again.",
 } as const;
 

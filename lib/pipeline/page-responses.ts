@@ -28,6 +28,7 @@ const NOTICES = {
   sessions: "othersEnded",
   device: "deviceForgotten",
   deleted: "accountDeleted",
+  proved: "proved",
 } as const satisfies Record<string, keyof Words>;
 
 export type Done = keyof typeof NOTICES;
@@ -59,14 +60,21 @@ export function errorPage(context: Arrival, { code, status }: Problem): Reply {
   const retryPath = pathToReturnTo(context);
   if (code === "login_expired") return redirect("/login/");
   if (code === "second_factor_setup_required") return redirect("/security/");
-  if (code === "recent_login_required")
-    return redirect(`/reauth/?next=${encodeURIComponent(retryPath.toWellFormed())}`);
+  if (code === "recent_login_required") return redirect(reauthPath(context, retryPath));
   if (code === "not_authenticated") return redirect(`/login/?next=${encodeURIComponent(retryPath.toWellFormed())}`);
   if (code === "invalid_link") {
     return page(context, (frame) => deadLinkPage(frame, afterDeadLink(context)), status);
   }
   const props = { status, requestId: context.requestId, retryPath };
   return page(context, (frame) => problemPage({ ...frame, session: null }, props), status);
+}
+
+/** Neither a form nor a download is asked for again afterwards. So the page says that nothing has happened. */
+function reauthPath({ request: { method }, target: { path } }: Arrival, retryPath: string): string {
+  const isShownAgain = method === "GET" && retryPath.split("?", 1)[0] === path;
+  const next = retryPath === "/" ? {} : { next: retryPath.toWellFormed() };
+  const query = new URLSearchParams(isShownAgain ? next : { ...next, repeat: "on" }).toString();
+  return `/reauth/${query === "" ? "" : `?${query}`}`;
 }
 
 /** Where to ask for a new link. For an invitation, a person has to ask an operator. */

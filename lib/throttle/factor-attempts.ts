@@ -14,6 +14,11 @@ import { FACTOR } from "./rules.ts";
 
 /** An attempt at a code. It is counted as a failure already. */
 export interface FactorAttempt extends Pick<Attempt, "device" | "isNewDevice" | "succeed"> {
+  /**
+   * The code was right, and a user who was logged in already has proved to be present. Failures at the password stay
+   * counted: a thief of a session and a phone must not guess at it without end.
+   */
+  readonly settle: (db: TransactionDb) => Promise<void>;
   /** The code was wrong. */
   readonly fail: () => Promise<void>;
 }
@@ -49,6 +54,7 @@ async function reserve(context: Authenticated, user: User, kind: CodeKind): Prom
       await forgetFailures(db, user, device);
       return rememberDevice(db, context, user, device);
     },
+    settle: (db) => deleteCounters(db, [key]),
     fail: () =>
       isBlocked
         ? recordAttempt(context, user, "second_factor_throttled", (db, by) =>
@@ -63,6 +69,7 @@ const UNCOUNTED: FactorAttempt = {
   device: null,
   isNewDevice: false,
   succeed: async () => null,
+  settle: async () => {},
   fail: async () => {},
 };
 

@@ -1,7 +1,8 @@
 import { type FactorSummary, summarizeFactors } from "../../db/factors.ts";
-import type { User } from "../../db/users.ts";
+import { findCredentialsOf, type User } from "../../db/users.ts";
 import type { Arrival } from "../context.ts";
 import type { ProofMethod } from "../http/problem.ts";
+import { readHash } from "../passwords/django-hash.ts";
 import { relyingPartyOf } from "../pipeline/relying-party.ts";
 import type { Services } from "../services.ts";
 import { totpOwner } from "./totp.ts";
@@ -16,11 +17,20 @@ export async function factorMethods(context: Pick<Arrival, "services" | "client"
   return methods;
 }
 
-/** The ways in which a user who is logged in can prove to be present. */
+/** The ways in which a user who is logged in can prove to be present. Empty if none works any more. */
 export async function proofMethods(context: Pick<Arrival, "services" | "client">, user: User): Promise<ProofMethod[]> {
-  if (!user.hasSecondFactor) return ["password"];
-  const methods = await factorMethods(context, user);
-  return ["password", ...methods.filter((method) => method !== "recovery_code")];
+  const credentials = await findCredentialsOf(context.services.db, user.id);
+  const byPassword: ProofMethod[] = readHash(credentials?.password ?? "") === null ? [] : ["password"];
+  return [...byPassword, ...(await secondFactorProofs(context, user))];
+}
+
+/** Those of them that are a second factor. A recovery code is for the login alone. */
+export async function secondFactorProofs(
+  context: Pick<Arrival, "services" | "client">,
+  user: User,
+): Promise<ProofMethod[]> {
+  if (!user.hasSecondFactor) return [];
+  return (await factorMethods(context, user)).filter((method) => method !== "recovery_code");
 }
 
 /** False also if the secret key that sealed it is lost. */

@@ -20,6 +20,7 @@ export const FACTOR_DEEDS: Record<string, (client: Client, test: TestApp) => Pro
     await client.login("alice", PASSWORD);
     return client.post("/login/second-factor/", { code: codeAt(secret, test.clock.now) }, OURS);
   },
+  "POST /reauth/": (client) => client.post("/reauth/", { password: PASSWORD }, OURS),
 };
 
 /** These rows only make a challenge. */

@@ -29,6 +29,17 @@ export const account = {
   enterRecoveryCode: "Enter one of your recovery codes.",
   code: "Code",
 
+  proveTitle: "Confirm that it is you",
+  proveAbout: "Before you go on, confirm that it is you.",
+  proveAgain: "Nothing has happened yet. After this step, do it again.",
+  proveByPassword: "Confirm",
+  proveByApp: "Or with your authenticator app",
+  proveByCode: "Confirm with the code",
+  proveCodeAbout: "A recovery code does not work here.",
+  proveSecond: "This page needs your second factor. Enter the code of your authenticator app.",
+  proveNoWay: "There is no way to confirm it in this browser. Log out, and log in again.",
+  proved: "You have confirmed that it is you. You can go on now.",
+
   profile: "Profile",
   previousLogin: "Previous login",
   noPreviousLogin: "None on record",

@@ -31,6 +31,17 @@ export const account: AccountWords = {
   enterRecoveryCode: "Inserisci uno dei tuoi codici di recupero.",
   code: "Codice",
 
+  proveTitle: "Conferma che sei tu",
+  proveAbout: "Prima di continuare, conferma che sei tu.",
+  proveAgain: "Non è ancora successo nulla. Dopo questo passo, ripeti quello che volevi fare.",
+  proveByPassword: "Conferma",
+  proveByApp: "Oppure con la tua app di autenticazione",
+  proveByCode: "Conferma con il codice",
+  proveCodeAbout: "Qui un codice di recupero non funziona.",
+  proveSecond: "Questa pagina richiede il secondo fattore. Inserisci il codice della tua app di autenticazione.",
+  proveNoWay: "In questo browser non c'è modo di confermarlo. Esci e accedi di nuovo.",
+  proved: "Hai confermato che sei tu. Ora puoi continuare.",
+
   profile: "Profilo",
   previousLogin: "Accesso precedente",
   noPreviousLogin: "Nessuno registrato",

@@ -27,6 +27,7 @@ export const errors: ErrorTexts = {
     password_too_common: "Many people use this password. Choose another one.",
     password_breached: "This password was found in a data breach. Choose another one.",
     code_incorrect: "This code is not right, or it was used already. Wait for the next one, or use a recovery code.",
+    app_code_incorrect: "This code is not right, or it was used already. Wait for the next one in the app.",
     password_incorrect: "This is not your current password.",
   },
   form: {
