@@ -8,7 +8,7 @@ import { judgePassword } from "../lib/passwords/password-rules.ts";
 import { freePort } from "./support/postgres.ts";
 import { PADDED_PASSWORD, sha1, startRangeService } from "./support/range-service.ts";
 
-const ALICE = { username: "alice", email: "", firstName: "", lastName: "" };
+const ALICE = { username: "alice", email: "", firstName: "", lastName: "", hasSecondFactor: false };
 
 const BREACHED = "speak friend and enter";
 

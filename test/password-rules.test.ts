@@ -14,7 +14,13 @@ import { IS_LONG } from "./support/effort.ts";
 import { ROOT } from "./support/process.ts";
 import { createTestApp } from "./support/test-app.ts";
 
-const GUGUWEB = { username: "guguweb", email: "augusto@example.com", firstName: "Augusto", lastName: "Destrero" };
+const GUGUWEB = {
+  username: "guguweb",
+  email: "augusto@example.com",
+  firstName: "Augusto",
+  lastName: "Destrero",
+  hasSecondFactor: false,
+};
 
 const TOO_COMMON = "This password is too common.";
 const tooShort = (characters: number) =>
@@ -22,9 +28,9 @@ const tooShort = (characters: number) =>
 const tooSimilar = (what: string) => `The password is too similar to the ${what}.`;
 
 /** @returns the validation errors */
-async function errorsOf(password: string, rules = "asvs", siteName = ""): Promise<string[]> {
+async function errorsOf(password: string, rules = "asvs", siteName = "", owner = GUGUWEB): Promise<string[]> {
   const config = parseConfig({ POSTERN_PASSWORD_RULES: rules, POSTERN_SITE_NAME: siteName });
-  const judged = await judgePassword({ config, log: () => assert.fail("logged") }, password, GUGUWEB);
+  const judged = await judgePassword({ config, log: () => assert.fail("logged") }, password, owner);
   if (typeof judged !== "string") return judged.map(wireText);
   assert.equal(judged, password);
   return [];
@@ -37,6 +43,14 @@ describe("a new password", () => {
     assert.deepEqual(await errorsOf("k7#qz!pvk7#qz!", "nist"), [tooShort(15)]);
     assert.deepEqual(await errorsOf("k7#qz!pvk7#qz!p", "nist"), []);
     assert.deepEqual(await errorsOf("x", "none"), []);
+  });
+
+  test("has at least 8 characters by nist too, if its user has a second factor", async () => {
+    const owner = { ...GUGUWEB, hasSecondFactor: true };
+    assert.deepEqual(await errorsOf("k7#qz!p", "nist", "", owner), [tooShort(8)]);
+    assert.deepEqual(await errorsOf("k7#qz!pv", "nist", "", owner), []);
+    assert.deepEqual(await errorsOf("k7#qz!p", "asvs", "", owner), [tooShort(8)]);
+    assert.deepEqual(await errorsOf("x", "none", "", owner), []);
   });
 
   test("is measured in code points, not in UTF-16 code units", async () => {

@@ -75,6 +75,6 @@ export async function renderChangePassword(context: UserContext, problem: Proble
 }
 
 function render(context: UserContext, state: FormState, status = 200): Reply {
-  const props = { form: PASSWORD_FORM, state, passwordRule: passwordRule(context.services) };
+  const props = { form: PASSWORD_FORM, state, passwordRule: passwordRule(context.services, context.auth.user) };
   return page(context, (frame) => passwordPage(frame, props), status);
 }

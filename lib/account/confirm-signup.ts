@@ -7,7 +7,7 @@ import { Problem } from "../http/problem.ts";
 import { EMPTY_FORM, type FormState } from "../pages/form.ts";
 import { chooseLocale } from "../pages/messages/messages.ts";
 import { confirmSignupPage } from "../pages/sign-up.ts";
-import { type AcceptedPassword, judgePassword, passwordRule } from "../passwords/password-rules.ts";
+import { type AcceptedPassword, judgePassword, NEW_ACCOUNT, passwordRule } from "../passwords/password-rules.ts";
 import { page, sentState, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, redirect } from "../pipeline/responses.ts";
@@ -47,7 +47,7 @@ async function requireValid(context: LinkContext, username: string, password: st
   const { services, link } = context;
   const email = addressOf(link.stored);
   const nameError = ownUsernameError(username, email);
-  const judged = await judgePassword(services, password, { username, email, firstName: "", lastName: "" });
+  const judged = await judgePassword(services, password, { username, email, ...NEW_ACCOUNT });
   const errors: FieldErrors = {
     ...(nameError === null ? await findTaken(context, username) : { username: [nameError] }),
     ...(typeof judged === "string" ? {} : { password: judged }),
@@ -80,7 +80,7 @@ function render(context: LinkContext, state: FormState, status = 200): Reply {
     email: addressOf(link.stored),
     facts: link.facts,
     isInvitation: link.stored.purpose === "invite",
-    passwordRule: passwordRule(services),
+    passwordRule: passwordRule(services, NEW_ACCOUNT),
   };
   return page(context, (frame) => confirmSignupPage(frame, props), status);
 }

@@ -50,8 +50,9 @@ export async function renderResetPassword(context: LinkContext, problem: Problem
 
 function render(context: LinkContext, state: FormState, status = 200): Reply {
   const { services, link } = context;
-  const { username } = requireUser(context);
-  const props = { form: NEW_PASSWORD_FORM, state, passwordRule: passwordRule(services), username, ...link };
+  const user = requireUser(context);
+  const rule = passwordRule(services, user);
+  const props = { form: NEW_PASSWORD_FORM, state, passwordRule: rule, username: user.username, ...link };
   return page(context, (frame) => newPasswordPage(frame, props), status);
 }
 

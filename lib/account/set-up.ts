@@ -5,7 +5,7 @@ import type { FieldErrors } from "../http/message.ts";
 import { Problem } from "../http/problem.ts";
 import { EMPTY_FORM, type FormState } from "../pages/form.ts";
 import { setUpPage } from "../pages/set-up.ts";
-import { judgePassword, passwordRule } from "../passwords/password-rules.ts";
+import { judgePassword, NEW_ACCOUNT, passwordRule } from "../passwords/password-rules.ts";
 import { page, sentState } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { redirect } from "../pipeline/responses.ts";
@@ -27,7 +27,7 @@ export function showSetUp(context: SetupContext): Reply {
 export async function setUp(context: SetupContext): Promise<Reply> {
   const { services, setupToken } = context;
   const { username, email, password } = readFields(await context.data(), SET_UP_FORM.fields);
-  const judged = await judgePassword(services, password, { username, email, firstName: "", lastName: "" });
+  const judged = await judgePassword(services, password, { username, email, ...NEW_ACCOUNT });
   const nameError = ownUsernameError(username, email);
   const errors: FieldErrors = {
     ...(nameError === null ? {} : { username: [nameError] }),
@@ -49,6 +49,6 @@ export async function renderSetUp(context: SetupContext, problem: Problem): Prom
 
 function render(context: SetupContext, state: FormState, status = 200): Reply {
   const { services, setupToken } = context;
-  const props = { form: SET_UP_FORM, state, token: setupToken, passwordRule: passwordRule(services) };
+  const props = { form: SET_UP_FORM, state, token: setupToken, passwordRule: passwordRule(services, NEW_ACCOUNT) };
   return page(context, (frame) => setUpPage(frame, props), status);
 }

@@ -1,6 +1,10 @@
-import type { UserNames } from "../../db/users.ts";
 import { wireText } from "../http/message.ts";
-import { type AcceptedPassword, acceptAnyPassword, judgePassword } from "../passwords/password-rules.ts";
+import {
+  type AcceptedPassword,
+  acceptAnyPassword,
+  judgePassword,
+  type PasswordOwner,
+} from "../passwords/password-rules.ts";
 import type { Services } from "../services.ts";
 import type { Cli, CommandOption, Input } from "./command.ts";
 import { CommandError, UsageError } from "./errors.ts";
@@ -22,7 +26,7 @@ export async function requirePassword(
   cli: Cli,
   input: Input,
   services: Services,
-  owner: UserNames,
+  owner: PasswordOwner,
   what: string,
 ): Promise<AcceptedPassword> {
   const { terminal } = cli;

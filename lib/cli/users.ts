@@ -1,5 +1,6 @@
 import { findUser, type User, type UserChanges } from "../../db/users.ts";
 import { OPERATOR } from "../audit/actor.ts";
+import { NEW_ACCOUNT } from "../passwords/password-rules.ts";
 import type { Services } from "../services.ts";
 import { activate, deactivate, deleteUser } from "../users/activation.ts";
 import { changePassword } from "../users/change-password.ts";
@@ -145,7 +146,9 @@ async function create(cli: Cli, input: Input, flags: { isStaff: boolean; isSuper
   await requireValid(services, names);
   const groups = await requireNewGroups(services.db, input, names.username);
   const hasPassword = !isSilent || input.flags.has("password-stdin");
-  const password = hasPassword ? await requirePassword(cli, input, services, names, "create user") : null;
+  const password = hasPassword
+    ? await requirePassword(cli, input, services, { ...names, ...NEW_ACCOUNT }, "create user")
+    : null;
   const result = await createUser(services, OPERATOR, { ...names, ...flags, password, groups });
   if (typeof result === "string") throw new CommandError(result);
   const { username } = result;

@@ -249,8 +249,9 @@ export const OPTIONS = {
     parse: (text) => PASSWORD_RULES.find((name) => name === text) ?? null,
     expected: "asvs, nist or none",
     about:
-      "The rules for new passwords. `asvs`: at least 8 characters, `nist`: at least 15. Both deny common passwords and " +
-      "those similar to the user's names. `none` denies only blank ones. Existing passwords stay valid.",
+      "The rules for new passwords. `asvs`: at least 8 characters. `nist`: at least 15, or 8 if the user has a second " +
+      "factor. Both deny common passwords and those similar to the user's names. `none` denies only blank ones. Existing " +
+      "passwords stay valid, also a short one after its user has removed the second factor.",
   } satisfies Option<(typeof PASSWORD_RULES)[number]>,
   breachedPasswords: {
     name: "POSTERN_BREACHED_PASSWORDS",

@@ -1,4 +1,4 @@
-import type { UserNames } from "../../db/users.ts";
+import type { User, UserNames } from "../../db/users.ts";
 import { type FieldMessage, type FieldMessageCode, fieldMessage } from "../http/message.ts";
 import type { Services } from "../services.ts";
 import { isBreachedPassword } from "./breached-passwords.ts";
@@ -7,19 +7,32 @@ import { MAX_PASSWORD_BYTES } from "./hasher.ts";
 import { isSimilar } from "./similarity.ts";
 
 /**
- * The fewest characters of a password, by set of rules; null for a set without any rule. No set asks for digits or
- * capitals.
+ * The fewest characters of a password, by set of rules: as the only factor, and beside a second one; null for a set
+ * without any rule. No set asks for digits or capitals.
  *
  * - `asvs`: OWASP ASVS 5.0 V6.2.1, and Django's default.
- * - `nist`: NIST SP 800-63B-4 §3.1.1.2, for a password that is the only factor.
+ * - `nist`: NIST SP 800-63B-4 §3.1.1.2.
  * - `none`: Django with an empty AUTH_PASSWORD_VALIDATORS.
  */
-const MIN_CHARACTERS = { asvs: 8, nist: 15, none: null } as const;
+const MIN_CHARACTERS = {
+  asvs: { alone: 8, withFactor: 8 },
+  nist: { alone: 15, withFactor: 8 },
+  none: { alone: null, withFactor: null },
+} as const;
 
-/** The fewest characters that the settings ask of a new password; null if they have no rule. */
-export function passwordRule({ config }: Pick<Services, "config">): number | null {
-  return MIN_CHARACTERS[config.passwordRules];
+/** The user that a password is for. */
+export type PasswordOwner = UserNames & Pick<User, "hasSecondFactor">;
+
+/** The fewest characters that the settings ask of a user's new password; null if they have no rule. */
+export function passwordRule(
+  { config }: Pick<Services, "config">,
+  { hasSecondFactor }: Pick<PasswordOwner, "hasSecondFactor">,
+): number | null {
+  return MIN_CHARACTERS[config.passwordRules][hasSecondFactor ? "withFactor" : "alone"];
 }
+
+/** The owner of a password that creates the account. */
+export const NEW_ACCOUNT = { firstName: "", lastName: "", hasSecondFactor: false } as const;
 
 declare const ACCEPTED: unique symbol;
 
@@ -32,17 +45,16 @@ export type AcceptedPassword = string & { readonly [ACCEPTED]: true };
 /**
  * Judges a password by the rules of the settings.
  *
- * @param owner the user that the password is for
  * @returns the password, or every reason against it, in Django's order
  */
 export async function judgePassword(
   services: Pick<Services, "config" | "log">,
   password: string,
-  owner: UserNames,
+  owner: PasswordOwner,
 ): Promise<AcceptedPassword | FieldMessage[]> {
   const accepted = acceptAnyPassword(password);
   if (typeof accepted !== "string") return accepted;
-  const min = passwordRule(services);
+  const min = passwordRule(services, owner);
   const messages = min === null ? [] : await checkRules(password, owner, services.config.siteName, min);
   if (await isBreachedPassword(services, password)) messages.push(fieldMessage("password_breached"));
   return messages.length > 0 ? messages : accepted;

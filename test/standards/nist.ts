@@ -16,6 +16,12 @@ export const NIST: readonly Requirement[] = [
     "has at least 8 characters by asvs, 15 by nist, and any number by none",
     "With POSTERN_PASSWORD_RULES=nist.",
   ),
+  shown(
+    "3.1.1.2 length with a second factor",
+    "8 characters as one of two factors",
+    "password-rules",
+    "has at least 8 characters by nist too, if its user has a second factor",
+  ),
   shown("3.1.1.2 maximum", "64 characters and more", "cli", "may have a password of 4096 bytes, but not of 4097"),
   shown(
     "3.1.1.2 characters",
