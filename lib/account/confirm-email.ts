@@ -29,8 +29,9 @@ export async function confirmEmail(context: LinkContext): Promise<Reply> {
   await confirmUserEmail(services, visitorActor(context), { token, user }, language);
   services.mail?.wake();
   if (!wantsPage(context)) return empty(204);
-  if (auth.level !== "full") return redirectDone("/login/", "emailConfirmed");
-  if (auth.user.id === user.id) return redirectDone("/profile/", "emailConfirmed");
+  if (auth.level === "anonymous") return redirectDone("/login/", "emailConfirmed");
+  const own = auth.level === "full" ? "/profile/" : "/security/";
+  if (auth.user.id === user.id) return redirectDone(own, "emailConfirmed");
   // On the profile of another user, the notice would be about the wrong account. `max_age` shows a user the form.
   return redirect("/login/?max_age=0&done=emailConfirmed");
 }

@@ -1,6 +1,6 @@
 import { findCredentials, hasUsers, type User } from "../../db/users.ts";
 import { recordAttempt } from "../audit/audit-log.ts";
-import type { Authenticated, Full } from "../context.ts";
+import type { Authenticated, CurrentSession } from "../context.ts";
 import { readFields } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
 import { queryValue } from "../http/target.ts";
@@ -89,17 +89,21 @@ async function askSecondFactor(
 
 /**
  * `GET /login/`: the form. A user who is logged in is redirected, unless `max_age` asks for a login that is no older than
- * that many seconds.
+ * that many seconds. If a second factor has to be set up first, the redirect leads there: an application would deny the
+ * user, and lead back to the login.
  */
 export async function showLogin(context: Authenticated): Promise<Reply> {
   const next = nextLocation(context, queryValue(context.target, "next") ?? "");
-  if (context.auth.level === "full" && isRecent(context.auth, context)) return redirect(next ?? HOME);
+  const { auth } = context;
+  if (auth.level !== "anonymous" && isRecent(auth, context)) {
+    return redirect(auth.level === "full" ? (next ?? HOME) : "/security/");
+  }
   const needsSetUp = !(await hasUsers(context.services.db));
   return render(context, { state: EMPTY_FORM, next, needsSetUp });
 }
 
 /** A value that is no number asks for nothing. */
-function isRecent({ session }: Full, { target, services }: Authenticated): boolean {
+function isRecent({ session }: CurrentSession, { target, services }: Authenticated): boolean {
   const maxAge = queryValue(target, "max_age") ?? "";
   return !/^\d{1,9}$/.test(maxAge) || services.now() - session.provedAt <= Number(maxAge) * 1000;
 }

@@ -27,9 +27,9 @@ import {
 import { normalizeEmail } from "../users/user-fields.ts";
 import { PROFILE_FORM } from "./forms.ts";
 
-/** `GET /`: to the profile, or to the login. */
+/** `GET /`: to the profile, the set-up of a second factor, or the login. */
 export function home({ auth }: Authenticated): Reply {
-  return redirect(auth.level !== "full" ? "/login/" : "/profile/");
+  return redirect({ anonymous: "/login/", enrolling: "/security/", full: "/profile/" }[auth.level]);
 }
 
 /** `GET /profile/`: the user who is logged in, read from the database at this request. */

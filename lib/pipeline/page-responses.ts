@@ -120,7 +120,9 @@ export async function sentValue(context: Arrival, name: string): Promise<string>
 
 function frameOf(context: Arrival): Frame {
   const { auth, request } = context;
-  const current = auth?.level === "full" ? auth : null;
+  // Also if a second factor has to be set up first: a form needs the CSRF token, and other tabs must not think that the
+  // session has ended.
+  const current = auth === null || auth.level === "anonymous" ? null : auth;
   const { siteName, logoUrl } = context.services.config;
   const locale = chooseLocale(request.headers.get("accept-language"));
   return {
