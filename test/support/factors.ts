@@ -2,6 +2,7 @@ import { generateHOTP } from "@oslojs/otp";
 import { refreshSecondFactor, storeRecoveryCodes, storeTotp } from "../../db/factors.ts";
 import { transaction } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
+import type { Services } from "../../lib/services.ts";
 import { generateRecoveryCodes, recoveryCodeId } from "../../lib/users/recovery-codes.ts";
 import { generateTotpSecret, totpOwner } from "../../lib/users/totp.ts";
 import { type Client, createClient } from "./client.ts";
@@ -39,7 +40,7 @@ export async function useFactors(environment: Record<string, string> = {}): Prom
 
 /** Gives a user an authenticator app and recovery codes, without the pages. */
 export async function giveFactors(
-  { services }: Pick<TestApp, "services">,
+  { services }: { services: Pick<Services, "db" | "keys" | "now"> },
   user: User,
 ): Promise<{ secret: Uint8Array; recoveryCodes: string[] }> {
   const { db, keys, now } = services;
