@@ -123,8 +123,9 @@ describe("a browser that has logged in to an account", () => {
     assert.equal((await own.login("alice", RIGHT)).status, 202);
   });
 
-  test("has a cookie name that the session cookie cannot have", () => {
+  test("has a cookie name that the session cookie cannot have, and so has a login without its second factor", () => {
     const take = (name: string) => () => parseConfig({ POSTERN_SESSION_COOKIE_NAME: name });
-    for (const name of ["csrftoken", "devicecookie"]) assert.throws(take(name), /another cookie has this name/);
+    const names = ["csrftoken", "devicecookie", "pendinglogin"];
+    for (const name of names) assert.throws(take(name), /another cookie has this name/);
   });
 });

@@ -59,7 +59,7 @@ function cookieContradictions({ sessionCookieName: name, secureCookies, cookieDo
       `POSTERN_SESSION_COOKIE_NAME is "${name}": browsers accept this prefix over https only. Set PUBLIC_URL to an https origin.`,
     );
   }
-  if (["csrftoken", "devicecookie", "__Host-devicecookie"].includes(name)) {
+  if (/^(csrftoken|(__Host-)?(devicecookie|pendinglogin))$/.test(name)) {
     errors.push(`POSTERN_SESSION_COOKIE_NAME is "${name}": another cookie has this name. Choose another one.`);
   }
   if (/^__host-/i.test(name) && cookieDomain !== null) {
