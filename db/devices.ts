@@ -17,7 +17,12 @@ export interface Device {
   /** The last login. */
   lastUsedAt: Instant;
   expiresAt: Instant;
+  /** Until then its logins need no second factor; 0 if they do. */
+  trustedUntil: Instant;
 }
+
+/** A device at a login. A new one is not trusted; a known one keeps its trust. */
+export type UsedDevice = Omit<Device, "trustedUntil">;
 
 /** Whether the device belongs to this user and has not expired. */
 export async function hasDevice(db: Db, id: string, username: string, now: Instant): Promise<boolean> {
@@ -40,7 +45,7 @@ export async function listDevices(db: Db, userId: number, now: Instant, limit: n
   return db
     .selectFrom("devices")
     .select(["id", "user_id as userId", "browser", "system", "expires_at as expiresAt"])
-    .select(["created_at as createdAt", "last_used_at as lastUsedAt"])
+    .select(["created_at as createdAt", "last_used_at as lastUsedAt", "trusted_until as trustedUntil"])
     .where("user_id", "=", userId)
     .where("expires_at", ">", now)
     .orderBy("last_used_at", "desc")
@@ -49,11 +54,11 @@ export async function listDevices(db: Db, userId: number, now: Instant, limit: n
     .execute();
 }
 
-export async function insertDevice(db: Db, device: Device): Promise<void> {
+export async function insertDevice(db: Db, device: UsedDevice): Promise<void> {
   await db.executeQuery(insert(db, device));
 }
 
-const insert = prepare((db, { id, userId, browser, system, createdAt, lastUsedAt, expiresAt }: Device) =>
+const insert = prepare((db, { id, userId, browser, system, createdAt, lastUsedAt, expiresAt }: UsedDevice) =>
   db.insertInto("devices").values({
     id,
     user_id: userId,
@@ -66,17 +71,17 @@ const insert = prepare((db, { id, userId, browser, system, createdAt, lastUsedAt
 );
 
 /**
- * Replaces a device's id and updates its last use.
+ * Replaces a device's id and updates its last use. It keeps its trust.
  *
  * @param id the old id; `device.id` is the new one
  * @returns false if the user no longer has the device
  */
-export async function renewDevice(db: Db, id: string, device: Omit<Device, "createdAt">): Promise<boolean> {
+export async function renewDevice(db: Db, id: string, device: Omit<UsedDevice, "createdAt">): Promise<boolean> {
   const { numAffectedRows } = await db.executeQuery(renew(db, { ...device, id, nextId: device.id }));
   return numAffectedRows === 1n;
 }
 
-const renew = prepare((db, device: Omit<Device, "createdAt"> & { nextId: string }) =>
+const renew = prepare((db, device: Omit<UsedDevice, "createdAt"> & { nextId: string }) =>
   db
     .updateTable("devices")
     .set({
@@ -105,6 +110,31 @@ export async function deleteDevicesOfUser(
   const own = db.deleteFrom("devices").where("user_id", "=", userId);
   const most = exceptId === null ? own : own.where("id", "!=", exceptId);
   return (await most.returning("id").execute()).map(({ id }) => id);
+}
+
+/** Until `until`, the logins of this device need no second factor. */
+export async function trustDevice(db: TransactionDb, id: string, until: Instant): Promise<void> {
+  await db.updateTable("devices").set({ trusted_until: until }).where("id", "=", id).execute();
+}
+
+/**
+ * Uses the trust in a device for one login, in the transaction that creates the session. A change that ends the trust comes
+ * before it or after it.
+ *
+ * @returns false if the user does not have the device, or its trust has ended
+ */
+export async function useTrust(
+  db: TransactionDb,
+  { id, userId }: Pick<Device, "id" | "userId">,
+  now: Instant,
+): Promise<boolean> {
+  const update = db
+    .updateTable("devices")
+    .set({ last_used_at: now })
+    .where("id", "=", id)
+    .where("user_id", "=", userId);
+  const trusted = update.where("trusted_until", ">", now).where("expires_at", ">", now);
+  return (await trusted.executeTakeFirst()).numUpdatedRows === 1n;
 }
 
 /** Ends the trust in each device of a user. The devices stay known. */

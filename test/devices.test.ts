@@ -13,6 +13,7 @@ interface Shown {
   created_at: string;
   last_used_at: string;
   is_current: boolean;
+  trusted_until: string | null;
 }
 
 /** Alice with a browser that has just logged in, and one that logged in a day before. */
@@ -51,6 +52,7 @@ describe("the list of known devices", () => {
         created_at: "2026-01-02T00:00:00.000Z",
         last_used_at: "2026-01-02T00:00:00.000Z",
         is_current: true,
+        trusted_until: null,
       },
     );
     assert.deepEqual([second?.browser, second?.system, second?.is_current], ["curl", null, false]);

@@ -12,6 +12,7 @@ import { authorizedTransaction } from "../session/authorized.ts";
 import { storedDevice } from "../session/user-agent.ts";
 import { deviceName, expiredDeviceCookie, MAX_DEVICES, presentedDevices } from "../throttle/device-cookie.ts";
 import { forgetDevice as forget } from "../throttle/forget.ts";
+import { trustDays } from "../users/second-factor-policy.ts";
 
 /**
  * `GET /devices/`: the browsers that have logged in to the account before, the last used first, this one marked. There
@@ -24,13 +25,16 @@ export async function devices(context: UserContext): Promise<Reply> {
 
 /** The user's devices, as pages and programs see them. */
 export async function listKnownDevices(context: UserContext): Promise<KnownDeviceProps[]> {
+  const { config, now } = context.services;
   const presented = presentedDevices(context);
+  const isTrusted = ({ trustedUntil }: Device) => trustDays(config) > 0 && trustedUntil > now();
   return (await listOwn(context.services.db, context)).map((device) => ({
     name: deviceName(device),
     ...storedDevice(device),
     createdAt: device.createdAt,
     lastUsedAt: device.lastUsedAt,
     isCurrent: presented.includes(device.id),
+    trustedUntil: isTrusted(device) ? device.trustedUntil : null,
   }));
 }
 
@@ -65,5 +69,6 @@ export function deviceToJson(props: KnownDeviceProps): Record<string, unknown> {
     created_at: new Date(props.createdAt).toISOString(),
     last_used_at: new Date(props.lastUsedAt).toISOString(),
     is_current: props.isCurrent,
+    trusted_until: props.trustedUntil === null ? null : new Date(props.trustedUntil).toISOString(),
   };
 }

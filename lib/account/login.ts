@@ -1,4 +1,6 @@
-import { findCredentials, hasUsers, type User } from "../../db/users.ts";
+import { useTrust } from "../../db/devices.ts";
+import type { TransactionDb } from "../../db/open.ts";
+import { type Credentials, findCredentials, hasUsers, type User } from "../../db/users.ts";
 import { recordAttempt } from "../audit/audit-log.ts";
 import type { Authenticated, CurrentSession } from "../context.ts";
 import { readFields } from "../http/fields.ts";
@@ -15,6 +17,7 @@ import { createSession } from "../session/session.ts";
 import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
 import { factorMethods } from "../users/factor-methods.ts";
 import { resolveLogin } from "../users/find-account.ts";
+import { trustDays } from "../users/second-factor-policy.ts";
 import { LOGIN_BY_ADDRESS_FORM, LOGIN_FORM } from "./forms.ts";
 
 /** The default page after a login. */
@@ -64,6 +67,8 @@ async function checkPassword(
   const { replacement } = check;
   const { user } = credentials;
   if (user.hasSecondFactor) {
+    const trusted = await loginByTrust(context, credentials, replacement, attempt);
+    if (trusted !== null) return { kind: "done", user, cookies: trusted };
     // The login is no success yet, and no failure.
     await attempt.release();
     const cookie = await createPendingLogin(context, credentials, replacement);
@@ -71,6 +76,25 @@ async function checkPassword(
   }
   const cookies = await createSession(context, credentials, { replacement, attempt });
   return cookies === null ? { kind: "denied", user } : { kind: "done", user, cookies };
+}
+
+/**
+ * Logs in a user with a second factor whose browser is remembered.
+ *
+ * @returns null if it is not, or not any more
+ */
+async function loginByTrust(
+  context: Authenticated,
+  credentials: Credentials,
+  replacement: string | null,
+  attempt: Attempt,
+): Promise<string[] | null> {
+  const { services } = context;
+  const { device: id } = attempt;
+  if (id === null || trustDays(services.config) === 0) return null;
+  const device = { id, userId: credentials.user.id };
+  const consume = (db: TransactionDb) => useTrust(db, device, services.now());
+  return createSession(context, credentials, { replacement, attempt, consume });
 }
 
 /** 403 with the ways to go on; a browser is redirected to the second step. */

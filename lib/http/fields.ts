@@ -54,6 +54,19 @@ function read<Name extends string>(
   return values;
 }
 
+/** Whether a box of a form is ticked. A program sends `"on"`, like a browser. */
+export function isTicked(data: Data, name: string): boolean {
+  return sentMember(data, name) === "on";
+}
+
+/** What was sent under a name, unchecked; undefined if nothing was. */
+export function sentMember(data: Data, name: string): unknown {
+  if (data.kind === "form") return data.fields.get(name);
+  const { value } = data;
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+  return Reflect.get(value, name);
+}
+
 function requireDictionary(value: unknown): Record<string, unknown> {
   if (value === null) throw new Problem("no_data");
   if (Array.isArray(value)) throw new Problem("not_a_dictionary", { type: "list" });

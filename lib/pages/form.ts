@@ -46,10 +46,19 @@ export interface FormState<Name extends string = string> {
 /** A form before its first use. */
 export const EMPTY_FORM: FormState<never> = { values: {}, validationErrors: NO_ERRORS };
 
+/** A box that sends `on` if it is ticked, and nothing if it is not. */
+export interface Checkbox {
+  name: string;
+  label: string;
+  isTicked: boolean;
+}
+
 /** What a page adds to a form. */
 interface FormExtras {
   /** Sent back as it came. Null leaves the field out. */
   hidden?: Readonly<Record<string, string | null>>;
+  /** A box below the fields; null for none. */
+  checkbox?: Checkbox | null;
   /** The field that has the focus if no field has an error. */
   focus?: string;
   /** The user whose password changes. Only a password manager sees it. */
@@ -66,7 +75,7 @@ export function form(
   extras: FormExtras = {},
 ): Html {
   const { words, member } = frame;
-  const { hidden = {}, focus, username = null, passwordRule = null } = extras;
+  const { hidden = {}, checkbox = null, focus, username = null, passwordRule = null } = extras;
   const fields = Object.entries(definition.fields);
   const focused = fields.find(([name]) => validationErrors.fields[name])?.[0] ?? focus;
   const areOptional = fields.every(([, { mayBeBlank }]) => mayBeBlank);
@@ -81,9 +90,15 @@ export function form(
 <div class="errors" role="alert">${validationErrors.form.map((message) => formError(frame, message))}</div>
 ${csrfField(member)}${kept.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 ${username !== null && html`<input type="text" autocomplete="username" value="${username}" readonly hidden>`}
-${controls}
+${controls}${checkbox !== null && box(checkbox)}
 ${actions(frame, definition)}
 </form>`;
+}
+
+/** The words are a part of what a finger hits. */
+function box({ name, label, isTicked }: Checkbox): Html {
+  return html`
+<label class="box"><input type="checkbox" name="${name}"${isTicked && html` checked`}><span>${label}</span></label>`;
 }
 
 function actions({ words }: Frame, { button, isDangerous, cancelUrl }: FormDefinition): Html {
@@ -115,10 +130,10 @@ function control(frame: Frame, control: Control, isFocused: boolean): Html {
   const { words } = frame;
   const { name, field, messages, hint, saysOptional } = control;
   const isWrong = messages.length > 0;
-  const box = input(control, isFocused);
+  const shown = input(control, isFocused);
   return html`<div class="field">
 <label for="${name}">${words[field.label]}${saysOptional && html` <span class="hint">(${words.optional})</span>`}</label>
-${field.type === "password" ? html`<div class="secret" data-show="${words.show}" data-hide="${words.hide}">${box}</div>` : box}
+${field.type === "password" ? html`<div class="secret" data-show="${words.show}" data-hide="${words.hide}">${shown}</div>` : shown}
 ${hint !== null && html`<p class="hint" id="${name}-hint">${hint}</p>`}
 ${isWrong && html`<div class="errors" id="${name}-errors">${listOf(messages.map((message) => fieldText(words, message)))}</div>`}
 </div>`;

@@ -9,13 +9,18 @@ export interface SecondFactorProps {
   methods: readonly ProofMethod[];
   /** The path or URL to go to afterwards; null for the default page. */
   next: string | null;
+  /** The box that has this browser remembered; null if none can be. */
+  remember: { days: number; isTicked: boolean } | null;
 }
 
 /** The second step of a login. */
-export function secondFactorPage(frame: Frame, { form: definition, state, methods, next }: SecondFactorProps): Html {
+export function secondFactorPage(frame: Frame, props: SecondFactorProps): Html {
+  const { form: definition, state, methods, next, remember } = props;
   const { words } = frame;
+  const { days, isTicked = false } = remember ?? {};
+  const checkbox = days === undefined ? null : { name: "remember", label: words.rememberBrowser(days), isTicked };
   const lead = methods.includes("totp") ? words.enterCode : words.enterRecoveryCode;
   const body = html`<p class="lead">${lead}</p>
-${form(frame, definition, state, { hidden: { next }, focus: "code" })}`;
+${form(frame, definition, state, { hidden: { next }, checkbox, focus: "code" })}`;
   return layout(frame, words.secondStep, body);
 }

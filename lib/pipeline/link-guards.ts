@@ -3,6 +3,7 @@ import type { TokenPurpose } from "../../db/schema.ts";
 import { findUserById, hasUsers } from "../../db/users.ts";
 import type { Authenticated, Guard, LinkContext, SetupContext, UserContext } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
+import { sentMember } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
 import { queryValue } from "../http/target.ts";
 import { readFacts } from "../mail/facts.ts";
@@ -83,13 +84,6 @@ async function openLink(context: Authenticated, ...purposes: readonly TokenPurpo
 /** Empty if there is none. */
 async function sentToken(context: Authenticated): Promise<string> {
   if (context.request.method !== "POST") return queryValue(context.target, "token") ?? "";
-  const data = await context.data();
-  const given: unknown = data.kind === "form" ? data.fields.get("token") : memberOf(data.value, "token");
+  const given = sentMember(await context.data(), "token");
   return typeof given === "string" ? given : "";
-}
-
-function memberOf(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? Reflect.get(value, name)
-    : undefined;
 }

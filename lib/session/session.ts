@@ -88,6 +88,8 @@ export interface LoginProof {
   attempt?: LoginAttempt | null;
   /** How the user was proved: see `Session`. */
   amr?: string;
+  /** Until then the browser's logins need no second factor. Null changes nothing. */
+  trustUntil?: number | null;
   /**
    * Uses up what was checked, such as a code, in the transaction that creates the session. Undefined: the user must have
    * no second factor.
@@ -109,7 +111,7 @@ export type LoginAttempt = Pick<Attempt, "isNewDevice" | "succeed">;
 export async function createSession(
   context: Arrival,
   credentials: Credentials,
-  { replacement = null, attempt = null, amr = "pwd", consume }: LoginProof = {},
+  { replacement = null, attempt = null, amr = "pwd", trustUntil = null, consume }: LoginProof = {},
 ): Promise<string[] | null> {
   const { services } = context;
   const { user } = credentials;
@@ -123,11 +125,14 @@ export async function createSession(
     const ended = await endPresented(db, context);
     const excess = await makeRoom(db, services, user, lifetime(services));
     await insertSession(db, session);
-    const cookie = await (attempt === null ? rememberDevice(db, context, user, null) : attempt.succeed(db, user));
+    const cookie = await (attempt === null
+      ? rememberDevice(db, context, user, null)
+      : attempt.succeed(db, user, trustUntil));
     const recipient = { ...user, language: user.language || (language ?? "") };
     if (attempt?.isNewDevice) await notify(db, services, visitorActor(context), recipient, "new_device");
     const actor = userSubject(user);
     const deeds: Deed[] = [{ kind: "login", subject: actor, actor }];
+    if (trustUntil !== null && cookie !== null) deeds.push({ kind: "browser_trusted", subject: actor, actor });
     if (excess !== null) deeds.push(excess);
     for (const subject of ended) deeds.push({ kind: "sessions_ended", subject, actor, detail: "1" });
     await recordEvents(db, context, ...deeds);

@@ -30,9 +30,10 @@ export interface Attempt {
   /**
    * The password was right. Call it in the transaction of what the password was for.
    *
+   * @param trustUntil see `rememberDevice`
    * @returns the `Set-Cookie` value that makes the browser known, null for none
    */
-  readonly succeed: (db: TransactionDb, user: User) => Promise<string | null>;
+  readonly succeed: (db: TransactionDb, user: User, trustUntil?: number | null) => Promise<string | null>;
   /** The password was wrong. */
   readonly fail: () => Promise<void>;
   /** The attempt told nothing about the password, and is not counted. */

@@ -1,5 +1,13 @@
-import { type Device, deleteOldDevices, hasDevice, insertDevice, renewDevice } from "../../db/devices.ts";
-import type { Db } from "../../db/open.ts";
+import {
+  type Device,
+  deleteOldDevices,
+  hasDevice,
+  insertDevice,
+  renewDevice,
+  trustDevice,
+  type UsedDevice,
+} from "../../db/devices.ts";
+import type { TransactionDb } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
 import type { Arrival } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
@@ -56,13 +64,15 @@ function scopeOf(context: Arrival): { secure: boolean; domain: null } {
  * After the right password, makes the browser known to the account by a new cookie. It replaces the presented one.
  *
  * @param presented the result of `findDevice`
+ * @param trustUntil until then the browser's logins need no second factor; null changes nothing
  * @returns the `Set-Cookie` value, to send after the commit; null if the client is no browser, or with POSTERN_THROTTLE=off
  */
 export async function rememberDevice(
-  db: Db,
+  db: TransactionDb,
   context: Arrival,
   { id: userId }: User,
   presented: string | null,
+  trustUntil: number | null = null,
 ): Promise<string | null> {
   const { request, services } = context;
   const { config, now } = services;
@@ -71,7 +81,7 @@ export async function rememberDevice(
   if (!request.headers.has("sec-fetch-site") && !request.headers.has("origin")) return null;
   const token = generateToken();
   const at = now();
-  const device: Device = {
+  const device: UsedDevice = {
     id: hashToken(token),
     userId,
     ...deviceToStore(request),
@@ -84,6 +94,7 @@ export async function rememberDevice(
     await deleteOldDevices(db, userId, MAX_DEVICES - 1);
     await insertDevice(db, device);
   }
+  if (trustUntil !== null) await trustDevice(db, device.id, trustUntil);
   const attributes = { ...scopeOf(context), httpOnly: true, maxAgeSeconds: DEVICE_SECONDS };
   return serializeCookie(cookieName(config.secureCookies), token, attributes, at);
 }

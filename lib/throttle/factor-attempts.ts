@@ -50,9 +50,9 @@ async function reserve(context: Authenticated, user: User, kind: CodeKind): Prom
   return {
     device,
     isNewDevice: device === null,
-    succeed: async (db, user) => {
+    succeed: async (db, user, trustUntil) => {
       await forgetFailures(db, user, device);
-      return rememberDevice(db, context, user, device);
+      return rememberDevice(db, context, user, device, trustUntil);
     },
     settle: (db) => deleteCounters(db, [key]),
     fail: () =>

@@ -1,5 +1,5 @@
 import { deleteInBatches } from "../../db/batches.ts";
-import { deleteDevice, deleteDevicesOfUser, deleteExpiredDevices } from "../../db/devices.ts";
+import { deleteDevice, deleteDevicesOfUser, deleteExpiredDevices, endTrust } from "../../db/devices.ts";
 import type { TransactionDb } from "../../db/open.ts";
 import { deleteCounters, deleteExpiredCounters } from "../../db/throttles.ts";
 import type { User } from "../../db/users.ts";
@@ -8,11 +8,13 @@ import { accountKeys, deviceKey } from "./limits.ts";
 
 /**
  * Forgets the devices of a user, but for one, and every failure at the account. Call it with each change of the password:
- * a device cookie of a person who knew the old password must not help to guess the new one.
+ * a device cookie of a person who knew the old password must not help to guess the new one. The device that stays is known,
+ * but not trusted: its next login needs the second factor.
  *
  * @param exceptId the device that asked for the change; null if none did
  */
 export async function forgetDevices(db: TransactionDb, { id, username }: User, exceptId: string | null): Promise<void> {
+  if (exceptId !== null) await endTrust(db, id);
   const forgotten = await deleteDevicesOfUser(db, id, exceptId);
   await deleteCounters(db, [...accountKeys(username), ...forgotten.map(deviceKey)]);
 }

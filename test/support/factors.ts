@@ -10,6 +10,9 @@ import { createTestApp, type TestApp } from "./test-app.ts";
 
 export const PASSWORD = "right horse";
 
+/** Like a page of the same origin. */
+const OURS = { "Sec-Fetch-Site": "same-origin" };
+
 /** A user with an authenticator app and recovery codes, and the user's browser. */
 export interface FactorUser extends Client, AsyncDisposable {
   test: TestApp;
@@ -19,6 +22,8 @@ export interface FactorUser extends Client, AsyncDisposable {
   code: (steps?: number) => string;
   enterPassword: () => Promise<Response>;
   enterCode: (code: string) => Promise<Response>;
+  /** Logs in with both steps, and has the browser remembered. */
+  remember: () => Promise<Response>;
 }
 
 export async function useFactors(environment: Record<string, string> = {}): Promise<FactorUser> {
@@ -26,14 +31,21 @@ export async function useFactors(environment: Record<string, string> = {}): Prom
   const user = await test.addUser({ username: "alice", password: PASSWORD });
   const { secret, recoveryCodes } = await giveFactors(test, user);
   const client = createClient(test.app);
+  const code = (steps = 0) => codeAt(secret, test.clock.now + steps * 30_000);
+  const enterPassword = () => client.login(user.username, PASSWORD);
   return {
     ...client,
     test,
     user,
     recoveryCodes,
-    code: (steps = 0) => codeAt(secret, test.clock.now + steps * 30_000),
-    enterPassword: () => client.login(user.username, PASSWORD),
-    enterCode: (code) => client.post("/login/second-factor/", { code }, { "Sec-Fetch-Site": "same-origin" }),
+    code,
+    enterPassword,
+    enterCode: (code) => client.post("/login/second-factor/", { code }, OURS),
+    remember: async () => {
+      test.clock.advance(30); // A code is used once.
+      await enterPassword();
+      return client.post("/login/second-factor/", { code: code(), remember: "on" }, OURS);
+    },
     [Symbol.asyncDispose]: test.close,
   };
 }

@@ -28,6 +28,8 @@ export const account = {
   enterCode: "Enter the code of your authenticator app. A recovery code works too.",
   enterRecoveryCode: "Enter one of your recovery codes.",
   code: "Code",
+  rememberBrowser: (days: number) =>
+    `Do not ask for a code on this browser for ${days === 1 ? "one day" : `${days} days`}. Only on a device of your own.`,
 
   proveTitle: "Confirm that it is you",
   proveAbout: "Before you go on, confirm that it is you.",
@@ -121,6 +123,8 @@ export const account = {
     "These browsers have logged in to your account before. They can still log in while a stranger guesses passwords. Forget each one that is not yours.",
   knownSince: "Known since",
   lastLogin: "Last login",
+  rememberedUntil: "Remembered until",
+  rememberedAbout: "A remembered browser needs no code at the login. If you forget it, it needs one again.",
   forgetDevice: "Forget",
   deviceForgotten: "The device is forgotten.",
 

@@ -30,6 +30,8 @@ export const account: AccountWords = {
   enterCode: "Inserisci il codice della tua app di autenticazione. Va bene anche un codice di recupero.",
   enterRecoveryCode: "Inserisci uno dei tuoi codici di recupero.",
   code: "Codice",
+  rememberBrowser: (days) =>
+    `Non chiedere un codice in questo browser per ${days === 1 ? "un giorno" : `${days} giorni`}. Solo su un tuo dispositivo.`,
 
   proveTitle: "Conferma che sei tu",
   proveAbout: "Prima di continuare, conferma che sei tu.",
@@ -121,6 +123,8 @@ export const account: AccountWords = {
     "Questi browser hanno già effettuato l’accesso al tuo account. Possono accedere anche mentre un estraneo prova a indovinare la password. Dimentica quelli che non sono tuoi.",
   knownSince: "Noto da",
   lastLogin: "Ultimo accesso",
+  rememberedUntil: "Ricordato fino a",
+  rememberedAbout: "Un browser ricordato non chiede il codice all’accesso. Se lo dimentichi, lo chiede di nuovo.",
   forgetDevice: "Dimentica",
   deviceForgotten: "Il dispositivo è stato dimenticato.",
 
