@@ -23,8 +23,16 @@ import { renderResetPassword, resetPassword, showResetPassword } from "./account
 import { endOtherSessions, endSession, sessions } from "./account/sessions.ts";
 import { renderSetUp, setUp, showSetUp } from "./account/set-up.ts";
 import type { Route } from "./context.ts";
+import {
+  confirmAuthenticator,
+  removeAuthenticator,
+  renderConfirm,
+  setUpAuthenticator,
+} from "./factors/authenticator.ts";
 import { reauth, renderReauth, showReauth } from "./factors/reauth.ts";
+import { newRecoveryCodes } from "./factors/recovery-codes.ts";
 import { renderSecondFactor, secondFactor, showSecondFactor } from "./factors/second-factor.ts";
+import { backToSecurity, security } from "./factors/security.ts";
 import { envoyAuth, forwardedAuth, nginxAuth, whoAsks } from "./forward/forward-auth.ts";
 import { keySet } from "./forward/key-set.ts";
 import { alive } from "./ops/alive.ts";
@@ -38,6 +46,8 @@ import {
   opsOnly,
   ownDownload,
   probe,
+  recent,
+  recentForSetUp,
   trustedProxy,
 } from "./pipeline/guards.ts";
 import {
@@ -60,6 +70,7 @@ import { factorAttempts } from "./throttle/factor-attempts.ts";
 import { linkAttempts } from "./throttle/link-attempts.ts";
 import { mailRequests } from "./throttle/mail-requests.ts";
 import { proofAttempts } from "./throttle/proof-attempts.ts";
+import { setupAttempts } from "./throttle/setup-attempts.ts";
 
 /**
  * Every endpoint: method, path, guard, throttle, handler, and the handler that shows a form again with its errors. HEAD
@@ -89,6 +100,11 @@ export const ROUTES: readonly Route[] = [
   api("GET", "/activity/", authenticated, unthrottled, activity),
   api("GET", "/account/export/", ownDownload, exportRequests, exportAccount),
   api("POST", "/account/delete/", deletionEnabled, passwordAttempts, deleteAccount, renderDeleteAccount),
+  api("GET", "/security/", authenticatedForSetUp, unthrottled, security),
+  api("POST", "/security/authenticator/", recentForSetUp, unthrottled, setUpAuthenticator),
+  api("POST", "/security/authenticator/confirm/", recentForSetUp, setupAttempts, confirmAuthenticator, renderConfirm),
+  api("DELETE", "/security/authenticator/", recent, unthrottled, removeAuthenticator),
+  api("POST", "/security/recovery-codes/", recent, unthrottled, newRecoveryCodes),
 
   page("GET", "/", anyone, unthrottled, home),
   page("GET", "/login/", anyone, unthrottled, showLogin),
@@ -108,6 +124,10 @@ export const ROUTES: readonly Route[] = [
   page("POST", "/sessions/", authenticated, unthrottled, endOtherSessions),
   page("POST", "/sessions/:id/", authenticated, unthrottled, endSession),
   page("POST", "/devices/:id/", authenticated, unthrottled, forgetDevice),
+  page("GET", "/security/authenticator/", authenticatedForSetUp, unthrottled, backToSecurity),
+  page("GET", "/security/authenticator/confirm/", authenticatedForSetUp, unthrottled, backToSecurity),
+  page("POST", "/security/authenticator/remove/", recent, unthrottled, removeAuthenticator),
+  page("GET", "/security/recovery-codes/", authenticatedForSetUp, unthrottled, backToSecurity),
   page("GET", "/setup/", setupToken, unthrottled, showSetUp),
   page("POST", "/setup/", setupToken, unthrottled, setUp, renderSetUp),
 

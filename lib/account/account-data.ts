@@ -2,6 +2,7 @@ import { listEventsOf, type RecordedEvent } from "../../db/events.ts";
 import { listGroupNames } from "../../db/groups.ts";
 import { listMailsOf, listNoticesOf, type Mail } from "../../db/mails.ts";
 import { listAllTokensOf, type OneTimeToken } from "../../db/one-time-tokens.ts";
+import type { TokenPurpose } from "../../db/schema.ts";
 import { listLiveSessions } from "../../db/sessions.ts";
 import { findUserById, type User } from "../../db/users.ts";
 import { userSubject } from "../audit/actor.ts";
@@ -9,6 +10,7 @@ import type { UserContext } from "../context.ts";
 import { renderJson } from "../http/json.ts";
 import { Problem } from "../http/problem.ts";
 import { type Facts, readFacts } from "../mail/facts.ts";
+import { LINKS } from "../mail/links.ts";
 import { lifetime } from "../session/lifetime.ts";
 import { actorAsSeen } from "./activity.ts";
 import { deviceToJson, listKnownDevices } from "./devices.ts";
@@ -44,7 +46,7 @@ async function smallData(context: UserContext): Promise<Json> {
     devices: (await listKnownDevices(context)).map(deviceToJson).map(withoutId),
     notices: (await listNoticesOf(db, id)).map(({ kind, sentAt }) => ({ kind, sent_at: iso(sentAt) })),
     mails: (await listMailsOf(db, id)).map(mailOf),
-    links: (await listAllTokensOf(db, id)).map(linkOf),
+    links: (await listAllTokensOf(db, id)).filter(({ purpose }) => isLink(purpose)).map(linkOf),
   };
 }
 
@@ -111,6 +113,11 @@ function mailOf({ purpose, address, language, createdAt, dueAt, attempts, failed
     failed_at: isoOrNull(failedAt),
     ...factsOf(readFacts(facts)),
   };
+}
+
+/** Other tokens belong to a step that a page has begun, such as the setup of an authenticator app. */
+function isLink(purpose: TokenPurpose): boolean {
+  return Object.values(LINKS).some((link) => link.purpose === purpose);
 }
 
 /** A link that a mail has brought, such as a pending change of the address. */

@@ -22,3 +22,14 @@ export const SECOND_FACTOR_FORM = {
   cancelUrl: "/login/",
   fields: { code: CODE },
 } as const satisfies FormDefinition;
+
+/** The field `token` stands beside it, hidden. */
+export const CONFIRM_TOTP_FORM = {
+  action: "/security/authenticator/confirm/",
+  button: "confirmApp",
+  cancelUrl: "/security/",
+  fields: { code: CODE },
+} as const satisfies FormDefinition;
+
+/** A token of 32 characters. */
+export const SETUP_TOKEN = { trim: true, maxCharacters: 64 } as const;

@@ -28,6 +28,8 @@ export const FIELD_MESSAGES = {
   password_breached: "This password has appeared in a data breach and must not be used.",
   code_incorrect: "This code is not valid.",
   app_code_incorrect: "This is not a valid code of the authenticator app.",
+  setup_code_incorrect: "This code is not valid.",
+  setup_expired: "This setup has expired. Start again.",
   password_incorrect: "Your old password was entered incorrectly. Please enter it again.",
 } as const;
 

@@ -3,12 +3,11 @@ import { type Html, html } from "../http/html.ts";
 import type { FieldMessage } from "../http/message.ts";
 import { type FormMessage, NO_ERRORS, type ValidationErrors } from "../http/problem.ts";
 import { csrfField, type Frame } from "./layout.ts";
-import type { AccountWords } from "./messages/account.en.ts";
-import { fieldText } from "./messages/messages.ts";
+import { fieldText, type Words } from "./messages/messages.ts";
 import { waitingTime } from "./time.ts";
 
 /** The words that are texts, and not functions. */
-type Label = { [Key in keyof AccountWords]: AccountWords[Key] extends string ? Key : never }[keyof AccountWords];
+type Label = { [Key in keyof Words]: Words[Key] extends string ? Key : never }[keyof Words];
 
 /** A field: the rules that a client's value has to keep, and how the page shows it. */
 export interface FormField extends TextField {

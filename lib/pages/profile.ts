@@ -43,7 +43,8 @@ ${form(frame, definition, state)}
 ${address && addressState(frame, address)}</section>
 <section aria-labelledby="password"><h2 id="password">${words.password}</h2>
 <p>${words.passwordAbout}</p>
-<p><a class="button quiet" href="/password/change/">${words.changePassword}</a></p></section>
+<p class="actions"><a class="button quiet" href="/password/change/">${words.changePassword}</a>
+<a class="button quiet" href="/security/">${words.goToSecurity}</a></p></section>
 ${yourData(frame, mayDelete)}`;
   return layout(frame, words.profile, body);
 }

@@ -28,7 +28,7 @@ export function authenticatedForSetUp(context: Authenticated): UserContext {
 }
 
 /** The second factors that a user can set up. */
-function setUpMethods(context: Authenticated): ProofMethod[] {
+export function setUpMethods(context: Authenticated): ProofMethod[] {
   return relyingPartyOf(context) === null ? ["totp"] : ["totp", "passkey"];
 }
 

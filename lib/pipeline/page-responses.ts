@@ -29,6 +29,8 @@ const NOTICES = {
   device: "deviceForgotten",
   deleted: "accountDeleted",
   proved: "proved",
+  authenticator: "authenticatorAdded",
+  authenticatorRemoved: "authenticatorRemoved",
 } as const satisfies Record<string, keyof Words>;
 
 export type Done = keyof typeof NOTICES;

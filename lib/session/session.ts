@@ -177,17 +177,37 @@ export async function renewProof(
   consume: (db: TransactionDb) => Promise<boolean>,
 ): Promise<string[] | null> {
   const { services, auth } = context;
-  const token = generateToken();
   const by = sessionActor(context);
-  const all = [...new Set([...auth.session.amr.split(" "), ...amr.split(" ")])].join(" ");
-  const renewed = { id: hashToken(token), provedAt: services.now(), amr: all };
+  const { store, cookies } = provenSession(context, amr);
   const isRenewed = await authorizedTransaction(services, by, async (db) => {
     if (!(await consume(db))) throw new NotConsumed();
-    await renewSession(db, auth.session.id, renewed);
+    await store(db);
     await recordBy(db, services, by, { kind: "proved", subject: userSubject(auth.user), detail: amr });
     return true;
   }).catch(nullIfNotConsumed);
-  return isRenewed ? sessionCookies(context, token) : null;
+  return isRenewed ? cookies : null;
+}
+
+/**
+ * The request's session after its user has proved something, such as a new second factor: under a new token (ASVS 5.0
+ * V7.2.4), with its end as before. Store it in the transaction of what was proved.
+ *
+ * @param amr as in `renewProof`
+ * @returns the context with this session, for a page that is shown now, and the `Set-Cookie` values
+ */
+export function provenSession<C extends UserContext>(
+  context: C,
+  amr: string,
+): { context: C; cookies: string[]; store: (db: TransactionDb) => Promise<void> } {
+  const { services, auth } = context;
+  const token = generateToken();
+  const all = [...new Set(`${auth.session.amr} ${amr}`.trim().split(" "))].join(" ");
+  const session = { ...auth.session, id: hashToken(token), provedAt: services.now(), amr: all };
+  return {
+    context: { ...context, auth: { ...auth, session, token } },
+    cookies: sessionCookies(context, token),
+    store: (db) => renewSession(db, auth.session.id, session),
+  };
 }
 
 /** Deletes the rows of expired sessions. @returns their number */

@@ -117,6 +117,13 @@ export const EXPORTS: RateRule = { kind: "rate", limit: 6, periodMs: HOUR_MS };
  */
 export const FACTOR: FailureRule = { kind: "failures", steps: STEPS, limit: Number.MAX_SAFE_INTEGER };
 
+/** Codes that were sent for one new authenticator app. Its secret expires before the counter. */
+export const SETUP_CODES: FailureRule = {
+  kind: "failures",
+  steps: [{ waitMs: 0, keepMs: HOUR_MS }],
+  limit: 5,
+};
+
 /** The counters that an attempt changes, and the wait if it is denied. */
 export interface Decision {
   /** Null if the attempt is granted. */

@@ -6,11 +6,14 @@ export function trustDays({ throttle, trustBrowserDays }: Pick<Config, "throttle
   return throttle ? trustBrowserDays : 0;
 }
 
+type Policy = Pick<Config, "requireSecondFactor">;
+
+/** Whether the settings demand a second factor of a user, who may have one. */
+export function demandsSecondFactor({ requireSecondFactor }: Policy, { isStaff, isSuperuser }: User): boolean {
+  return requireSecondFactor === "all" || (requireSecondFactor === "staff" && (isStaff || isSuperuser));
+}
+
 /** Whether the settings demand a second factor of a user who has none. */
-export function needsSetUp(
-  { requireSecondFactor }: Pick<Config, "requireSecondFactor">,
-  { hasSecondFactor, isStaff, isSuperuser }: User,
-): boolean {
-  if (hasSecondFactor || requireSecondFactor === "off") return false;
-  return requireSecondFactor === "all" || isStaff || isSuperuser;
+export function needsSetUp(config: Policy, user: User): boolean {
+  return !user.hasSecondFactor && demandsSecondFactor(config, user);
 }

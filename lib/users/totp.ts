@@ -21,9 +21,18 @@ export function totpOwner({ id }: Pick<User, "id">): string {
   return `totp:${id}`;
 }
 
+/** The most characters of a name in the address: it has to fit into a QR code. */
+const MAX_URI_NAME_CHARACTERS = 60;
+
 /** The address that an app reads from the QR code. @param issuer the site's name */
 export function totpUri(issuer: string, { username }: Pick<User, "username">, secret: Uint8Array): string {
-  return createTOTPKeyURI(issuer, username, secret, STEP_MS / 1000, DIGITS);
+  const uri = createTOTPKeyURI(nameInUri(issuer), nameInUri(username), secret, STEP_MS / 1000, DIGITS);
+  return uri.replaceAll("+", "%20"); // Some apps do not decode a plus.
+}
+
+/** A colon separates the two names, and apps split at the first one, escaped or not. */
+function nameInUri(name: string): string {
+  return [...name.replaceAll(":", " ")].slice(0, MAX_URI_NAME_CHARACTERS).join("");
 }
 
 /**

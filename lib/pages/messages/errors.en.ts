@@ -28,6 +28,9 @@ export const errors: ErrorTexts = {
     password_breached: "This password was found in a data breach. Choose another one.",
     code_incorrect: "This code is not right, or it was used already. Wait for the next one, or use a recovery code.",
     app_code_incorrect: "This code is not right, or it was used already. Wait for the next one in the app.",
+    setup_code_incorrect:
+      "This code is not right. Enter the code that the app shows now. Check that the clock of the phone is right.",
+    setup_expired: "This setup has expired. Start again.",
     password_incorrect: "This is not your current password.",
   },
   form: {

@@ -7,14 +7,16 @@ import { errors as errorsInEnglish } from "./errors.en.ts";
 import { errors as errorsInItalian } from "./errors.it.ts";
 import { type MailWords, mail as mailInEnglish } from "./mail.en.ts";
 import { mail as mailInItalian } from "./mail.it.ts";
+import { type SecurityWords, security as securityInEnglish } from "./security.en.ts";
+import { security as securityInItalian } from "./security.it.ts";
 
-export interface Words extends AccountWords {
+export interface Words extends AccountWords, SecurityWords {
   errors: ErrorTexts;
 }
 
 export const LANGUAGES = {
-  en: { ...accountInEnglish, errors: errorsInEnglish },
-  it: { ...accountInItalian, errors: errorsInItalian },
+  en: { ...accountInEnglish, ...securityInEnglish, errors: errorsInEnglish },
+  it: { ...accountInItalian, ...securityInItalian, errors: errorsInItalian },
 } satisfies Record<string, Words>;
 
 export type Language = keyof typeof LANGUAGES;

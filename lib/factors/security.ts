@@ -1,0 +1,59 @@
+import { findTotp, summarizeFactors, type TotpFactor } from "../../db/factors.ts";
+import type { UserContext } from "../context.ts";
+import type { PasskeyProps } from "../pages/passkeys.ts";
+import { type SecurityProps, securityPage, type TotpProps } from "../pages/security.ts";
+import { setUpMethods } from "../pipeline/guards.ts";
+import { page, wantsPage } from "../pipeline/page-responses.ts";
+import type { Reply } from "../pipeline/reply.ts";
+import { json, redirect } from "../pipeline/responses.ts";
+import { demandsSecondFactor, trustDays } from "../users/second-factor-policy.ts";
+import { totpOwner } from "../users/totp.ts";
+
+/** `GET /security/`: the user's second factors, and the number of recovery codes that are left. */
+export async function security(context: UserContext): Promise<Reply> {
+  const props = await securityOf(context);
+  if (wantsPage(context)) return page(context, (frame) => securityPage(frame, props));
+  const { totp, passkeys, recoveryCodes, isRequired } = props;
+  return json(context, {
+    totp: totp && timesToJson(totp),
+    recovery_codes: recoveryCodes,
+    passkeys: passkeys.map(passkeyToJson),
+    second_factor_required: isRequired,
+    methods_available: setUpMethods(context),
+  });
+}
+
+/** A browser whose address is a part of the page, such as after a reload of a QR code. */
+export function backToSecurity(): Reply {
+  return redirect("/security/");
+}
+
+async function securityOf(context: UserContext): Promise<SecurityProps> {
+  const { services, auth } = context;
+  const { user } = auth;
+  const factor = await findTotp(services.db, user.id);
+  const { recoveryCodes } = await summarizeFactors(services.db, user.id);
+  return {
+    totp: factor && totpProps(context, factor),
+    passkeys: [],
+    recoveryCodes,
+    isRequired: demandsSecondFactor(services.config, user),
+    hasTrust: trustDays(services.config) > 0,
+  };
+}
+
+function totpProps({ services, auth }: UserContext, { secret, createdAt, lastUsedAt }: TotpFactor): TotpProps {
+  return { createdAt, lastUsedAt, isReadable: services.keys.factors.open(secret, totpOwner(auth.user)) !== null };
+}
+
+export function passkeyToJson({ id, name, isBackedUp, ...times }: PasskeyProps): Record<string, unknown> {
+  return { id, name, ...timesToJson(times), is_backed_up: isBackedUp };
+}
+
+/** Instants as Django REST Framework writes them: ISO 8601, in UTC. */
+function timesToJson({ createdAt, lastUsedAt }: Pick<PasskeyProps, "createdAt" | "lastUsedAt">) {
+  return {
+    created_at: new Date(createdAt).toISOString(),
+    last_used_at: lastUsedAt === null ? null : new Date(lastUsedAt).toISOString(),
+  };
+}
