@@ -107,6 +107,7 @@ describe("requests for new addresses", () => {
     assert.equal(changed.status, 200, "a change without a mail is not limited");
     assert.equal((await ask(await loggedIn(test, "victim"), "other@example.com")).status, 202);
     test.clock.advance(12 * 60);
+    assert.equal((await test.client.post("/reauth/", { password: PASSWORD }, OURS)).status, 204);
     assert.equal((await ask(test.client, VICTIM)).status, 202);
   });
 

@@ -54,6 +54,7 @@ describe("an embedded Postern", () => {
       groups: [],
       is_staff: true,
       is_superuser: true,
+      amr: ["pwd"],
     });
     assert.equal(proved_at, logged_in_at);
     assert.equal(

@@ -8,10 +8,10 @@ import type { ExportThrottled } from "../throttle/export-requests.ts";
 import { accountData } from "./account-data.ts";
 
 /**
- * `GET /account/export/`: all that is stored about the user, in JSON, as a file. A session is enough: it shows the same in
- * the pages. The answer is a stream. If it breaks off, it is no valid JSON.
+ * `GET /account/export/`: all that is stored about the user, in JSON, as a file. The answer is a stream. If it breaks off,
+ * it is no valid JSON.
  *
- * @throws Problem not_authenticated, csrf_site, throttled
+ * @throws Problem those of `recentDownload`; throttled
  */
 export async function exportAccount(context: UserContext & ExportThrottled): Promise<Reply> {
   const { services, auth, request } = context;

@@ -13,6 +13,7 @@ import { page, sentState, sentValue, wantsPage } from "../pipeline/page-response
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, json, redirect } from "../pipeline/responses.ts";
 import { createPendingLogin } from "../session/pending-login.ts";
+import { isProvedWithin } from "../session/proof-age.ts";
 import { createSession } from "../session/session.ts";
 import { type Attempt, releaseOnError, type Throttled } from "../throttle/attempts.ts";
 import { factorMethods } from "../users/factor-methods.ts";
@@ -129,7 +130,7 @@ export async function showLogin(context: Authenticated): Promise<Reply> {
 /** A value that is no number asks for nothing. */
 function isRecent({ session }: CurrentSession, { target, services }: Authenticated): boolean {
   const maxAge = queryValue(target, "max_age") ?? "";
-  return !/^\d{1,9}$/.test(maxAge) || services.now() - session.provedAt <= Number(maxAge) * 1000;
+  return !/^\d{1,9}$/.test(maxAge) || isProvedWithin(session, Number(maxAge), services.now());
 }
 
 /** The form again, with its errors. */

@@ -8,6 +8,7 @@ import { NO_ERRORS, Problem } from "../http/problem.ts";
 import type { FormState } from "../pages/form.ts";
 import { chooseLocale } from "../pages/messages/messages.ts";
 import { type AddressProps, profilePage } from "../pages/profile.ts";
+import { requireRecent } from "../pipeline/guards.ts";
 import type { MaybePromise } from "../pipeline/maybe-promise.ts";
 import { page, redirectDone, sentState, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
@@ -44,12 +45,14 @@ export function profile(context: UserContext): MaybePromise<Reply> {
  * With mail, a new address has to be proved: 202, and `pending_email` beside the profile. A browser's form does the same by
  * POST, and the answer redirects it to the page.
  *
- * @throws Problem invalid, not_authenticated; throttled if a mail is to be sent
+ * @throws Problem invalid, not_authenticated; recent_login_required if the address changes; throttled if a mail is to be
+ *   sent
  */
 export async function editProfile(context: UserContext & MailThrottled): Promise<Reply> {
   const sent = readChanges(await authorizedData(context), PROFILE_FORM.fields);
   const { services, auth } = context;
   const { email } = sent;
+  if (email !== undefined && normalizeEmail(email) !== normalizeEmail(auth.user.email)) await requireRecent(context);
   const names = { firstName: sent.first_name, lastName: sent.last_name };
   if (isNewAddress(services, auth.user, email)) return askNewAddress(context, { ...names, email });
   // With mail, the stored spelling of the same address stays, and so does its proof.

@@ -4,6 +4,7 @@ import type { UserContext } from "../context.ts";
 import { Problem } from "../http/problem.ts";
 import { queryValue } from "../http/target.ts";
 import { type SessionProps, sessionsPage } from "../pages/sessions.ts";
+import { requireFreshLogin } from "../pipeline/guards.ts";
 import { page, redirectDone, redirectLoggedOut, wantsPage } from "../pipeline/page-responses.ts";
 import { linkNext, readCursor } from "../pipeline/paging.ts";
 import type { Reply } from "../pipeline/reply.ts";
@@ -60,7 +61,7 @@ function parsePlace(cursor: string): SessionPlace | null {
   return id === null ? null : { lastSeenAt: Number(instant), id };
 }
 
-/** `DELETE /sessions/`: 204, and every other session of the user is ended. */
+/** `DELETE /sessions/`: 204, and every other session of the user is ended. The guard asks for a fresh login. */
 export async function endOtherSessions(context: UserContext): Promise<Reply> {
   const { services, auth } = context;
   await endSessions(services, sessionActor(context), auth.user, auth.session.id);
@@ -70,12 +71,14 @@ export async function endOtherSessions(context: UserContext): Promise<Reply> {
 /**
  * `DELETE /sessions/:id/`: 204, and that session is ended; to end this one is to log out.
  *
- * @throws Problem not_found if it is none of the user's live sessions
+ * @throws Problem not_found if it is none of the user's live sessions; recent_login_required if it is not this one, and
+ *   the login is older than a day
  */
 export async function endSession(context: UserContext): Promise<Reply> {
   const { services, auth } = context;
   const name = context.parameters["id"] ?? "";
   if (sessionName(auth.session) === name) return logout(context);
+  await requireFreshLogin(context);
   const ended = await endOneSession(services, sessionActor(context), auth.user, name);
   if (ended === null) throw new Problem("not_found");
   return wantsPage(context) ? redirectLoggedOut(readDevice(ended.userAgent)) : empty(204);

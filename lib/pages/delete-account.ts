@@ -18,7 +18,7 @@ export function deleteAccountPage(frame: Frame, { form: definition, state, obsta
     obstacle === null
       ? html`<p class="lead">${words.deletionAbout}</p>
 <ul>${words.deletionConsequences.map((text) => html`<li>${text}</li>`)}</ul>
-<p><a href="/account/export/" download>${words.downloadDataFirst}</a></p>
+<p><a href="/account/export/">${words.downloadDataFirst}</a></p>
 ${form(frame, definition, state, extras)}`
       : html`<p>${words.errors.form[obstacle]}</p>
 <p><a class="button quiet" href="/profile/">${words.profile}</a></p>`;

@@ -64,7 +64,7 @@ ${mayCancel && html`<form method="post" action="/email/cancel/">${csrfField(fram
 function yourData({ words }: Frame, mayDelete: boolean): Html {
   return html`<section aria-labelledby="data"><h2 id="data">${words.yourData}</h2>
 <p>${words.yourDataAbout}</p>
-<p class="actions"><a class="button quiet" href="/account/export/" download>${words.downloadData}</a>
+<p class="actions"><a class="button quiet" href="/account/export/">${words.downloadData}</a>
 ${mayDelete && html`<a class="button quiet danger" href="/account/delete/">${words.deleteAccount}…</a>`}</p></section>`;
 }
 

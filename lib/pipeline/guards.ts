@@ -1,6 +1,8 @@
 import type { Arrival, Authenticated, UserContext } from "../context.ts";
 import { isForwarded, isLocalHost, isLoopback, parseAddress, parsePeer } from "../http/client-address.ts";
 import { Problem, type ProofMethod } from "../http/problem.ts";
+import { requireLiveSession } from "../session/authorized.ts";
+import { isLoggedInWithin, isProvedWithin } from "../session/proof-age.ts";
 import { proofMethods } from "../users/factor-methods.ts";
 import { relyingPartyOf } from "./relying-party.ts";
 
@@ -53,13 +55,35 @@ export async function recentForSetUp(context: Authenticated): Promise<UserContex
 /**
  * For a handler in which only some requests need it.
  *
- * @throws Problem recent_login_required, with the ways to prove it
+ * @throws Problem recent_login_required, with the ways to prove it; not_authenticated if the session has ended meanwhile
  */
 export async function requireRecent(context: UserContext): Promise<void> {
   const { services, auth } = context;
-  const age = services.now() - auth.session.provedAt;
-  if (age >= 0 && age <= services.config.recentLoginSeconds * 1000) return;
+  if (isProvedWithin(auth.session, services.config.recentLoginSeconds, services.now())) return;
+  await requireLiveSession(context); // It may have ended since the head of the request arrived.
   throw new Problem("recent_login_required", await proofMethods(context, auth.user));
+}
+
+/** A day. */
+const FRESH_LOGIN_SECONDS = 86_400;
+
+/**
+ * A user who has logged in within a day, or proved to be present as for `recent`. A thief of an old session must not end
+ * the owner's, and an owner in a hurry has just logged in.
+ *
+ * @throws Problem not_authenticated, second_factor_setup_required, recent_login_required
+ */
+export async function freshLogin(context: Authenticated): Promise<UserContext> {
+  const admitted = authenticated(context);
+  await requireFreshLogin(admitted);
+  return admitted;
+}
+
+/** For a handler in which only some requests need it. @throws Problem recent_login_required */
+export async function requireFreshLogin(context: UserContext): Promise<void> {
+  const { services, auth } = context;
+  if (isLoggedInWithin(auth.session, FRESH_LOGIN_SECONDS, services.now())) return;
+  await requireRecent(context);
 }
 
 /** A user who is logged in, if users can delete their accounts. @throws Problem not_found, not_authenticated */
@@ -69,15 +93,16 @@ export function deletionEnabled(context: Authenticated): UserContext {
 }
 
 /**
- * A user who is logged in, if no page of another site has caused the request. Such a page could use up the exports, and
+ * A user as for `recent`, if no page of another site has caused the request. Such a page could use up the exports, and
  * fill the disk of its visitor with files.
  *
- * @throws Problem not_authenticated, csrf_site
+ * @throws Problem not_authenticated, second_factor_setup_required, csrf_site, recent_login_required
  */
-export function ownDownload(context: Authenticated): UserContext {
+export async function recentDownload(context: Authenticated): Promise<UserContext> {
   const admitted = authenticated(context);
   const site = context.request.headers.get("sec-fetch-site");
   if (site === "cross-site") throw new Problem("csrf_site", { site });
+  await requireRecent(admitted);
   return admitted;
 }
 

@@ -1,6 +1,6 @@
 import type { Arrival, Endpoint, Match, Router } from "../context.ts";
 import { decodePath, ownPath, parseTarget } from "../http/target.ts";
-import { deletionEnabled, ownDownload } from "./guards.ts";
+import { deletionEnabled, recentDownload } from "./guards.ts";
 import { isByLink, isByMail } from "./link-guards.ts";
 
 /**
@@ -48,6 +48,6 @@ function hasPage({ routes }: Endpoint): boolean {
       !isByLink(guard) &&
       !isByMail(guard) &&
       guard !== deletionEnabled &&
-      guard !== ownDownload,
+      guard !== recentDownload,
   );
 }

@@ -30,8 +30,13 @@ export interface Attempt {
   /**
    * The password was right. Call it in the transaction of what the password was for.
    *
+<<<<<<< HEAD
    * @param trustUntil see `rememberDevice`
    * @returns the `Set-Cookie` value that makes the browser known, null for none
+=======
+   * @returns the `Set-Cookie` value that makes the browser known; null for none, as for a new browser of a user with a
+   *   second factor
+>>>>>>> 2657759 (feat(reauth): ask for a recent proof before an export, a new address and the end of sessions)
    */
   readonly succeed: (db: TransactionDb, user: User, trustUntil?: number | null) => Promise<string | null>;
   /** The password was wrong. */
@@ -81,7 +86,9 @@ async function reserveAttempt(context: Arrival, username: string): Promise<Attem
     caller: { gone, isKnown: device !== null, networks },
     succeed: async (db, user) => {
       await settle(db, counted, { isSuccess: true, now: services.now() });
-      return rememberDevice(db, context, user, device);
+      // If a user has a second factor, the password alone makes no browser known. Each known browser has guesses at codes of
+      // its own, so a thief who knows the password would have any number.
+      return device === null && user.hasSecondFactor ? null : rememberDevice(db, context, user, device);
     },
     fail: async () => {
       if (!isBlocked(counted, services.now())) return;

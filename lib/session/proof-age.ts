@@ -1,0 +1,21 @@
+import type { Session } from "../../db/sessions.ts";
+
+/**
+ * The largest difference between the clocks of two nodes. A proof further in the future comes from a clock that was put
+ * back since: nothing tells its age.
+ */
+const MAX_SKEW_MS = 10_000;
+
+/** Whether the user of a session has proved to be present at most that long ago. */
+export function isProvedWithin({ provedAt }: Pick<Session, "provedAt">, seconds: number, now: number): boolean {
+  return isWithin(provedAt, seconds, now);
+}
+
+/** Whether the login of a session is at most that long ago. A proof does not renew it. */
+export function isLoggedInWithin({ createdAt }: Pick<Session, "createdAt">, seconds: number, now: number): boolean {
+  return isWithin(createdAt, seconds, now);
+}
+
+function isWithin(at: number, seconds: number, now: number): boolean {
+  return now - at >= -MAX_SKEW_MS && now - at <= seconds * 1000;
+}
