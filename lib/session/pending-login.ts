@@ -48,20 +48,22 @@ export function expiredPendingCookie(context: Arrival): string {
 }
 
 /**
- * The pending login that the request presents.
+ * The pending login that the request presents; of several, the newest.
  *
  * @returns null if there is none, or it has expired, or the password was changed or the user deactivated since
  */
 export async function findPresentedLogin(context: Arrival): Promise<PendingContext["pending"] | null> {
   const { db, now } = context.services;
   const tokens = (context.cookies.get(cookieName(context)) ?? []).filter((token) => token !== "");
+  const found: PendingContext["pending"][] = [];
   for (const token of tokens.slice(0, MAX_PRESENTED)) {
     const login = await findPendingLogin(db, hashToken(token), now());
     const credentials = login && (await findCredentialsOf(db, login.userId));
     if (login === null || !credentials?.user.isActive) continue;
-    if (hashToken(credentials.password) === login.passwordHash) return { login, credentials };
+    if (hashToken(credentials.password) === login.passwordHash) found.push({ login, credentials });
   }
-  return null;
+  // Without https a sibling host may have planted one for its own account. The user's password came after it.
+  return found.sort((one, other) => other.login.createdAt - one.login.createdAt)[0] ?? null;
 }
 
 /** For this host alone, even with POSTERN_COOKIE_DOMAIN: no other host needs it. */
