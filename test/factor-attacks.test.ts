@@ -106,7 +106,7 @@ describe("a cookie of the second step that a sibling host plants", () => {
   const both = (first: Client, second: Client) =>
     [first, second].map(({ cookies }) => `pendinglogin=${cookies.get("pendinglogin")}`).join("; ");
 
-  test("changes nothing if the owner's login is the newer one, wherever it stands in the header", async () => {
+  test("changes nothing if the owner's login is the newer one, in any place of the header", async () => {
     for (const order of [0, 1]) {
       const stage = await setUp();
       const planted = await stage.pending("mallory");
