@@ -175,6 +175,11 @@ function countChecks({ services }: Stage): () => number {
 const tally = (outcomes: string[]) =>
   Object.fromEntries([...Map.groupBy(outcomes, (one) => one)].map(([outcome, all]) => [outcome, all.length]));
 
+async function failuresOf({ services }: Stage): Promise<Record<string, number>> {
+  const rows = await services.db.selectFrom("events").select("kind").execute();
+  return tally(rows.map(({ kind }) => kind).filter((kind) => kind.startsWith("second_factor_")));
+}
+
 describe("wrong codes", () => {
   test("end the login at the fifth, also if 20 come at once, and the right one is among the last", async () => {
     const stage = await setUp({ POSTERN_THROTTLE: "off" });
@@ -216,6 +221,22 @@ describe("wrong codes", () => {
       logins += checks() - before;
     }
     assert(opened() > 20 && opened() < 50, String(opened()));
+    await stage.close();
+  });
+
+  test("are events, and the tenth sends a mail, also if the login has ended meanwhile", async () => {
+    const stage = await setUp();
+    for (const client of [await stage.pending(), await stage.pending()])
+      await Promise.all(Array.from({ length: 10 }, () => enter(client, stage.alice.wrong())));
+    assert.deepEqual(await failuresOf(stage), { second_factor_failed: 9, second_factor_throttled: 1 });
+    assert.equal((await stage.deliver()).length, 1);
+    await stage.close();
+  });
+
+  test("are events without the throttle too", async () => {
+    const stage = await setUp({ POSTERN_THROTTLE: "off" });
+    await enter(await stage.pending(), stage.alice.wrong());
+    assert.deepEqual(await failuresOf(stage), { second_factor_failed: 1 });
     await stage.close();
   });
 

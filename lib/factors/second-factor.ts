@@ -40,7 +40,11 @@ export async function secondFactor(context: PendingContext & FactorThrottled): P
   const typed = readCode(readFields(await context.data(), SECOND_FACTOR_FORM.fields).code);
   const attempt = await context.reserveFactorAttempt(user, typed.kind);
   const count = await countPendingAttempt(services.db, pending.login.id, services.now(), MAX_ATTEMPTS);
-  if (count === null) throw new Problem("login_expired");
+  if (count === null) {
+    // Counted, so it may be the one that begins a wait.
+    await attempt.fail();
+    throw new Problem("login_expired");
+  }
   const proof = await findCodeProof(services, visitorActor(context), user, typed);
   const cookies = proof && (await completeLogin(context, proof, attempt));
   if (cookies === null) {

@@ -41,7 +41,8 @@ export function factorAttempts<C extends Authenticated>(context: C): C & FactorT
 
 async function reserve(context: Authenticated, user: User, kind: CodeKind): Promise<FactorAttempt> {
   const { services } = context;
-  if (!services.config.throttle) return UNCOUNTED;
+  if (!services.config.throttle)
+    return { ...UNCOUNTED, fail: () => recordAttempt(context, user, "second_factor_failed") };
   const device = await findDevice(context, user.username);
   const key = factorKey(user, kind, device);
   const { waitMs, changed } = await countAttempt(services, { requests: [], failures: [{ key, rule: FACTOR }] });
@@ -65,12 +66,11 @@ async function reserve(context: Authenticated, user: User, kind: CodeKind): Prom
 }
 
 /** With POSTERN_THROTTLE=off. */
-const UNCOUNTED: FactorAttempt = {
+const UNCOUNTED: Omit<FactorAttempt, "fail"> = {
   device: null,
   isNewDevice: false,
   succeed: async () => null,
   settle: async () => {},
-  fail: async () => {},
 };
 
 /** The login is complete: the failures in a row have ended, those at the password too (NIST SP 800-63B-4 §3.2.2). */
