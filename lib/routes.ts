@@ -29,7 +29,11 @@ import {
   renderConfirm,
   setUpAuthenticator,
 } from "./factors/authenticator.ts";
+import { passkeyLogin, passkeyLoginOptions } from "./factors/passkey-login.ts";
+import { passkeyFactor, passkeyFactorOptions } from "./factors/passkey-second-factor.ts";
+import { createPasskey, deletePasskey, editPasskey, newPasskeyOptions, passkeys } from "./factors/passkeys.ts";
 import { reauth, renderReauth, showReauth } from "./factors/reauth.ts";
+import { reauthPasskey, reauthPasskeyOptions } from "./factors/reauth-passkey.ts";
 import { newRecoveryCodes } from "./factors/recovery-codes.ts";
 import { renderSecondFactor, secondFactor, showSecondFactor } from "./factors/second-factor.ts";
 import { backToSecurity, security } from "./factors/security.ts";
@@ -61,6 +65,7 @@ import {
   signupLink,
   signupOpen,
 } from "./pipeline/link-guards.ts";
+import { passkeyEnabled, passkeyForSetUp, passkeyPending, passkeyRecentForSetUp } from "./pipeline/passkey-guards.ts";
 import { pendingLogin } from "./pipeline/pending-guard.ts";
 import { api, asset, forward, ops, page, unthrottled } from "./pipeline/router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
@@ -70,6 +75,7 @@ import { exportRequests } from "./throttle/export-requests.ts";
 import { factorAttempts } from "./throttle/factor-attempts.ts";
 import { linkAttempts } from "./throttle/link-attempts.ts";
 import { mailRequests } from "./throttle/mail-requests.ts";
+import { passkeyRequests } from "./throttle/passkey-requests.ts";
 import { proofAttempts } from "./throttle/proof-attempts.ts";
 import { setupAttempts } from "./throttle/setup-attempts.ts";
 
@@ -81,6 +87,12 @@ export const ROUTES: readonly Route[] = [
   api("POST", "/login/", anyone, passwordAttempts, login, renderLogin),
   api("POST", "/login/second-factor/", pendingLogin, factorAttempts, secondFactor, renderSecondFactor),
   api("POST", "/reauth/", authenticatedForSetUp, proofAttempts, reauth, renderReauth),
+  api("POST", "/login/second-factor/passkey/options/", passkeyPending, passkeyRequests, passkeyFactorOptions),
+  api("POST", "/login/second-factor/passkey/", passkeyPending, passkeyRequests, passkeyFactor),
+  api("POST", "/login/passkey/options/", passkeyEnabled, passkeyRequests, passkeyLoginOptions),
+  api("POST", "/login/passkey/", passkeyEnabled, passkeyRequests, passkeyLogin),
+  api("POST", "/reauth/passkey/options/", passkeyForSetUp, passkeyRequests, reauthPasskeyOptions),
+  api("POST", "/reauth/passkey/", passkeyForSetUp, passkeyRequests, reauthPasskey),
   api("POST", "/logout/", anyone, unthrottled, logout),
   api("GET", "/profile/", authenticated, unthrottled, profile),
   api("PATCH", "/profile/", authenticated, mailRequests, editProfile),
@@ -93,6 +105,11 @@ export const ROUTES: readonly Route[] = [
   api("POST", "/not-me/", notMeLink, unthrottled, report),
   api("POST", "/signup/", signupOpen, mailRequests, requestSignup, renderRequestSignup),
   api("POST", "/signup/confirm/", signupLink, linkAttempts, confirmSignup, renderConfirmSignup),
+  api("POST", "/security/passkeys/options/", passkeyRecentForSetUp, passkeyRequests, newPasskeyOptions),
+  api("GET", "/security/passkeys/", authenticatedForSetUp, unthrottled, passkeys),
+  api("POST", "/security/passkeys/", passkeyRecentForSetUp, passkeyRequests, createPasskey),
+  api("PATCH", "/security/passkeys/:id/", recent, unthrottled, editPasskey),
+  api("DELETE", "/security/passkeys/:id/", recent, unthrottled, deletePasskey),
   api("GET", "/sessions/", authenticated, unthrottled, sessions),
   api("DELETE", "/sessions/", freshLogin, unthrottled, endOtherSessions),
   api("DELETE", "/sessions/:id/", authenticated, unthrottled, endSession),
@@ -129,6 +146,8 @@ export const ROUTES: readonly Route[] = [
   page("GET", "/security/authenticator/confirm/", authenticatedForSetUp, unthrottled, backToSecurity),
   page("POST", "/security/authenticator/remove/", recent, unthrottled, removeAuthenticator),
   page("GET", "/security/recovery-codes/", authenticatedForSetUp, unthrottled, backToSecurity),
+  page("POST", "/security/passkeys/:id/", recent, unthrottled, deletePasskey),
+  page("POST", "/security/passkeys/:id/name/", recent, unthrottled, editPasskey),
   page("GET", "/setup/", setupToken, unthrottled, showSetUp),
   page("POST", "/setup/", setupToken, unthrottled, setUp, renderSetUp),
 

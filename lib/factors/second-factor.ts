@@ -21,7 +21,7 @@ import { trustDays } from "../users/second-factor-policy.ts";
 import { SECOND_FACTOR_FORM } from "./forms.ts";
 
 /** After so many wrong codes the login begins again, with the password. */
-const MAX_ATTEMPTS = 5;
+export const MAX_ATTEMPTS = 5;
 
 const DAY_MS = 86_400_000;
 

@@ -31,6 +31,8 @@ const NOTICES = {
   proved: "proved",
   authenticator: "authenticatorAdded",
   authenticatorRemoved: "authenticatorRemoved",
+  passkey: "passkeyRemoved",
+  passkeyName: "passkeyRenamed",
 } as const satisfies Record<string, keyof Words>;
 
 export type Done = keyof typeof NOTICES;

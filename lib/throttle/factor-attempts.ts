@@ -51,10 +51,7 @@ async function reserve(context: Authenticated, user: User, kind: CodeKind): Prom
   return {
     device,
     isNewDevice: device === null,
-    succeed: async (db, user, trustUntil) => {
-      await forgetFailures(db, user, device);
-      return rememberDevice(db, context, user, device, trustUntil);
-    },
+    succeed: succeedWith(context, device),
     settle: (db) => deleteCounters(db, [key]),
     fail: () =>
       isBlocked
@@ -62,6 +59,23 @@ async function reserve(context: Authenticated, user: User, kind: CodeKind): Prom
             notify(db, services, by, user, "many_wrong_codes"),
           )
         : recordAttempt(context, user, "second_factor_failed"),
+  };
+}
+
+/** The attempt at a second factor that cannot be guessed. Its success counts as that of a code. */
+export async function uncountedAttempt(
+  context: Authenticated,
+  { username }: User,
+): Promise<Pick<FactorAttempt, "isNewDevice" | "succeed">> {
+  if (!context.services.config.throttle) return UNCOUNTED;
+  const device = await findDevice(context, username);
+  return { isNewDevice: device === null, succeed: succeedWith(context, device) };
+}
+
+function succeedWith(context: Authenticated, device: string | null): FactorAttempt["succeed"] {
+  return async (db, user, trustUntil) => {
+    await forgetFailures(db, user, device);
+    return rememberDevice(db, context, user, device, trustUntil);
   };
 }
 

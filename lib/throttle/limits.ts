@@ -1,7 +1,7 @@
 import type { Arrival } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
 import { type Network, networksOf } from "./network.ts";
-import { DEVICE, DEVICES, type Limits, networkFailures, networkRequests, STRANGERS } from "./rules.ts";
+import { DEVICE, DEVICES, type Limit, type Limits, networkFailures, networkRequests, STRANGERS } from "./rules.ts";
 
 /** The keys of an account's counters: of strangers, and of all its devices together. */
 export function accountKeys(username: string): string[] {
@@ -25,6 +25,12 @@ export function limitsOf({ client, services }: Arrival, username: string, device
   }
   const failures = networks.map((network) => ({ key: failuresKey(network), rule: networkFailures(network) }));
   return { requests, failures: [...failures, { key: accountKey(username), rule: STRANGERS }] };
+}
+
+/** The limits of a request at which nothing can be guessed. They are those of attempts at a password. */
+export function requestLimitsOf({ client, services }: Arrival): Limit[] {
+  const networks = networksOf(client.address, services.config.trustedProxies);
+  return networks.map((network) => ({ key: requestsKey(network), rule: networkRequests(network) }));
 }
 
 export function keysOf({ requests, failures }: Limits): string[] {

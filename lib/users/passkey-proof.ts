@@ -26,7 +26,7 @@ export interface PasskeyProof extends Proof {
 }
 
 /**
- * Checks the proof of a passkey without using it up. If the passkey may have been copied, its user is told.
+ * Checks the proof of a passkey without using it up. If the passkey may have been copied, its user gets a notice.
  *
  * @returns null if it is not accepted
  */

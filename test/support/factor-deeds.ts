@@ -2,6 +2,7 @@ import { findUser } from "../../db/users.ts";
 import { beginAuthenticator, confirmAuthenticator } from "./authenticators.ts";
 import { type Client, createClient } from "./client.ts";
 import { codeAt, giveFactors, PASSWORD } from "./factors.ts";
+import { PASSKEY_CHALLENGES, PASSKEY_DEEDS } from "./passkey-deeds.ts";
 import type { TestApp } from "./test-app.ts";
 
 /** Like a page of the same origin. */
@@ -39,7 +40,8 @@ export const FACTOR_DEEDS: Record<string, (client: Client, test: TestApp) => Pro
     await giveFactors(test, await alice(test));
     return client.post("/security/recovery-codes/", {}, OURS);
   },
+  ...PASSKEY_DEEDS,
 };
 
 /** These rows only make a challenge, or a secret that waits for its first code. */
-export const WITHOUT_EVENT: readonly string[] = ["POST /security/authenticator/"];
+export const WITHOUT_EVENT: readonly string[] = ["POST /security/authenticator/", ...PASSKEY_CHALLENGES];
