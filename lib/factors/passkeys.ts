@@ -4,6 +4,7 @@ import { sessionActor } from "../audit/actor.ts";
 import type { UserContext } from "../context.ts";
 import { readChanges, readFields, type TextField } from "../http/fields.ts";
 import { Problem } from "../http/problem.ts";
+import type { PasskeyProps } from "../pages/passkeys.ts";
 import { redirectDone, wantsPage } from "../pipeline/page-responses.ts";
 import type { WithPasskeys } from "../pipeline/passkey-guards.ts";
 import type { Reply } from "../pipeline/reply.ts";
@@ -29,7 +30,10 @@ type Context = UserContext & WithPasskeys & PasskeyThrottled;
 /** `GET /security/passkeys/`: the user's passkeys, the oldest first. There are 20 at most. For a browser they are a part of a page. */
 export async function passkeys(context: UserContext): Promise<Reply> {
   if (wantsPage(context)) return redirect("/security/");
-  return json(context, (await listPasskeys(context.services.db, context.auth.user.id)).map(passkeyToJson));
+  return json(
+    context,
+    (await listPasskeys(context.services.db, context.auth.user.id)).map(passkeyProps).map(passkeyToJson),
+  );
 }
 
 /** `POST /security/passkeys/options/`: 200 and the options of a new passkey. @throws Problem too_many_passkeys, throttled */
@@ -65,7 +69,7 @@ export async function createPasskey(context: Context): Promise<Reply> {
   const label = name || defaultName(request);
   const registered = { ...verified, challenge, transports, userHandle: stored.facts, name: label };
   const { passkey, recoveryCodes } = await addPasskey(services, sessionActor(context), registered);
-  return json(context, { ...passkeyToJson(passkey), recovery_codes: recoveryCodes }, 201);
+  return json(context, { ...passkeyToJson(passkeyProps(passkey)), recovery_codes: recoveryCodes }, 201);
 }
 
 /** Such as `Firefox on Linux`, as long as a name may be. */
@@ -79,7 +83,9 @@ export async function editPasskey(context: UserContext): Promise<Reply> {
   const id = context.parameters["id"] ?? "";
   const passkey = await renamePasskey(context.services, sessionActor(context), id, name);
   if (passkey === null) throw new Problem("not_found");
-  return wantsPage(context) ? redirectDone("/security/", "passkeyName") : json(context, passkeyToJson(passkey));
+  return wantsPage(context)
+    ? redirectDone("/security/", "passkeyName")
+    : json(context, passkeyToJson(passkeyProps(passkey)));
 }
 
 /** `DELETE /security/passkeys/:id/`: 204, and the passkey proves nothing any more. @throws Problem not_found */
@@ -89,11 +95,16 @@ export async function deletePasskey(context: UserContext): Promise<Reply> {
   return wantsPage(context) ? redirectDone("/security/", "passkey") : empty(204);
 }
 
-/** Instants as Django REST Framework writes them: ISO 8601, in UTC. */
-export function passkeyToJson(passkey: Passkey): Record<string, unknown> {
+/** A passkey, as pages and programs see it. */
+export function passkeyProps(passkey: Passkey): PasskeyProps {
   const { name, createdAt, lastUsedAt, isBackedUp } = passkey;
+  return { id: passkeyName(passkey), name, createdAt, lastUsedAt, isBackedUp };
+}
+
+/** Instants as Django REST Framework writes them: ISO 8601, in UTC. */
+export function passkeyToJson({ id, name, createdAt, lastUsedAt, isBackedUp }: PasskeyProps): Record<string, unknown> {
   return {
-    id: passkeyName(passkey),
+    id,
     name,
     created_at: new Date(createdAt).toISOString(),
     last_used_at: lastUsedAt === null ? null : new Date(lastUsedAt).toISOString(),

@@ -1,6 +1,6 @@
 import { findTotp, summarizeFactors, type TotpFactor } from "../../db/factors.ts";
+import { listPasskeys } from "../../db/passkeys.ts";
 import type { UserContext } from "../context.ts";
-import type { PasskeyProps } from "../pages/passkeys.ts";
 import { type SecurityProps, securityPage, type TotpProps } from "../pages/security.ts";
 import { setUpMethods } from "../pipeline/guards.ts";
 import { page, wantsPage } from "../pipeline/page-responses.ts";
@@ -8,6 +8,7 @@ import type { Reply } from "../pipeline/reply.ts";
 import { json, redirect } from "../pipeline/responses.ts";
 import { demandsSecondFactor, trustDays } from "../users/second-factor-policy.ts";
 import { totpOwner } from "../users/totp.ts";
+import { passkeyProps, passkeyToJson } from "./passkeys.ts";
 
 /** `GET /security/`: the user's second factors, and the number of recovery codes that are left. */
 export async function security(context: UserContext): Promise<Reply> {
@@ -35,7 +36,7 @@ async function securityOf(context: UserContext): Promise<SecurityProps> {
   const { recoveryCodes } = await summarizeFactors(services.db, user.id);
   return {
     totp: factor && totpProps(context, factor),
-    passkeys: [],
+    passkeys: (await listPasskeys(services.db, user.id)).map(passkeyProps),
     recoveryCodes,
     isRequired: demandsSecondFactor(services.config, user),
     hasTrust: trustDays(services.config) > 0,
@@ -46,12 +47,8 @@ function totpProps({ services, auth }: UserContext, { secret, createdAt, lastUse
   return { createdAt, lastUsedAt, isReadable: services.keys.factors.open(secret, totpOwner(auth.user)) !== null };
 }
 
-export function passkeyToJson({ id, name, isBackedUp, ...times }: PasskeyProps): Record<string, unknown> {
-  return { id, name, ...timesToJson(times), is_backed_up: isBackedUp };
-}
-
 /** Instants as Django REST Framework writes them: ISO 8601, in UTC. */
-function timesToJson({ createdAt, lastUsedAt }: Pick<PasskeyProps, "createdAt" | "lastUsedAt">) {
+function timesToJson({ createdAt, lastUsedAt }: Pick<TotpProps, "createdAt" | "lastUsedAt">) {
   return {
     created_at: new Date(createdAt).toISOString(),
     last_used_at: lastUsedAt === null ? null : new Date(lastUsedAt).toISOString(),

@@ -73,7 +73,7 @@ function isTooLong(...texts: string[]): boolean {
 
 /**
  * The challenge in the client data (WebAuthn Level 3 §5.8.1). None of our pages is in a frame of another site, so a proof
- * from there is denied: the person may not have seen what it is for.
+ * from there is denied: the person may not know its purpose.
  */
 function readChallenge(clientDataJSON: string): string | null {
   if (isTooLong(clientDataJSON)) return null;
