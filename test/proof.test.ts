@@ -200,4 +200,42 @@ describe("the page that asks for a proof", () => {
     assert.match(await textOf(alice, "/reauth/?next=/profile/&repeat=on"), /Nothing has happened yet/);
     assert.doesNotMatch(await textOf(alice, "/reauth/?next=/profile/"), /Nothing has happened yet/);
   });
+
+  test("leads to no foreign host, and to no address that is no page", async () => {
+    await using alice = await useAlice({ POSTERN_TRUSTED_ORIGINS: "https://app.example.com" });
+    const to = async (next: string) => {
+      const body = String(new URLSearchParams({ password: PASSWORD, next, repeat: "on" }));
+      const answer = await alice.send("POST", "/reauth/", { headers: BROWSER, body });
+      assert.equal(answer.status, 303, next);
+      return answer.headers.get("location");
+    };
+    for (const next of [
+      "https://evil.example/",
+      "//evil.example/",
+      "/\\evil.example/",
+      "\\\\evil.example",
+      "javascript:alert(1)",
+      "https://app.example.com.evil.example/",
+      "https://app.example.com@evil.example/",
+      "http://app.example.com/",
+      "/account/export/",
+      "/logout/",
+      "/auth/",
+      "/\t/evil.example",
+      "\u0000",
+      "",
+    ]) {
+      assert.equal(await to(next), "/profile/?done=proved", JSON.stringify(next));
+    }
+    assert.equal(await to("https://app.example.com/x"), "https://app.example.com/x");
+  });
+
+  test("shows `next` in the page only if it may lead there", async () => {
+    await using alice = await useAlice();
+    const page = async (next: string) =>
+      (await alice.get(`/reauth/?${new URLSearchParams({ next })}`, { Accept: "text/html" })).text();
+    assert.doesNotMatch(await page("https://evil.example/"), /evil/);
+    assert.doesNotMatch(await page('/"><script>alert(1)</script>'), /<script>alert/);
+    assert.match(await page("/sessions/"), /name="next" value="\/sessions\/"/);
+  });
 });
