@@ -79,4 +79,12 @@ describe("a passkey", () => {
     assert.equal((await alice.browser.post(`${SET_UP}options/`, {}, OURS)).status, 200);
     assert.deepEqual(await provedBy(alice.browser), ["pwd", "pop", "mfa"]);
   });
+
+  test("that does not check the user is the second factor of a session that began with the password", async () => {
+    await using alice = await usePasskeys();
+    const key = createAuthenticator({ isVerifying: false });
+    await register(alice.browser, key);
+    assert.equal((await prove(alice.browser, REAUTH, key)).status, 204);
+    assert.deepEqual(await provedBy(alice.browser), ["pwd", "pop", "mfa"]);
+  });
 });

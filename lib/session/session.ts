@@ -201,8 +201,10 @@ export function provenSession<C extends UserContext>(
 ): { context: C; cookies: string[]; store: (db: TransactionDb) => Promise<void> } {
   const { services, auth } = context;
   const token = generateToken();
-  const all = [...new Set(`${auth.session.amr} ${amr}`.trim().split(" "))].join(" ");
-  const session = { ...auth.session, id: hashToken(token), provedAt: services.now(), amr: all };
+  const names = new Set(`${auth.session.amr} ${amr}`.trim().split(" "));
+  // A security key that does not check the user is the second factor beside the password.
+  if (names.has("pwd") && (names.has("otp") || names.has("pop"))) names.add("mfa");
+  const session = { ...auth.session, id: hashToken(token), provedAt: services.now(), amr: [...names].join(" ") };
   return {
     context: { ...context, auth: { ...auth, session, token } },
     cookies: sessionCookies(context, token),

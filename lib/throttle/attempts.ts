@@ -30,13 +30,9 @@ export interface Attempt {
   /**
    * The password was right. Call it in the transaction of what the password was for.
    *
-<<<<<<< HEAD
    * @param trustUntil see `rememberDevice`
-   * @returns the `Set-Cookie` value that makes the browser known, null for none
-=======
    * @returns the `Set-Cookie` value that makes the browser known; null for none, as for a new browser of a user with a
    *   second factor
->>>>>>> 2657759 (feat(reauth): ask for a recent proof before an export, a new address and the end of sessions)
    */
   readonly succeed: (db: TransactionDb, user: User, trustUntil?: number | null) => Promise<string | null>;
   /** The password was wrong. */
