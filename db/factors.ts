@@ -126,3 +126,17 @@ export async function hasRecoveryCode(db: Db, userId: number, id: string): Promi
 export async function deleteRecoveryCodes(db: TransactionDb, userId: number): Promise<void> {
   await db.deleteFrom("recovery_codes").where("user_id", "=", userId).execute();
 }
+
+/** Deletes what a user has added at an instant or later, recovery codes too. @returns what there was of factors */
+export async function deleteFactorsSince(
+  db: TransactionDb,
+  userId: number,
+  since: Instant,
+): Promise<{ hadTotp: boolean; passkeys: number }> {
+  const deleteFrom = (table: "totp_factors" | "passkeys" | "recovery_codes") =>
+    db.deleteFrom(table).where("user_id", "=", userId).where("created_at", ">=", since).executeTakeFirst();
+  const totp = await deleteFrom("totp_factors");
+  const passkeys = await deleteFrom("passkeys");
+  await deleteFrom("recovery_codes");
+  return { hadTotp: totp.numDeletedRows > 0n, passkeys: Number(passkeys.numDeletedRows) };
+}

@@ -65,7 +65,7 @@ describe("the link “this was not me”", () => {
     const stage = await setUp();
     const { thief, token } = await breakIn(stage);
     const answer = await report(stage, token);
-    assert.deepEqual([answer.status, await answer.json()], [200, { reset_sent: true }]);
+    assert.deepEqual([answer.status, await answer.json()], [200, { reset_sent: true, factors_removed: false }]);
     assert.deepEqual(answer.headers.getSetCookie(), [], "it logs no client in");
     assert.equal((await thief.get("/profile/")).status, 403);
     assert.equal((await thief.login("alice", PASSWORD)).status, 400);
@@ -232,7 +232,7 @@ describe("a notice that went to an address which the account no longer has", () 
     const [mail] = await stage.deliver();
     assert(mail);
     const answer = await report(stage, token);
-    assert.deepEqual(await answer.json(), { reset_sent: false });
+    assert.deepEqual(await answer.json(), { reset_sent: false, factors_removed: false });
     const set = { token: tokenIn(mail), new_password: "cyan giraffe umbrella" };
     assert.equal((await owner.post("/password/reset/confirm/", set, OURS)).status, 204);
   });
@@ -241,7 +241,7 @@ describe("a notice that went to an address which the account no longer has", () 
     const stage = await setUp();
     const { token } = await breakIn(stage);
     await stage.services.db.updateTable("users").set({ email: "alice@EXAMPLE.com" }).execute();
-    assert.deepEqual(await (await report(stage, token)).json(), { reset_sent: true });
+    assert.deepEqual(await (await report(stage, token)).json(), { reset_sent: true, factors_removed: false });
     const [mail] = await stage.deliver();
     assert.equal(mail?.to, "Alice@example.com", "where the notice was read");
   });

@@ -17,7 +17,7 @@ export interface Post {
   address?: string;
   /** Such as `it`. */
   language: string;
-  facts?: Pick<Facts, "email" | "groups" | "isStaff" | "isSecured">;
+  facts?: Pick<Facts, "email" | "groups" | "isStaff" | "isSecured" | "hasLostFactor" | "hasFactor">;
   /** The mail counts as stored after this instant, also if the clock of this node is behind. */
   after?: number | undefined;
 }

@@ -18,6 +18,9 @@ export interface Facts {
   isStaff?: boolean;
   /** Of a `password_reset`: a report "this was not me" has stopped the old password. */
   isSecured?: boolean;
+  /** Whether that report has removed second factors, and whether one is left. */
+  hasLostFactor?: boolean;
+  hasFactor?: boolean;
 }
 
 /** @param stored as `JSON.stringify` made it of Facts */

@@ -9,6 +9,10 @@ import { enqueue } from "./enqueue.ts";
 /** A user gets at most one notice of each kind in this time. */
 const EVERY_MS = 3_600_000;
 
+/** Each of these may be a thief's, also shortly after the user's own. Only a user who is logged in can cause many. */
+const EVERY_FACTOR_MS = 60_000;
+const OF_FACTORS: readonly NoticeKind[] = ["factor_added", "factor_removed", "recovery_code_used"];
+
 type Needs = Pick<Services, "config" | "mail" | "now">;
 
 /** As before the change: a thief chooses neither the address nor the language of the notice. */
@@ -28,7 +32,8 @@ export async function notify(
 ): Promise<void> {
   const { config, mail, now } = services;
   if (mail === null || (kind === "new_device" && !config.newDeviceNotices)) return;
-  const isDue = await claimNotice(db, { userId: id, email, kind }, { now: now(), everyMs: EVERY_MS });
+  const everyMs = OF_FACTORS.includes(kind) ? EVERY_FACTOR_MS : EVERY_MS;
+  const isDue = await claimNotice(db, { userId: id, email, kind }, { now: now(), everyMs });
   if (isDue) await enqueue(db, services, by, { purpose: kind, user: { id }, address: email, language });
 }
 

@@ -29,6 +29,9 @@ export interface MailFacts {
   system: string;
   /** The address that is to count from now on, or does. */
   email?: string;
+  /** Whether a report has removed second factors, and whether one is left. */
+  hasLostFactor?: boolean;
+  hasFactor?: boolean;
 }
 
 /** A mail in both parts (RFC 2046 §5.1.4), without remote pictures. */
@@ -45,7 +48,8 @@ export function mailParts(props: MailProps): MailParts {
   const language = readLanguage(props.language);
   const { mails, valid, linkBelow } = MAIL_WORDS[language];
   const { subject, intro, ask, button, outro, isAlarm } = mails[template];
-  const about = { site: siteName };
+  const { hasLostFactor = false, hasFactor = false } = props.facts;
+  const about = { site: siteName, hasLostFactor, hasFactor };
   const content = {
     language,
     siteName,

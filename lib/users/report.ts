@@ -15,6 +15,7 @@ import type { Services } from "../services.ts";
 import { forgetDevices } from "../throttle/forget.ts";
 import { canProve, foldCase } from "./email.ts";
 import { endMostSessions } from "./end-sessions.ts";
+import { removeNewFactors } from "./new-factors.ts";
 import { cancelEmailChange, cancelLinks } from "./void-links.ts";
 
 type Needs = Pick<Services, "db" | "config" | "keys" | "mail" | "now">;
@@ -23,14 +24,15 @@ type Needs = Pick<Services, "db" | "config" | "keys" | "mail" | "now">;
 
 /**
  * Uses the link "this was not me" of a notice. Every session of the user ends, every device is forgotten, and a change of
- * the address that waits is void. If the notice told of a change of the address, the former address is restored. If the
+ * the address that waits is void. Second factors that were added since the notice are removed: a thief's own passkey would
+ * let the thief in again. If the notice told of a change of the address, the former address is restored. If the
  * notice went to the present address, no password opens the account until the user sets one by the link that goes there
  * now. This logs no client in.
  *
  * @param link as the guard found it
  * @param language of the request, such as `it`; null for the user's own
- * @returns whether a link for a new password is sent. It is not if the account has another address by now: that may be the
- *   thief's, and the notice of that change has a link that restores the former one
+ * @returns whether a link for a new password is sent, and whether a factor was removed. No link is sent if the account has
+ *   another address by now: that may be the thief's, and the notice of that change has a link that restores the former one
  * @throws Problem invalid_link if the link was used or the user deactivated, also meanwhile: nothing has changed then, but
  *   as `changePassword`, most of a great many sessions may have ended
  */
@@ -39,13 +41,13 @@ export async function report(
   by: Actor,
   { stored, user: found }: { stored: OneTimeToken; user: User },
   language: string | null,
-): Promise<boolean> {
+): Promise<Reported> {
   await endMostSessions(services, by, found, null);
   const { id } = found;
   const subject = userSubject(found);
   const { sentTo = "" } = readFacts(stored.facts);
   const isUndo = stored.purpose === "email_undo";
-  const isResetSent = await transaction(services.db, async (db) => {
+  const reported = await transaction(services.db, async (db) => {
     const user = await lockUser(db, id);
     // Before the tokens: a mail that is being sent has stored its token.
     if (isUndo) await deleteMailsOf(db, id, ["email_changed", ...NOTICE_KINDS], stored.createdAt);
@@ -55,15 +57,26 @@ export async function report(
     await forgetDevices(db, user, null);
     await forgetNotices(db, id); // If a thief comes back within the hour, the owner must learn of it.
     await cancelEmailChange(db, user);
+    const removed = await removeNewFactors(db, user, stored.createdAt);
     if (isUndo) await restoreEmail(db, services, user, { ...stored, sentTo });
     const isOwners = isUndo || foldCase(sentTo) === foldCase(user.email);
-    if (isOwners) await startReset(db, services, by, user, { address: sentTo, language: language ?? user.language });
+    const factors = { hasLostFactor: removed.events.length > 0, hasFactor: removed.hasFactor };
+    const to = { address: sentTo, language: language ?? user.language };
+    if (isOwners) await startReset(db, services, by, user, to, factors);
     const restored = isUndo ? [{ kind: "email_restored", subject } as const] : [];
-    await recordBy(db, services, by, { kind: "reported", subject }, ...restored);
-    return isOwners;
+    await recordBy(db, services, by, { kind: "reported", subject }, ...restored, ...removed.events);
+    return { isResetSent: isOwners, ...factors };
   });
   services.mail?.wake();
-  return isResetSent;
+  return reported;
+}
+
+/** What a report has done, besides what it always does. */
+export interface Reported {
+  isResetSent: boolean;
+  hasLostFactor: boolean;
+  /** Whether a second factor is left. */
+  hasFactor: boolean;
 }
 
 /**
@@ -90,8 +103,14 @@ async function startReset(
   by: Actor,
   user: User,
   to: { address: string; language: string },
+  factors: Pick<Reported, "hasLostFactor" | "hasFactor">,
 ): Promise<void> {
   await cancelLinks(db, user);
   await setPassword(db, user.id, unusablePassword());
-  await enqueue(db, services, by, { purpose: "password_reset", user, ...to, facts: { isSecured: true } });
+  await enqueue(db, services, by, {
+    purpose: "password_reset",
+    user,
+    ...to,
+    facts: { isSecured: true, ...factors },
+  });
 }

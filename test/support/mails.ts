@@ -23,6 +23,8 @@ export function exampleMail(template: Template, language: string, props: Partial
       browser: "Firefox",
       system: "Linux",
       email: "alice.new@example.com",
+      hasLostFactor: true,
+      hasFactor: true,
     },
     ...props,
   });

@@ -30,19 +30,6 @@ export const account = {
   passkeyRenamed: "The passkey was renamed.",
   enterRecoveryCode: "Enter one of your recovery codes.",
   code: "Code",
-  rememberBrowser: (days: number) =>
-    `Do not ask for a code on this browser for ${days === 1 ? "one day" : `${days} days`}. Only on a device of your own.`,
-
-  proveTitle: "Confirm that it is you",
-  proveAbout: "Before you go on, confirm that it is you.",
-  proveAgain: "Nothing has happened yet. After this step, do it again.",
-  proveByPassword: "Confirm",
-  proveByApp: "Or with your authenticator app",
-  proveByCode: "Confirm with the code",
-  proveCodeAbout: "A recovery code does not work here.",
-  proveSecond: "This page needs your second factor. Enter the code of your authenticator app.",
-  proveNoWay: "There is no way to confirm it in this browser. Log out, and log in again.",
-  proved: "You have confirmed that it is you. You can go on now.",
 
   profile: "Profile",
   previousLogin: "Previous login",
@@ -125,8 +112,6 @@ export const account = {
     "These browsers have logged in to your account before. They can still log in while a stranger guesses passwords. Forget each one that is not yours.",
   knownSince: "Known since",
   lastLogin: "Last login",
-  rememberedUntil: "Remembered until",
-  rememberedAbout: "A remembered browser needs no code at the login. If you forget it, it needs one again.",
   forgetDevice: "Forget",
   deviceForgotten: "The device is forgotten.",
 

@@ -32,19 +32,6 @@ export const account: AccountWords = {
   passkeyRenamed: "La passkey è stata rinominata.",
   enterRecoveryCode: "Inserisci uno dei tuoi codici di recupero.",
   code: "Codice",
-  rememberBrowser: (days) =>
-    `Non chiedere un codice in questo browser per ${days === 1 ? "un giorno" : `${days} giorni`}. Solo su un tuo dispositivo.`,
-
-  proveTitle: "Conferma che sei tu",
-  proveAbout: "Prima di continuare, conferma che sei tu.",
-  proveAgain: "Non è ancora successo nulla. Dopo questo passo, ripeti quello che volevi fare.",
-  proveByPassword: "Conferma",
-  proveByApp: "Oppure con la tua app di autenticazione",
-  proveByCode: "Conferma con il codice",
-  proveCodeAbout: "Qui un codice di recupero non funziona.",
-  proveSecond: "Questa pagina richiede il secondo fattore. Inserisci il codice della tua app di autenticazione.",
-  proveNoWay: "In questo browser non c'è modo di confermarlo. Esci e accedi di nuovo.",
-  proved: "Hai confermato che sei tu. Ora puoi continuare.",
 
   profile: "Profilo",
   previousLogin: "Accesso precedente",
@@ -125,8 +112,6 @@ export const account: AccountWords = {
     "Questi browser hanno già effettuato l’accesso al tuo account. Possono accedere anche mentre un estraneo prova a indovinare la password. Dimentica quelli che non sono tuoi.",
   knownSince: "Noto da",
   lastLogin: "Ultimo accesso",
-  rememberedUntil: "Ricordato fino a",
-  rememberedAbout: "Un browser ricordato non chiede il codice all’accesso. Se lo dimentichi, lo chiede di nuovo.",
   forgetDevice: "Dimentica",
   deviceForgotten: "Il dispositivo è stato dimenticato.",
 

@@ -1,6 +1,9 @@
 /** What a mail is about. */
 export interface MailAbout {
   site: string;
+  /** Whether a report has removed second factors, and whether one is left. */
+  hasLostFactor?: boolean;
+  hasFactor?: boolean;
 }
 
 /** The text of one mail. The facts (account, time, device) stand between `intro` and `ask`. */
@@ -25,6 +28,11 @@ const NOT_ME = {
   isAlarm: true,
   outro: [],
 };
+
+const LOST =
+  "We have removed the passkeys or the authenticator app that were added since then, and new recovery codes.";
+const LEFT =
+  "Your passkeys and your authenticator app from before stay. If another mail says that one was added and it was not you, use the link in that mail too.";
 
 /** The words of the mails, in English. The other languages have the same keys. */
 export const mail = {
@@ -72,8 +80,10 @@ export const mail = {
     secured: {
       ...NEW_PASSWORD,
       subject: ({ site }) => `Your account at ${site} is secured`,
-      intro: ({ site }) => [
+      intro: ({ site, hasLostFactor = false, hasFactor = false }) => [
         `You have reported something that was not you at ${site}. Every session has ended, and your old password no longer works.`,
+        ...(hasLostFactor ? [LOST] : []),
+        ...(hasFactor ? [LEFT] : []),
       ],
       outro: ["If the link has expired, ask for a new password on the login page."],
     },
@@ -131,36 +141,55 @@ export const mail = {
       ...NOT_ME,
       subject: ({ site }) => `Many wrong codes for your account at ${site}`,
       intro: ({ site }) => [
-        `The right password for your account at ${site} was entered, and then many wrong codes. Further codes now have to wait. The last one was this:`,
+        `Many wrong codes in a row were entered for your account at ${site}. Further codes now have to wait. The last one was this:`,
       ],
       ask: [
-        "If you mistyped the codes, there is nothing to do.",
-        `If it was not you, another person knows your password. Open this link. ${SECURE}`,
+        "If you mistyped the codes, wait, or use another second factor.",
+        `If it was not you, another person knows your password or is logged in to your account. Open this link. ${SECURE}`,
       ],
       button: "Secure my account",
     },
     factor_added: {
       ...NOT_ME,
       subject: ({ site }) => `A new way to log in to ${site} was added`,
-      intro: ({ site }) => [`A passkey or an authenticator app was added to your account at ${site}.`],
+      intro: ({ site }) => [
+        `A passkey or an authenticator app was added to your account at ${site}. It can now be used to log in.`,
+      ],
+      ask: [
+        "If this was you, there is nothing to do.",
+        `If it was not you, open this link. It removes what was added since then. ${SECURE}`,
+      ],
     },
     factor_removed: {
       ...NOT_ME,
       subject: ({ site }) => `A way to log in to ${site} was removed`,
       intro: ({ site }) => [`A passkey or the authenticator app was removed from your account at ${site}.`],
+      ask: [
+        "If you did this or asked for it, there is nothing to do.",
+        `If it was not you, open this link. ${SECURE} Then add a second factor again.`,
+      ],
     },
     recovery_code_used: {
       ...NOT_ME,
       subject: ({ site }) => `A recovery code for ${site} was used`,
       intro: ({ site }) => [
-        `A recovery code of your account at ${site} was used. It does not work again. The page “Security” shows how many are left.`,
+        `A recovery code of your account at ${site} was used in place of the second factor. It does not work again. The page “Security” shows how many are left.`,
+      ],
+      ask: [
+        "If this was you, there is nothing to do.",
+        `If it was not you, another person has your password and your recovery codes. Open this link. ${SECURE} After the next login, make new recovery codes.`,
       ],
     },
     passkey_copied: {
       ...NOT_ME,
       subject: ({ site }) => `One of your passkeys for ${site} may have been copied`,
       intro: ({ site }) => [
-        `A passkey of your account at ${site} has sent an older counter than before. So there may be a copy of it. The login was denied. Remove the passkey on the page “Security”, and add a new one.`,
+        `A passkey of your account at ${site} was denied. It has sent an older counter than before, so there may be a copy of it.`,
+      ],
+      button: "Secure my account",
+      ask: [
+        "Remove this passkey on the page “Security”, and add a new one.",
+        `If it was not you who used it, open this link. ${SECURE}`,
       ],
     },
   },

@@ -10,6 +10,10 @@ const NOT_ME = {
   outro: [],
 };
 
+const LOST = "Abbiamo rimosso le passkey o l’app di autenticazione aggiunte da allora, e i nuovi codici di recupero.";
+const LEFT =
+  "Le passkey e l’app di autenticazione di prima restano. Se un altro messaggio dice che ne è stata aggiunta una e non eri tu, usa anche il suo link.";
+
 /** The words of the mails, in Italian. */
 export const mail: MailWords = {
   labels: {
@@ -58,8 +62,10 @@ export const mail: MailWords = {
     secured: {
       ...NEW_PASSWORD,
       subject: ({ site }) => `Il tuo account su ${site} è al sicuro`,
-      intro: ({ site }) => [
+      intro: ({ site, hasLostFactor = false, hasFactor = false }) => [
         `Hai segnalato su ${site} qualcosa che non era opera tua. Ogni sessione è chiusa e la vecchia password non funziona più.`,
+        ...(hasLostFactor ? [LOST] : []),
+        ...(hasFactor ? [LEFT] : []),
       ],
       outro: ["Se il link è scaduto, chiedi una nuova password dalla pagina di accesso."],
     },
@@ -121,36 +127,55 @@ export const mail: MailWords = {
       ...NOT_ME,
       subject: ({ site }) => `Molti codici errati per il tuo account su ${site}`,
       intro: ({ site }) => [
-        `Per il tuo account su ${site} è stata inserita la password giusta, e poi più volte un codice errato. Ora i nuovi codici devono attendere. L’ultimo è stato questo:`,
+        `Per il tuo account su ${site} è stato inserito più volte di seguito un codice errato. Ora i nuovi codici devono attendere. L’ultimo è stato questo:`,
       ],
       ask: [
-        "Se hai sbagliato tu a digitare i codici, non devi fare nulla.",
-        `Se è stata un’altra persona, conosce la tua password. Apri questo link. ${SECURE}`,
+        "Se hai sbagliato tu a digitare i codici, attendi o usa un altro secondo fattore.",
+        `Altrimenti qualcun altro conosce la tua password o è già dentro al tuo account. Apri questo link. ${SECURE}`,
       ],
       button: "Proteggi il mio account",
     },
     factor_added: {
       ...NOT_ME,
       subject: ({ site }) => `Un nuovo modo di accedere a ${site} è stato aggiunto`,
-      intro: ({ site }) => [`Una passkey o un’app di autenticazione è stata aggiunta al tuo account su ${site}.`],
+      intro: ({ site }) => [
+        `Una passkey o un’app di autenticazione è stata aggiunta al tuo account su ${site}. Ora permette di accedere.`,
+      ],
+      ask: [
+        "Se riconosci questa attività, non devi fare nulla.",
+        `Altrimenti apri questo link. Rimuove ciò che è stato aggiunto da allora. ${SECURE}`,
+      ],
     },
     factor_removed: {
       ...NOT_ME,
       subject: ({ site }) => `Un modo di accedere a ${site} è stato rimosso`,
       intro: ({ site }) => [`Una passkey o l’app di autenticazione è stata rimossa dal tuo account su ${site}.`],
+      ask: [
+        "Se l’hai fatto o richiesto tu, non devi fare altro.",
+        `Altrimenti apri questo link. ${SECURE} Poi aggiungi di nuovo un secondo fattore.`,
+      ],
     },
     recovery_code_used: {
       ...NOT_ME,
       subject: ({ site }) => `Un codice di recupero per ${site} è stato usato`,
       intro: ({ site }) => [
-        `Un codice di recupero del tuo account su ${site} è stato usato, e non vale più. La pagina “Sicurezza” mostra quanti ne restano.`,
+        `Un codice di recupero del tuo account su ${site} è stato usato al posto del secondo fattore, e non vale più. La pagina «Sicurezza» mostra quanti ne restano.`,
+      ],
+      ask: [
+        "Se riconosci questa attività, non devi fare nulla.",
+        `Altrimenti qualcun altro ha la tua password e i tuoi codici di recupero. Apri questo link. ${SECURE} Dopo il prossimo accesso, crea nuovi codici di recupero.`,
       ],
     },
     passkey_copied: {
       ...NOT_ME,
       subject: ({ site }) => `Una tua passkey per ${site} potrebbe essere stata copiata`,
       intro: ({ site }) => [
-        `Una passkey del tuo account su ${site} ha inviato un contatore più vecchio di prima: potrebbe esisterne una copia. L’accesso è stato negato. Rimuovi la passkey nella pagina “Sicurezza” e aggiungine una nuova.`,
+        `Una passkey del tuo account su ${site} è stata respinta. Ha inviato un contatore più vecchio di prima: potrebbe esisterne una copia.`,
+      ],
+      button: "Proteggi il mio account",
+      ask: [
+        "Rimuovi questa passkey nella pagina «Sicurezza» e aggiungine una nuova.",
+        `Se non l’hai usata tu, apri questo link. ${SECURE}`,
       ],
     },
   },

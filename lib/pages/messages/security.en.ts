@@ -53,6 +53,27 @@ export const security = {
   rememberedBrowsers: "Remembered browsers",
   rememberedWhere: "A login from a remembered browser needs no second factor. The list of sessions shows them.",
   goToSessions: "Sessions and devices",
+  rememberBrowser: (days: number) =>
+    `Do not ask for a code on this browser for ${days === 1 ? "one day" : `${days} days`}. Only on a device of your own.`,
+
+  proveTitle: "Confirm that it is you",
+  proveAbout: "Before you go on, confirm that it is you.",
+  proveAgain: "Nothing has happened yet. After this step, do it again.",
+  proveByPassword: "Confirm",
+  proveByApp: "Or with your authenticator app",
+  proveByCode: "Confirm with the code",
+  proveCodeAbout: "A recovery code does not work here.",
+  proveSecond: "This page needs your second factor. Enter the code of your authenticator app.",
+  proveNoWay: "There is no way to confirm it in this browser. Log out, and log in again.",
+  proved: "You have confirmed that it is you. You can go on now.",
+  rememberedUntil: "Remembered until",
+  rememberedAbout: "A remembered browser needs no code at the login. If you forget it, it needs one again.",
+
+  notMeFactors: "Each passkey and authenticator app that was added since then is removed. Those from before stay.",
+  factorsLost:
+    "We have removed the passkeys or the authenticator app that were added since then, and new recovery codes.",
+  factorsLeft:
+    "Your passkeys and your authenticator app from before stay. If another mail says that one was added and it was not you, use the link in that mail too.",
 };
 
 export type SecurityWords = typeof security;

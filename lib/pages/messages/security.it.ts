@@ -56,4 +56,24 @@ export const security: SecurityWords = {
   rememberedBrowsers: "Browser ricordati",
   rememberedWhere: "Da un browser ricordato accedi senza secondo fattore. Li trovi nell’elenco delle sessioni.",
   goToSessions: "Sessioni e dispositivi",
+  rememberBrowser: (days) =>
+    `Non chiedere un codice in questo browser per ${days === 1 ? "un giorno" : `${days} giorni`}. Solo su un tuo dispositivo.`,
+
+  proveTitle: "Conferma che sei tu",
+  proveAbout: "Prima di continuare, conferma che sei tu.",
+  proveAgain: "Non è ancora successo nulla. Dopo questo passo, ripeti quello che volevi fare.",
+  proveByPassword: "Conferma",
+  proveByApp: "Oppure con la tua app di autenticazione",
+  proveByCode: "Conferma con il codice",
+  proveCodeAbout: "Qui un codice di recupero non funziona.",
+  proveSecond: "Questa pagina richiede il secondo fattore. Inserisci il codice della tua app di autenticazione.",
+  proveNoWay: "In questo browser non c'è modo di confermarlo. Esci e accedi di nuovo.",
+  proved: "Hai confermato che sei tu. Ora puoi continuare.",
+  rememberedUntil: "Ricordato fino a",
+  rememberedAbout: "Un browser ricordato non chiede il codice all’accesso. Se lo dimentichi, lo chiede di nuovo.",
+
+  notMeFactors: "Ogni passkey e app di autenticazione aggiunta da allora viene rimossa. Quelle di prima restano.",
+  factorsLost: "Abbiamo rimosso le passkey o l’app di autenticazione aggiunte da allora, e i nuovi codici di recupero.",
+  factorsLeft:
+    "Le passkey e l’app di autenticazione di prima restano. Se un altro messaggio dice che ne è stata aggiunta una e non eri tu, usa anche il suo link.",
 };
