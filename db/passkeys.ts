@@ -69,6 +69,11 @@ export async function listPasskeys(db: Db, userId: number): Promise<Passkey[]> {
   return (await selectPasskeys(db, "user_id", userId)).map(toPasskey);
 }
 
+/** Whether any user has one. */
+export async function passkeysExist(db: Db): Promise<boolean> {
+  return (await db.selectFrom("passkeys").select("id").limit(1).executeTakeFirst()) !== undefined;
+}
+
 /** @returns false if a user has a passkey of this id */
 export async function insertPasskey(db: TransactionDb, passkey: Passkey): Promise<boolean> {
   const row = await db

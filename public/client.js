@@ -170,8 +170,8 @@ async function askByAutofill(path, signal) {
     throw new DOMException("This browser has no autofill of passkeys.", "NotSupportedError");
   for (;;) {
     await becomeVisible();
-    signal?.throwIfAborted();
     const options = await send(`${path}options/`, {});
+    signal?.throwIfAborted();
     const replaced = new AbortController();
     const abort = () => replaced.abort(signal?.reason);
     signal?.addEventListener("abort", abort);

@@ -1,7 +1,7 @@
 // What script adds to pages that work without it. client.js is for other front ends.
 
-// Undefined on a page that does not know whether a user is logged in, such as an error page.
-const { session } = document.documentElement.dataset;
+// `session` is undefined on a page that does not know whether a user is logged in, such as an error page.
+const { dataset } = document.documentElement;
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("postern") : null;
 
 // The token of a link in a mail must not stay in the address bar, and so not on a shared screen, in the history or in the
@@ -24,8 +24,9 @@ function reload() {
 }
 
 // Tells the other tabs which session this one has, and reloads if another tab has a different one.
-if (session !== undefined) tabs?.postMessage({ session });
+if (dataset.session !== undefined) tabs?.postMessage({ session: dataset.session });
 tabs?.addEventListener("message", ({ data }) => {
+  const { session } = dataset; // public/passkeys.js removes it before another page follows.
   if (session === undefined || typeof data?.session !== "string" || data.session === session) return;
   // A half-filled login stays. A form of a session that has ended does not: it would be sent in another user's name.
   const isTyping = [...document.querySelectorAll("input")].some((input) => input.value !== input.defaultValue);
@@ -59,6 +60,7 @@ function addShowButton(secret) {
 
 /** Sends a form once, even if the button is clicked twice. After 3 seconds without an answer, it can be sent again. */
 function sendOnce(form) {
+  if (form.dataset.passkey !== undefined) return; // public/passkeys.js sends it.
   form.addEventListener("submit", (event) => {
     const button = submitButton(form);
     if (button.ariaBusy === "true") return event.preventDefault();

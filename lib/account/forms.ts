@@ -23,7 +23,7 @@ export const LOGIN_FORM = {
   action: "/login/",
   button: "logIn",
   fields: {
-    username: { label: "username", autocomplete: "username", trim: true },
+    username: { label: "username", autocomplete: "username webauthn", trim: true },
     password: { ...PASSWORD, label: "password", autocomplete: "current-password" },
   },
 } as const satisfies FormDefinition;

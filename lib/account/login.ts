@@ -1,5 +1,6 @@
 import { useTrust } from "../../db/devices.ts";
 import type { TransactionDb } from "../../db/open.ts";
+import { passkeysExist } from "../../db/passkeys.ts";
 import { type Credentials, findCredentials, hasUsers, type User } from "../../db/users.ts";
 import { recordAttempt } from "../audit/audit-log.ts";
 import type { Authenticated, CurrentSession } from "../context.ts";
@@ -10,6 +11,7 @@ import { EMPTY_FORM } from "../pages/form.ts";
 import { type LoginProps, loginPage } from "../pages/login.ts";
 import { nextLocation } from "../pipeline/next-page.ts";
 import { page, sentState, sentValue, wantsPage } from "../pipeline/page-responses.ts";
+import { relyingPartyOf } from "../pipeline/relying-party.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, json, redirect } from "../pipeline/responses.ts";
 import { createPendingLogin } from "../session/pending-login.ts";
@@ -140,10 +142,16 @@ export async function renderLogin(context: Authenticated, problem: Problem): Pro
   return render(context, { state, next, needsSetUp: false }, problem.status);
 }
 
-function render(context: Authenticated, shown: Pick<LoginProps, "state" | "next" | "needsSetUp">, status = 200): Reply {
-  const { mail, config } = context.services;
+async function render(
+  context: Authenticated,
+  shown: Pick<LoginProps, "state" | "next" | "needsSetUp">,
+  status = 200,
+): Promise<Reply> {
+  const { mail, config, db } = context.services;
   const hasMail = mail !== null;
   const form = hasMail ? LOGIN_BY_ADDRESS_FORM : LOGIN_FORM;
-  const props = { ...shown, form, mayReset: hasMail, maySignUp: hasMail && config.signup === "open" };
+  // Before the first passkey, the button would only raise a question. In an outage, the form alone shows the error.
+  const hasPasskeys = relyingPartyOf(context) !== null && (await passkeysExist(db).catch(() => false));
+  const props = { ...shown, form, mayReset: hasMail, maySignUp: hasMail && config.signup === "open", hasPasskeys };
   return page(context, (frame) => loginPage(frame, props), status);
 }

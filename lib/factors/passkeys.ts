@@ -21,7 +21,8 @@ import { verifyRegistration } from "../users/webauthn.ts";
 /** WebAuthn Level 3 §4 allows 64 bytes. 32 random ones are no two users' (§14.6.1). */
 const USER_HANDLE_BYTES = 32;
 
-const MAX_NAME_CHARACTERS = 64;
+/** Of the name that a user gives to a passkey. */
+export const MAX_NAME_CHARACTERS = 64;
 
 const NAME: TextField = { trim: true, maxCharacters: MAX_NAME_CHARACTERS };
 

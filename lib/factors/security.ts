@@ -4,11 +4,14 @@ import type { UserContext } from "../context.ts";
 import { type SecurityProps, securityPage, type TotpProps } from "../pages/security.ts";
 import { setUpMethods } from "../pipeline/guards.ts";
 import { page, wantsPage } from "../pipeline/page-responses.ts";
+import { relyingPartyOf } from "../pipeline/relying-party.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { json, redirect } from "../pipeline/responses.ts";
+import { passkeySignals } from "../users/passkey-options.ts";
+import { MAX_PASSKEYS } from "../users/passkeys.ts";
 import { demandsSecondFactor, trustDays } from "../users/second-factor-policy.ts";
 import { totpOwner } from "../users/totp.ts";
-import { passkeyProps, passkeyToJson } from "./passkeys.ts";
+import { MAX_NAME_CHARACTERS, passkeyProps, passkeyToJson } from "./passkeys.ts";
 
 /** `GET /security/`: the user's second factors, and the number of recovery codes that are left. */
 export async function security(context: UserContext): Promise<Reply> {
@@ -33,10 +36,17 @@ async function securityOf(context: UserContext): Promise<SecurityProps> {
   const { services, auth } = context;
   const { user } = auth;
   const factor = await findTotp(services.db, user.id);
+  const passkeys = await listPasskeys(services.db, user.id);
+  const relyingParty = relyingPartyOf(context);
   const { recoveryCodes } = await summarizeFactors(services.db, user.id);
   return {
     totp: factor && totpProps(context, factor),
-    passkeys: (await listPasskeys(services.db, user.id)).map(passkeyProps),
+    passkeys: passkeys.map(passkeyProps),
+    passkeySetUp: {
+      signals: relyingParty && passkeySignals(relyingParty, user, passkeys),
+      mayAdd: passkeys.length < MAX_PASSKEYS,
+      maxNameCharacters: MAX_NAME_CHARACTERS,
+    },
     recoveryCodes,
     isRequired: demandsSecondFactor(services.config, user),
     hasTrust: trustDays(services.config) > 0,

@@ -94,8 +94,13 @@ ${actions(frame, definition)}
 </form>`;
 }
 
+/** Whether anything is wrong with what was sent. */
+export function hasErrors({ validationErrors: { fields, form } }: FormState): boolean {
+  return form.length > 0 || Object.keys(fields).length > 0;
+}
+
 /** The words are a part of what a finger hits. */
-function box({ name, label, isTicked }: Checkbox): Html {
+export function box({ name, label, isTicked }: Checkbox): Html {
   return html`
 <label class="box"><input type="checkbox" name="${name}"${isTicked && html` checked`}><span>${label}</span></label>`;
 }
@@ -145,7 +150,7 @@ function input({ name, field, value, messages, hint }: Control, isFocused: boole
   const described = [hint !== null && `${name}-hint`, isWrong && `${name}-errors`].filter((id) => id !== false);
   const attributes = [
     type !== "password" && html` value="${value}"`,
-    autocomplete === "username" && html` autocapitalize="none" spellcheck="false"`,
+    autocomplete.startsWith("username") && html` autocapitalize="none" spellcheck="false"`,
     !mayBeBlank && html` required`,
     described.length > 0 && html` aria-describedby="${described.join(" ")}"`,
     isWrong && html` aria-invalid="true"`,

@@ -11,6 +11,8 @@ export interface Frame extends Locale {
   scriptUrl: string;
   /** The script that shows instants in the reader's time zone. */
   timesUrl: string;
+  /** The script of the buttons for passkeys. */
+  passkeysUrl: string;
   iconUrl: string;
   /** The session's public name. Empty without a session, null if the page does not know. */
   session: string | null;

@@ -2,6 +2,7 @@ import { type Html, html } from "../http/html.ts";
 import { type FormDefinition, type FormState, form } from "./form.ts";
 import { type Frame, layout } from "./layout.ts";
 import type { Words } from "./messages/messages.ts";
+import { passkeyButton } from "./passkeys.ts";
 
 export interface LoginProps {
   form: FormDefinition<"username" | "password">;
@@ -14,16 +15,19 @@ export interface LoginProps {
   mayReset: boolean;
   /** Whether everyone may sign up. */
   maySignUp: boolean;
+  /** Whether the button for passkeys is there. */
+  hasPasskeys: boolean;
 }
 
 export function loginPage(frame: Frame, props: LoginProps): Html {
-  const { form: definition, state, next, needsSetUp, mayReset, maySignUp } = props;
+  const { form: definition, state, next, needsSetUp, mayReset, maySignUp, hasPasskeys } = props;
   const { words, siteName } = frame;
   // The page does not say whether the username exists, so the password is the likely field to correct.
   const isDenied = state.validationErrors.form.length > 0 && (state.values.username ?? "") !== "";
   const purpose = next === null ? null : html`<p class="lead">${purposeOf(words, next)}</p>`;
   const body = html`${purpose}${needsSetUp && setUpHelp(words)}
 ${form(frame, definition, state, { hidden: { next }, focus: isDenied ? "password" : "username" })}
+${hasPasskeys && passkeyButton(frame, { deed: "login", next, place: "after" })}
 ${
   (mayReset || maySignUp) &&
   html`<p class="ways">${mayReset && html`<a href="/password/reset/">${words.forgotPassword}</a>`}

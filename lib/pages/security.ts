@@ -1,6 +1,6 @@
 import { type Html, html } from "../http/html.ts";
 import { csrfField, type Frame, layout } from "./layout.ts";
-import { type PasskeyProps, passkeysSection } from "./passkeys.ts";
+import { type PasskeyProps, type PasskeySetUp, passkeysSection } from "./passkeys.ts";
 import { relativeTime } from "./time.ts";
 
 /** With so few codes left, the page warns. */
@@ -10,6 +10,7 @@ export interface SecurityProps {
   /** Null if there is none. */
   totp: TotpProps | null;
   passkeys: readonly PasskeyProps[];
+  passkeySetUp: PasskeySetUp;
   /** The number that is left. */
   recoveryCodes: number;
   /** Whether the settings demand a second factor of this user. */
@@ -36,11 +37,17 @@ export function securityPage(frame: Frame, props: SecurityProps): Html {
       ? html`<p class="notice warning">${words.securityRequired}</p><p class="lead">${words.securityMore}</p>`
       : html`<p class="lead">${hasFactor ? words.securityAbout : words.securityMore}</p>${password(frame)}`
   }
-${passkeysSection(frame, props.passkeys)}
+${passkeysSection(frame, { ...props.passkeySetUp, passkeys: props.passkeys, lastFactorWarning: lastFactorWarning(frame, props) })}
 ${authenticator(frame, props)}
 ${recovery(frame, props.recoveryCodes, hasFactor)}
 ${!mustSetUp && props.hasTrust && remembered(frame)}`;
   return layout(frame, words.security, body);
+}
+
+/** What follows if the only passkey is removed; null if the user has another second factor. */
+function lastFactorWarning({ words }: Frame, { passkeys, totp, isRequired }: SecurityProps): string | null {
+  if (passkeys.length !== 1 || totp !== null) return null;
+  return isRequired ? words.removeRequiredAbout : words.removeLastAbout;
 }
 
 function password({ words }: Frame): Html {

@@ -10,7 +10,7 @@ import { chooseLocale, type Locale, type Words } from "../pages/messages/message
 import { deadLinkPage, problemPage } from "../pages/problem.ts";
 import { sessionName } from "../session/session-name.ts";
 import { type Device, isKnownDevice } from "../session/user-agent.ts";
-import { ICON, SCRIPT, STYLE, TIMES } from "../site/assets.ts";
+import { ICON, PASSKEYS, SCRIPT, STYLE, TIMES } from "../site/assets.ts";
 import { isByLink } from "./link-guards.ts";
 import { nearestPage } from "./next-page.ts";
 import { type Reply, type ReplyParts, reply } from "./reply.ts";
@@ -33,6 +33,7 @@ const NOTICES = {
   authenticatorRemoved: "authenticatorRemoved",
   passkey: "passkeyRemoved",
   passkeyName: "passkeyRenamed",
+  passkeyAdded: "passkeyAdded",
 } as const satisfies Record<string, keyof Words>;
 
 export type Done = keyof typeof NOTICES;
@@ -136,6 +137,7 @@ function frameOf(context: Arrival): Frame {
     styleUrl: STYLE.path,
     scriptUrl: SCRIPT.path,
     timesUrl: TIMES.path,
+    passkeysUrl: PASSKEYS.path,
     iconUrl: ICON.path,
     path: context.target.path,
     session: current ? sessionName(current.session) : "",

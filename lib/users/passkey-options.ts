@@ -26,10 +26,9 @@ export function creationOptions(
   challenge: string,
   { user, siteName, userHandle, passkeys }: { user: User; siteName: string; userHandle: string; passkeys: Passkey[] },
 ): Record<string, unknown> {
-  const fullName = `${user.firstName} ${user.lastName}`.trim();
   return {
     rp: { id, name: siteName },
-    user: { id: userHandle, name: user.username, displayName: fullName || user.username },
+    user: { id: userHandle, ...namesOf(user) },
     challenge,
     pubKeyCredParams: ALGORITHMS.map((alg) => ({ type: "public-key", alg })),
     timeout: CHALLENGE_MS,
@@ -38,6 +37,21 @@ export function creationOptions(
     attestation: "none",
     extensions: { credProps: true },
   };
+}
+
+/** What a password manager may learn of a user's passkeys (WebAuthn Level 3 §5.1.10), so that it offers no others. */
+export function passkeySignals({ id }: RelyingParty, user: User, passkeys: readonly Passkey[]) {
+  return {
+    rpId: id,
+    userId: passkeys[0]?.userHandle ?? null,
+    allAcceptedCredentialIds: passkeys.map(({ id }) => id),
+    ...namesOf(user),
+  };
+}
+
+/** As a password manager shows the user. */
+function namesOf({ username, firstName, lastName }: User): { name: string; displayName: string } {
+  return { name: username, displayName: `${firstName} ${lastName}`.trim() || username };
 }
 
 function describeCredential({ id, transports }: Passkey): Record<string, unknown> {

@@ -56,7 +56,7 @@ const answer: App = (request, peer) => {
 export function browserTest(
   name: string,
   body: (stage: Stage) => Promise<void>,
-  { environment = {}, users = [ALICE], leavesTraces = false, ...visitor }: BrowserTestOptions = {},
+  { environment = {}, users = [ALICE], host = "127.0.0.1", leavesTraces = false, ...visitor }: BrowserTestOptions = {},
 ): void {
   test(name, PATIENCE, async () => {
     const testApp = await createTestApp(environment);
@@ -64,7 +64,7 @@ export function browserTest(
     shown = testApp.app;
     const console = watchConsole();
     try {
-      const { origin, visit } = await openDoor(visitor, console);
+      const { origin, visit } = await openDoor(host, visitor, console);
       await body({ ...testApp, origin, page: await visit(), visit, expectStatus: console.expectStatus });
       console.assertAsExpected();
       if (leavesTraces) await closeVisitors();
@@ -79,9 +79,13 @@ export function browserTest(
   });
 }
 
-async function openDoor(visitor: BrowserContextOptions, console: Console): Promise<Pick<Stage, "origin" | "visit">> {
+async function openDoor(
+  host: string,
+  visitor: BrowserContextOptions,
+  console: Console,
+): Promise<Pick<Stage, "origin" | "visit">> {
   assert(browser && listener, "useBrowser() has started none");
-  const [running, origin] = [browser, `http://127.0.0.1:${listener.port}`];
+  const [running, origin] = [browser, `http://${host}:${listener.port}`];
   let place = 0;
   const visit: Stage["visit"] = async (options = {}) => {
     const context = await openVisitor(running, place++, origin, { baseURL: origin, ...visitor, ...options });
@@ -95,6 +99,8 @@ async function openDoor(visitor: BrowserContextOptions, console: Console): Promi
 interface BrowserTestOptions extends BrowserContextOptions {
   environment?: Record<string, string>;
   users?: { username: string; password: string }[];
+  /** Passkeys need the name `localhost`: a browser makes none for an address. */
+  host?: "127.0.0.1" | "localhost";
   /** Whether the test changes its context for good, such as its clock. The next test gets a new one. */
   leavesTraces?: boolean;
 }

@@ -74,6 +74,39 @@ export const security = {
     "We have removed the passkeys or the authenticator app that were added since then, and new recovery codes.",
   factorsLeft:
     "Your passkeys and your authenticator app from before stay. If another mail says that one was added and it was not you, use the link in that mail too.",
+
+  passkeys: "Passkeys",
+  passkeysAbout:
+    "A passkey logs you in without a password and without a code. Your phone, your computer or a security key keeps it, and checks that it is you.",
+  passkeysNeed: "Passkeys need JavaScript, HTTPS and a browser that has them.",
+  passkeysImpossible: "Passkeys do not work at this address of the site.",
+  passkeySynced: "Synced",
+  passkeyAddedAt: "Added",
+  neverUsed: "Never used",
+  newPasskeyName: "Name of the new passkey",
+  addPasskey: "Add a passkey",
+  passkeyAdded: "The passkey is added.",
+  changePasskey: "Rename or remove…",
+  passkeyName: "Name",
+  renamePasskey: "Save the name",
+  removePasskey: "Remove the passkey",
+  removePasskeyAbout: "The passkey no longer logs you in.",
+  or: "or",
+  logInByPasskey: "Log in with a passkey",
+  usePasskey: "Use a passkey",
+  secondStepPasskey: "Use your passkey to finish the login.",
+  secondStepPasskeyOrCode: "Use your passkey to finish the login, or enter a code.",
+  secondStepPasskeyOrRecovery: "Use your passkey to finish the login, or enter a recovery code.",
+  passkeyErrors: {
+    cancelledLogin: "No passkey was used. If you have none, log in with your password.",
+    cancelledSetUp: "No passkey was added. You cancelled, or the time ran out.",
+    cancelled: "No passkey was used. You cancelled, or the time ran out.",
+    known: "This device already has a passkey for your account.",
+    wrongAddress: "Passkeys do not work at this address. Open the site by its usual address.",
+    unsuitable: "This device cannot make such a passkey. Try another one.",
+    offline: "The server cannot be reached. Check your connection, and try again.",
+    failed: "Something went wrong. Try again later.",
+  },
 };
 
 export type SecurityWords = typeof security;
