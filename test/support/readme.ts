@@ -49,10 +49,11 @@ export const TABLES: Record<string, () => string> = {
       ["Code", "Status", "Body"],
       Object.entries(PROBLEMS).map(([name, problem]) => {
         const [[member = "", text = ""] = []] = Object.entries(problem).filter(([key]) => key !== "status");
+        const more = "methods" in problem ? { code: name, methods: ["{method}"] } : {};
         const body =
           member === "fields"
             ? '{"{field}":["{message}"]}'
-            : JSON.stringify({ [member]: member === "detail" ? text : [text] });
+            : JSON.stringify({ [member]: member === "detail" ? text : [text], ...more });
         return [code(name), String(problem.status), code(body)];
       }),
     ),
