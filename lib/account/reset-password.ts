@@ -20,8 +20,8 @@ export function showResetPassword(context: LinkContext): Reply {
 }
 
 /**
- * `POST /password/reset/confirm/` with `token` and `new_password`: 204 and the cookies of a login. The link is used, and
- * every other session of the user ends. If the password breaks a rule, the link is still valid.
+ * `POST /password/reset/confirm/` with `token` and `new_password`: 204 and the cookies of a login, unless the user has a second
+ * factor: a mail does not stand for it. The link is used, and every other session of the user ends. If the password breaks a rule, the link is still valid.
  *
  * @throws Problem invalid, invalid_link; throttled if the link is sent many times at once
  */
@@ -40,7 +40,7 @@ export async function resetPassword(context: LinkContext & LinkThrottled): Promi
   const cookies = await createSession(context, credentials);
   const parts = cookies === null ? {} : { cookies, loggedInUserId: user.id };
   if (!wantsPage(context)) return empty(204, parts);
-  return redirectDone(cookies === null ? "/login/" : "/profile/", "password", parts);
+  return cookies === null ? redirectDone("/login/", "newPassword") : redirectDone("/profile/", "password", parts);
 }
 
 /** The form again, empty, with its errors. */

@@ -24,6 +24,7 @@ const NOTICES = {
   emailCancelled: "emailCancelled",
   emailConfirmed: "emailConfirmed",
   password: "passwordChanged",
+  newPassword: "passwordSet",
   session: "sessionEnded",
   sessions: "othersEnded",
   device: "deviceForgotten",

@@ -53,6 +53,7 @@ export const security = {
   rememberedBrowsers: "Remembered browsers",
   rememberedWhere: "A login from a remembered browser needs no second factor. The list of sessions shows them.",
   goToSessions: "Sessions and devices",
+  passwordSet: "Your new password is set. Log in with it, and with your second factor as before.",
   rememberBrowser: (days: number) =>
     `Do not ask for a code on this browser for ${days === 1 ? "one day" : `${days} days`}. Only on a device of your own.`,
 

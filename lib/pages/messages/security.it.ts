@@ -56,6 +56,7 @@ export const security: SecurityWords = {
   rememberedBrowsers: "Browser ricordati",
   rememberedWhere: "Da un browser ricordato accedi senza secondo fattore. Li trovi nell’elenco delle sessioni.",
   goToSessions: "Sessioni e dispositivi",
+  passwordSet: "La nuova password è impostata. Accedi con questa e, come prima, con il tuo secondo fattore.",
   rememberBrowser: (days) =>
     `Non chiedere un codice in questo browser per ${days === 1 ? "un giorno" : `${days} giorni`}. Solo su un tuo dispositivo.`,
 
