@@ -118,6 +118,29 @@ function announce(region) {
   setTimeout(() => region.replaceChildren(...content), 100);
 }
 
+/** Adds the buttons that copy and print the recovery codes. */
+function addCodeButtons(codes) {
+  const actions = document.createElement("div");
+  actions.className = "actions";
+  const addButton = (text, act) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet" });
+    button.textContent = text;
+    button.addEventListener("click", () => act(button));
+    actions.append(button);
+  };
+  const { copy, copied, print } = codes.dataset;
+  const text = [...codes.querySelectorAll("code")].map((code) => code.textContent).join("\n");
+  // A browser has the clipboard only on https and on this machine.
+  if (navigator.clipboard) {
+    addButton(copy, async (button) => {
+      await navigator.clipboard.writeText(text);
+      button.textContent = copied;
+    });
+  }
+  addButton(print, () => globalThis.print());
+  codes.append(actions);
+}
+
 function enhance(form) {
   for (const secret of form.querySelectorAll(".secret")) addShowButton(secret);
   for (const wait of form.querySelectorAll("[data-seconds]")) countDown(form, wait);
@@ -126,6 +149,7 @@ function enhance(form) {
 }
 
 for (const form of document.forms) enhance(form);
+for (const codes of document.querySelectorAll(".codes")) addCodeButtons(codes);
 for (const region of document.querySelectorAll("[role=status]")) announce(region);
 
 // Not every browser gives the focus to a paragraph by itself.
