@@ -7,6 +7,7 @@ import { DELETION_ON, DELETION_STATES } from "./support/deletion-states.ts";
 import { MAIL_PAGE_STATES, WITH_MAIL } from "./support/mail-page-states.ts";
 import { giveSession, logInElsewhere, PAGE_STATES } from "./support/page-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
+import { DEMANDED, DEMANDED_STATES, SECURITY_STATES } from "./support/security-states.ts";
 import { SIGNUP_ON, SIGNUP_STATES } from "./support/signup-states.ts";
 
 const PHONE = { width: 320, height: 640 };
@@ -21,11 +22,18 @@ async function waitForNotices(page: Page): Promise<void> {
 describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
   useBrowser();
 
-  const states = Object.entries(PAGE_STATES).map(([name, show]) => [name, show, {}] as const);
-  const mailStates = Object.entries(MAIL_PAGE_STATES).map(([name, show]) => [name, show, WITH_MAIL] as const);
-  const signupStates = Object.entries(SIGNUP_STATES).map(([name, show]) => [name, show, SIGNUP_ON] as const);
-  const deletionStates = Object.entries(DELETION_STATES).map(([name, show]) => [name, show, DELETION_ON] as const);
-  for (const [name, show, environment] of [...states, ...mailStates, ...signupStates, ...deletionStates]) {
+  const lists = [
+    [PAGE_STATES, {}],
+    [MAIL_PAGE_STATES, WITH_MAIL],
+    [SIGNUP_STATES, SIGNUP_ON],
+    [DELETION_STATES, DELETION_ON],
+    [SECURITY_STATES, {}],
+    [DEMANDED_STATES, DEMANDED],
+  ] as const;
+  const states = lists.flatMap(([list, environment]) =>
+    Object.entries(list).map(([name, show]) => [name, show, environment] as const),
+  );
+  for (const [name, show, environment] of states) {
     browserTest(
       `${name}: accessible in light and in dark on a phone, and no wider than a phone of 320 pixels`,
       async (stage) => {
@@ -56,7 +64,7 @@ describe("the longest content", onlyOnBun(NOT_ON_DENO), () => {
       await giveSession(stage, LONGEST);
       await logInElsewhere(stage, "x".repeat(400), LONGEST);
       await logInElsewhere(stage, `${"Y".repeat(40)}/1 (Windows NT 10.0)`, LONGEST);
-      for (const path of ["/profile/", "/password/change/", "/sessions/"]) {
+      for (const path of ["/profile/", "/password/change/", "/sessions/", "/security/"]) {
         await page.goto(path);
         await assertFits(page, path);
         await assertAccessible(page, path);

@@ -61,7 +61,7 @@ test("every page of a user who is logged in has the button to log out (ASVS 5.0 
     pages.push(path);
     assert.match(
       await response.text(),
-      /<form method="post" action="\/logout\/">.*<button[^>]*>Log out<\/button>/s,
+      /<form method="post" action="\/logout\/">.*<button[^>]*>.*<span>Log out<\/span><\/button>/s,
       path,
     );
   }

@@ -82,7 +82,7 @@ function navigation({ words, path }: Frame, member: Member): Html {
 <a href="/activity/"${current("/activity/")}>${words.activity}</a>
 <a href="/security/"${current("/security/")}>${words.security}</a>
 <a class="user" href="/profile/" aria-label="${words.profile}: ${member.username}"${current("/profile/")}>${ICONS.person}<span>${member.username}</span></a>
-<form method="post" action="/logout/">${csrfField(member)}<button class="link">${words.logOut}</button></form>
+<form method="post" action="/logout/">${csrfField(member)}<button class="link out">${ICONS.out}<span>${words.logOut}</span></button></form>
 </nav>`;
 }
 

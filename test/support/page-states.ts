@@ -146,6 +146,15 @@ export async function giveSession(stage: Stage, user = ALICE, page = stage.page)
   const { post, cookies } = createClient(app, new URL(origin).host, "127.0.0.1");
   const userAgent = await page.evaluate(() => navigator.userAgent);
   assert.equal((await post("/login/", user, { "User-Agent": userAgent })).status, 202);
+  await giveCookies(stage, cookies, page);
+}
+
+/** Gives a browser the cookies of a program. */
+export async function giveCookies(
+  { origin, page: first }: Pick<Stage, "origin" | "page">,
+  cookies: ReadonlyMap<string, string>,
+  page = first,
+): Promise<void> {
   const jar = [...cookies].map(([name, value]) => ({ name, value, url: origin, httpOnly: name !== "csrftoken" }));
   await page.context().addCookies(jar.map((cookie) => ({ ...cookie, sameSite: "Lax" as const })));
 }

@@ -4,7 +4,7 @@ export const security = {
   securityAbout: "This is how you prove that it is you.",
   securityRequired: "This site demands a second factor. Set one up to go on.",
   securityMore: "A second factor protects your account if another person learns the password.",
-  goToSecurity: "Second factors and recovery codes",
+  goToSecurity: "Second factors",
 
   authenticator: "Authenticator app",
   authenticatorAbout: "An app shows a new code every 30 seconds. After the password, you enter the code.",
@@ -22,7 +22,7 @@ export const security = {
   authenticatorRemoved: "The authenticator app is removed.",
 
   scanAbout: "Scan this QR code with your authenticator app.",
-  scanReplaces: "It takes the place of the app that you use now when you confirm the code.",
+  scanReplaces: "When you confirm the code, it takes the place of the app that you use now.",
   qrCode: "QR code for the authenticator app",
   openApp: "Open the app on this device",
   typeKey: "If you cannot scan it, enter this key in the app:",

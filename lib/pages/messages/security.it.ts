@@ -6,7 +6,7 @@ export const security: SecurityWords = {
   securityAbout: "Così dimostri di essere tu.",
   securityRequired: "Questo sito richiede un secondo fattore. Configuralo per continuare.",
   securityMore: "Un secondo fattore protegge il tuo account se un’altra persona scopre la password.",
-  goToSecurity: "Secondi fattori e codici di recupero",
+  goToSecurity: "Secondi fattori",
 
   authenticator: "App di autenticazione",
   authenticatorAbout: "Un’app mostra un nuovo codice ogni 30 secondi. Dopo la password inserisci il codice.",
