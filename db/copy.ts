@@ -4,6 +4,7 @@ import { areSame, type Counts, countRows, sumOf } from "./count.ts";
 import { codeOf, DatabaseError } from "./error.ts";
 import { listLanes } from "./event-lanes.ts";
 import type { Lane } from "./event-macs.ts";
+import { refreshSecondFactors } from "./factors.ts";
 import { explainSchema, findSchemaState, listApplied, migrate } from "./migrate.ts";
 import { findLastId, numberAbove } from "./numbering.ts";
 import { type Db, openDatabase, sqliteFile, transaction } from "./open.ts";
@@ -11,9 +12,10 @@ import { isOutage } from "./outage.ts";
 
 // Each transaction copies a batch of rows in the order of their ids, and stores in the target how far the copy is. A
 // copy that was killed continues from there. If a server writes to the source during the copy, new users and events are
-// copied. Of the memberships and sessions, only those after the last copied one are. Changes and deletions of copied rows are
-// missed. The final counts show missing and superfluous rows, but no changes. Throttles, devices, one-time tokens, mails and
-// notices are not copied: at the next login each browser is an unknown device, and every pending link ends.
+// copied. Of the memberships, second factors and sessions, only those after the last copied one are. Changes and deletions of copied rows are
+// missed. The final counts show missing and superfluous rows, but no changes. Throttles, devices, one-time tokens, mails, notices and
+// logins that wait for a second factor are not copied: at the next login each browser is an unknown device, and every
+// pending link ends.
 
 export interface CopyOptions {
   /** URLs as `openDatabase` takes them. */
@@ -36,7 +38,7 @@ export interface CopyResult {
 const STATEMENT_TIMEOUT_MS = 10 * 60 * 1000;
 
 /**
- * Copies users, groups, sessions and events with their ids. The target must be empty or hold an unfinished copy of the same
+ * Copies users, groups, second factors, sessions and events with their ids. The target must be empty or hold an unfinished copy of the same
  * source.
  *
  * @returns the counts of both sides; the copy is finished if they are equal
@@ -104,7 +106,7 @@ function beginCopy(target: Db, source: string): Promise<Progress> {
       return startCopy(db, source);
     }
     const row = await withCopy(db).selectFrom("postern_copy").selectAll().executeTakeFirstOrThrow();
-    if (!("last_group_id" in row)) {
+    if (!("last_passkey_id" in row)) {
       throw new DatabaseError("The target holds an unfinished copy by an older version. Empty it and copy again.");
     }
     if (row.source === source) return row;
@@ -120,6 +122,9 @@ async function startCopy(db: Db, source: string): Promise<Progress> {
     .addColumn("last_group_id", "bigint", (column) => column.notNull())
     .addColumn("last_member_id", "bigint", (column) => column.notNull())
     .addColumn("last_member_group_id", "bigint", (column) => column.notNull())
+    .addColumn("last_totp_id", "bigint", (column) => column.notNull())
+    .addColumn("last_recovery_code_id", "text", (column) => column.notNull())
+    .addColumn("last_passkey_id", "text", (column) => column.notNull())
     .addColumn("last_session_id", "text", (column) => column.notNull())
     .addColumn("last_event_id", "bigint", (column) => column.notNull())
     .addColumn("last_subject", "text", (column) => column.notNull())
@@ -191,6 +196,7 @@ async function finishCopy(source: Db, target: Db): Promise<void> {
     await numberAbove(db, "groups", lastGroupId);
     await numberAbove(db, "events", lastEventId);
     await replaceLanes(db, lanes);
+    await refreshSecondFactors(db);
     await db.schema.dropTable("postern_copy").execute();
   });
 }

@@ -1,13 +1,22 @@
 import type { Db } from "./open.ts";
 
-const TABLES = ["users", "groups", "user_groups", "sessions", "events"] as const;
+const TABLES = [
+  "users",
+  "groups",
+  "user_groups",
+  "totp_factors",
+  "recovery_codes",
+  "passkeys",
+  "sessions",
+  "events",
+] as const;
 
 /** The number of rows of each table; 0 if the table is missing, as in an old backup. */
 export type Counts = Record<(typeof TABLES)[number], number>;
 
 export async function countRows(db: Db): Promise<Counts> {
   const present = new Set((await db.introspection.getTables()).map(({ name }) => name));
-  const counts: Counts = { users: 0, groups: 0, user_groups: 0, sessions: 0, events: 0 };
+  const counts = Object.fromEntries(TABLES.map((table) => [table, 0])) as Counts; // Exactly these tables.
   for (const table of TABLES) if (present.has(table)) counts[table] = await countTable(db, table);
   return counts;
 }

@@ -29,6 +29,34 @@ export async function summarizeFactors(db: Db, userId: number): Promise<FactorSu
   return { totpSecret: row.totpSecret, passkeys: Number(row.passkeys), recoveryCodes: Number(row.recoveryCodes) };
 }
 
+/** What a user has. */
+export interface FactorCounts {
+  hasTotp: boolean;
+  passkeys: number;
+  recoveryCodes: number;
+}
+
+/** The same of several users. Those who have nothing are left out. */
+export async function summarizeFactorsOf(
+  db: Db,
+  userIds: readonly number[],
+): Promise<ReadonlyMap<number, FactorCounts>> {
+  if (userIds.length === 0) return new Map();
+  const count = async (table: "totp_factors" | "passkeys" | "recovery_codes") => {
+    const rows = db.selectFrom(table).select(({ fn }) => ["user_id", fn.countAll().as("count")]);
+    const counts = await rows.where("user_id", "in", userIds).groupBy("user_id").execute();
+    return new Map(counts.map(({ user_id, count }) => [user_id, Number(count)]));
+  };
+  const [totp, passkeys, codes] = [await count("totp_factors"), await count("passkeys"), await count("recovery_codes")];
+  const found = userIds.filter((id) => totp.has(id) || passkeys.has(id) || codes.has(id));
+  return new Map(
+    found.map((id) => [
+      id,
+      { hasTotp: totp.has(id), passkeys: passkeys.get(id) ?? 0, recoveryCodes: codes.get(id) ?? 0 },
+    ]),
+  );
+}
+
 /**
  * Notes on the user's row whether the user has a second factor. Call it after each change of an authenticator app or a
  * passkey, in its transaction, with the user locked. Recovery codes alone are none.
@@ -37,12 +65,18 @@ export async function summarizeFactors(db: Db, userId: number): Promise<FactorSu
  */
 export async function refreshSecondFactor(db: TransactionDb, userId: number): Promise<boolean> {
   const { rows } = await sql<{ has_second_factor: Flag }>`
-    update users set has_second_factor = case
-      when exists (select 1 from totp_factors where user_id = users.id)
-        or exists (select 1 from passkeys where user_id = users.id) then 1 else 0 end
-    where id = ${userId} returning has_second_factor`.execute(db);
+    update users set has_second_factor = ${HAS_FACTOR} where id = ${userId} returning has_second_factor`.execute(db);
   return rows[0]?.has_second_factor === 1;
 }
+
+/** The same for all users, after their second factors were copied one table after another. */
+export async function refreshSecondFactors(db: TransactionDb): Promise<void> {
+  await sql`update users set has_second_factor = ${HAS_FACTOR} where has_second_factor <> ${HAS_FACTOR}`.execute(db);
+}
+
+const HAS_FACTOR = sql<Flag>`case
+  when exists (select 1 from totp_factors where user_id = users.id)
+    or exists (select 1 from passkeys where user_id = users.id) then 1 else 0 end`;
 
 /** The authenticator app of a user. */
 export interface TotpFactor {
@@ -121,6 +155,13 @@ export async function consumeRecoveryCode(db: TransactionDb, userId: number, id:
 export async function hasRecoveryCode(db: Db, userId: number, id: string): Promise<boolean> {
   const code = db.selectFrom("recovery_codes").select("id").where("id", "=", id).where("user_id", "=", userId);
   return (await code.executeTakeFirst()) !== undefined;
+}
+
+/** Deletes all that a user can prove to be present with, besides the password. Call `refreshSecondFactor` after it. */
+export async function deleteFactors(db: TransactionDb, userId: number): Promise<void> {
+  await deleteTotp(db, userId);
+  await db.deleteFrom("passkeys").where("user_id", "=", userId).execute();
+  await deleteRecoveryCodes(db, userId);
 }
 
 export async function deleteRecoveryCodes(db: TransactionDb, userId: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Examples, findSharedEmails, findUsernamesOfOthers } from "./addresses.ts";
+import { countTable } from "./count.ts";
 import { countEndedSessions } from "./ended-sessions.ts";
 import { codeOf } from "./error.ts";
 import { listLanes } from "./event-lanes.ts";
@@ -8,6 +9,7 @@ import type { Lane } from "./event-macs.ts";
 import { listDamage } from "./integrity.ts";
 import { findSchemaState, type SchemaState } from "./migrate.ts";
 import { type Db, openDatabase, sqliteFile } from "./open.ts";
+import { type SealTally, tallySeals } from "./sealed-secrets.ts";
 import type { Lifetime } from "./sessions.ts";
 import { hasActiveSuperuser } from "./users.ts";
 
@@ -30,6 +32,9 @@ export interface Content {
   sharedEmails: Examples;
   /** Usernames that are the address of another user. */
   usernamesOfOthers: Examples;
+  /** The keys that have sealed the secrets of authenticator apps. */
+  seals: SealTally[];
+  passkeys: number;
 }
 
 const EXAMPLES = 3;
@@ -95,6 +100,8 @@ async function inspectContent(db: Db, { lifetime, onPassword }: InspectionOption
     lanes: await listLanes(db),
     sharedEmails: await findSharedEmails(db, EXAMPLES),
     usernamesOfOthers: await findUsernamesOfOthers(db, EXAMPLES),
+    seals: await tallySeals(db),
+    passkeys: await countTable(db, "passkeys"),
   };
 }
 

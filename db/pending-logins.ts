@@ -72,6 +72,10 @@ export async function deletePendingLogin(db: Db, id: string): Promise<void> {
   await db.deleteFrom("pending_logins").where("id", "=", id).execute();
 }
 
+export async function deletePendingLoginsOf(db: TransactionDb, userId: number): Promise<void> {
+  await db.deleteFrom("pending_logins").where("user_id", "=", userId).execute();
+}
+
 /** Deletes at most `limit` that have expired. @returns their number */
 export async function deleteExpiredPendingLogins(db: Db, now: Instant, limit: number): Promise<number> {
   const expired = db.selectFrom("pending_logins").select("id").where("expires_at", "<=", now).limit(limit);

@@ -28,6 +28,7 @@ import { explainSchema, findSchemaState } from "./migrate.ts";
 import { type Db, openDatabase } from "./open.ts";
 import { isBusy, isDamage } from "./outage.ts";
 import type { Instant } from "./schema.ts";
+import { type SealTally, tallySeals } from "./sealed-secrets.ts";
 import { asOwnerOf } from "./user.ts";
 
 const CANDIDATE = "candidate.db";
@@ -48,6 +49,8 @@ export interface Restoration {
   counts: Counts;
   /** Of the backup's audit trail. */
   lanes: Lane[];
+  /** The keys that have sealed the backup's authenticator apps. */
+  seals: SealTally[];
 }
 
 /**
@@ -74,10 +77,10 @@ export async function prepareRestore(
     opened.unshift({ close: () => closeSync(descriptor) });
     if (existsSync(`${source}-wal`)) closeSync(copyFile(`${source}-wal`, workspace, `${CANDIDATE}-wal`));
     const candidate = join(workspace.path, CANDIDATE);
-    const { counts, lanes } = await checkCandidate(candidate, endSessions);
+    const found = await checkCandidate(candidate, endSessions);
     requireSameFile(descriptor, candidate, "checked");
     fsyncSync(descriptor);
-    return { target, folder, workspace, descriptor, counts, lanes };
+    return { target, folder, workspace, descriptor, ...found };
   } catch (error) {
     for (const { close } of opened) close();
     const cause = error instanceof DatabaseError && error.cause !== undefined ? error.cause : error;
@@ -179,7 +182,10 @@ function copyFile(from: string, workspace: Workspace, name: string): number {
   }
 }
 
-async function checkCandidate(candidate: string, endSessions: boolean): Promise<Pick<Restoration, "counts" | "lanes">> {
+async function checkCandidate(
+  candidate: string,
+  endSessions: boolean,
+): Promise<Pick<Restoration, "counts" | "lanes" | "seals">> {
   const db = await openDatabase(`sqlite:${candidate}`, { mayCreate: false, poolSize: 1 });
   try {
     await requireSound(db);
@@ -191,7 +197,12 @@ async function checkCandidate(candidate: string, endSessions: boolean): Promise<
     await deleteTokensAndMails(db);
     // A backup from before the MACs has no lanes.
     const hasLanes = !state.names.includes("0005_event_macs");
-    return { counts: await countRows(db), lanes: hasLanes ? await listLanes(db) : [] };
+    const hasFactors = !state.names.includes("0013_second_factors");
+    return {
+      counts: await countRows(db),
+      lanes: hasLanes ? await listLanes(db) : [],
+      seals: hasFactors ? await tallySeals(db) : [],
+    };
   } finally {
     await db.destroy();
   }
@@ -199,12 +210,13 @@ async function checkCandidate(candidate: string, endSessions: boolean): Promise<
 
 /**
  * A token in the backup may have been used since. No token may be used twice. A mail in it may have been sent since, and
- * its link is dead.
+ * its link is dead. A login that waits for its second factor begins again.
  */
 async function deleteTokensAndMails(db: Db): Promise<void> {
   const tables = (await db.introspection.getTables()).map(({ name }) => name);
   // The second table is in a backup of an older version, which has no mails.
-  for (const name of ["one_time_tokens", "setup_tokens", "mails"].filter((name) => tables.includes(name))) {
+  const passing = ["one_time_tokens", "setup_tokens", "mails", "pending_logins"];
+  for (const name of passing.filter((name) => tables.includes(name))) {
     await sql`delete from ${sql.table(name)}`.execute(db);
   }
 }

@@ -76,11 +76,7 @@ describe("backup", () => {
     for (const name of ["first.db", "second.db"]) {
       const result = await sandbox.run(["backup", name]);
       assert.deepEqual([result.code, result.stderr], [0, ""]);
-      assert(
-        result.stdout.startsWith(
-          `Backup written to ${name} and checked. It does not have the key of the audit trail. `,
-        ),
-      );
+      assert(result.stdout.startsWith(`Backup written to ${name} and checked. It does not have the secret key. `));
       assert.equal((await stat(join(sandbox.folder, name))).mode & 0o777, 0o600);
     }
     assert((await stopLogins()) > 0);

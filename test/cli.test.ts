@@ -43,6 +43,8 @@ async function assertRefuses(
   assert.deepEqual(await sandbox.run(args, { input }), { code, stdout: "", stderr: `${sentence}\n` });
 }
 
+const NO_FACTORS = { totp: false, passkeys: 0, recovery_codes: 0 };
+
 describe("users", () => {
   test("are listed after they are created, as a table and as JSON", PROCESSES, async () => {
     await using sandbox = await createSandbox();
@@ -56,12 +58,12 @@ describe("users", () => {
     const { stdout } = await sandbox.spawn(["users"]);
     const instant = "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d";
     const [heading = "", first = "", second = "", ...rest] = stdout.split("\n");
-    assert.match(heading, /^USERNAME +EMAIL +PROVED +NAME +ACTIVE +ROLE +JOINED +LAST LOGIN +GROUPS$/);
+    assert.match(heading, /^USERNAME +EMAIL +PROVED +NAME +ACTIVE +ROLE +JOINED +LAST LOGIN +FACTORS +GROUPS$/);
     assert.match(first, new RegExp(`^alice +yes +superuser +${instant} +never$`));
     assert.match(second, new RegExp(`^bob +Bob@example\\.com +no +Bob Builder +no +staff +${instant} +never$`));
     assert.deepEqual(rest, [""]);
     const json: Record<string, unknown>[] = JSON.parse((await sandbox.run(["users", "--json"])).stdout);
-    const common = { email_proved_at: null, is_staff: true, groups: [], last_login: null };
+    const common = { email_proved_at: null, is_staff: true, groups: [], last_login: null, second_factors: NO_FACTORS };
     assert.deepEqual(
       json.map(({ id, date_joined, ...user }) => user),
       [

@@ -1,10 +1,11 @@
 import { backUp } from "../../db/backup.ts";
 import { openDatabase, sqliteFile } from "../../db/open.ts";
 import { commitRestore, discardRestore, prepareRestore, type Restoration, requireBackup } from "../../db/restore.ts";
+import { describeLostSeals, judgeSeals } from "../users/sealed-secrets.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { confirm, requireConfirmable, YES_OPTION } from "./confirm.ts";
 import { CommandError, UsageError } from "./errors.ts";
-import { describeForeignTrail, KEY_REMINDER } from "./key-findings.ts";
+import { describeForeignTrail, findKeys, KEY_REMINDER } from "./key-findings.ts";
 import { formatCounts } from "./progress.ts";
 
 export const BACKUP_COMMANDS: Command[] = [
@@ -27,7 +28,8 @@ export const BACKUP_COMMANDS: Command[] = [
     more: [
       "The replaced database stays beside the new one, under another name. Every change since the backup is undone, logouts",
       "and password changes too: without --end-sessions, sessions that have ended since then are alive again. No link of the backup",
-      "works, and no mail of it is sent: each may have been used or sent since.",
+      "works, and no mail of it is sent: each may have been used or sent since. Second factors are those of the backup: a removed one",
+      "is back, a later one is gone, and recovery codes that were used since then are valid again.",
     ].join("\n"),
     run: restore,
   },
@@ -59,6 +61,8 @@ async function restore(cli: Cli, input: Input): Promise<void> {
     if (kept !== null) cli.terminal.print(`The replaced database is ${kept}.`);
     const foreign = describeForeignTrail(cli.config(), restoration.lanes);
     if (foreign !== null) cli.terminal.remark(foreign);
+    const lost = describeLostSeals(judgeSeals(findKeys(cli.config())?.factors ?? null, restoration.seals).lost);
+    if (lost !== null) cli.terminal.remark(lost);
   } finally {
     discardRestore(restoration);
   }

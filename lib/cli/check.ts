@@ -6,6 +6,7 @@ import { createTally, tallyPassword } from "../passwords/password-tally.ts";
 import { addressFindings } from "./address-findings.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { CommandError } from "./errors.ts";
+import { factorFindings } from "./factor-findings.ts";
 import {
   configFindings,
   databaseFindings,
@@ -73,6 +74,7 @@ async function inspect({ now }: Cli, config: Config): Promise<Finding[]> {
       ...(content === null ? [] : addressFindings(content, config.mailUrl !== null)),
       ...passwordFindings(tally),
       ...keyFindings(config, content?.lanes ?? []),
+      ...(content === null ? [] : factorFindings(config, content)),
     ];
   } catch (error) {
     if (!(error instanceof Error) || !(error instanceof DatabaseError || isOutage(error) || "code" in error))

@@ -10,6 +10,7 @@ import { CHECK_COMMAND } from "./check.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { COPY_COMMAND } from "./copy.ts";
 import { UsageError } from "./errors.ts";
+import { FACTOR_COMMANDS } from "./factors.ts";
 import { GROUP_COMMANDS } from "./groups.ts";
 import { INVITE_COMMAND } from "./invite.ts";
 import { MAIL_COMMAND } from "./mail.ts";
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   ...USER_COMMANDS,
+  ...FACTOR_COMMANDS,
   INVITE_COMMAND,
   ...GROUP_COMMANDS,
   ...SESSION_COMMANDS,

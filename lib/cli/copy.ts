@@ -12,13 +12,14 @@ export const COPY_COMMAND: Command = {
     from: { type: "string", value: "URL", about: "The source: sqlite:PATH or postgres://USER@HOST/NAME." },
     to: { type: "string", value: "URL", about: "The target: empty, or an unfinished copy of the same source." },
   },
-  about: "Copy every user, group, session and event to another database. Stop the servers first.",
+  about: "Copy every user, group, second factor, session and event to another database. Stop the servers first.",
   more: [
     "The default of --from and of --to is DATABASE_URL; give one of them. Neither takes a password, which every user of the",
     "machine could read: set PGPASSWORD, or put that database into DATABASE_URL. If a copy is interrupted, run it again: it",
     "goes on. Stop every server on both databases until the copy ends. A change or a logout that the source gets meanwhile",
     "may be missed. If rows are missing or left over at the end, the copy fails. Mails that wait, links in mails, known devices",
-    "and throttles are not copied: a link of the source opens nothing at the target, and people ask for a new one.",
+    "and throttles are not copied: a link of the source opens nothing at the target, and people ask for a new one. A login that",
+    "waits for its second factor begins again, and no browser is trusted.",
   ].join("\n"),
   run: copy,
 };

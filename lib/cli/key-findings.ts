@@ -25,6 +25,17 @@ export function keyFindings(config: Config, lanes: Lane[]): Finding[] {
   }
 }
 
+/** @returns null if there is no key, or if it cannot be read: `keyFindings` says why */
+export function findKeys(config: Config): Keys | null {
+  try {
+    const keys = readKeys(config);
+    return typeof keys === "string" ? null : keys;
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    return null;
+  }
+}
+
 function headFindings(keys: Keys, signed: Lane[]): Finding[] {
   if (signed.length > 0 && !signed.some(({ mac }) => keys.audit.knows(mac))) {
     const message = "No key verifies the audit trail: another key signed it. Set that key.";
@@ -37,7 +48,8 @@ function headFindings(keys: Keys, signed: Lane[]): Finding[] {
 
 /** For an operator who copies the database. */
 export const KEY_REMINDER =
-  "It does not have the key of the audit trail. Keep a copy of POSTERN_SECRET_KEY, or of postern.key, in another place.";
+  "It does not have the secret key. Keep a copy of POSTERN_SECRET_KEY, or of postern.key, in another place: the audit " +
+  "trail and authenticator apps need it.";
 
 /** @returns the warning if no key verifies the trail, else null */
 export function describeForeignTrail(config: Config, lanes: Lane[]): string | null {

@@ -1,3 +1,4 @@
+import { type FactorCounts, summarizeFactorsOf } from "../../db/factors.ts";
 import { findGroupNames, type Group, listGroups, listGroupsOf } from "../../db/groups.ts";
 import type { Db } from "../../db/open.ts";
 import { listUsers, type User } from "../../db/users.ts";
@@ -80,16 +81,21 @@ function requireLimit(username: string, before: readonly Group[], changes: Group
 export interface ListedUser extends User {
   /** Their names, sorted. */
   groups: readonly string[];
+  factors: FactorCounts;
 }
 
-/** Every user with groups, a page at a time, with two queries for each page. */
+const NO_FACTORS: FactorCounts = { hasTotp: false, passkeys: 0, recoveryCodes: 0 };
+
+/** Every user with groups and second factors, a page at a time, with five queries for each page. */
 export function readUsers(db: Db): AsyncGenerator<ListedUser[]> {
   return readPages<ListedUser>(async (last, limit) => {
     const users = await listUsers(db, { after: last?.username ?? null, limit });
-    const names = await findGroupNames(
-      db,
-      users.map(({ id }) => id),
-    );
-    return users.map((user) => ({ ...user, groups: names.get(user.id) ?? [] }));
+    const ids = users.map(({ id }) => id);
+    const [names, factors] = [await findGroupNames(db, ids), await summarizeFactorsOf(db, ids)];
+    return users.map((user) => ({
+      ...user,
+      groups: names.get(user.id) ?? [],
+      factors: factors.get(user.id) ?? NO_FACTORS,
+    }));
   });
 }

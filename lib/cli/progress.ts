@@ -46,8 +46,18 @@ export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** `1 user, 2 sessions and 3 events`; if there are groups, `1 user, 2 groups with 5 members, 2 sessions and 3 events`. */
-export function formatCounts({ users, groups, user_groups: members, sessions, events }: Counts): string {
-  const some = groups > 0 ? `, ${plural(groups, "group")} with ${plural(members, "member")}` : "";
-  return `${plural(users, "user")}${some}, ${plural(sessions, "session")} and ${plural(events, "event")}`;
+/**
+ * `1 user, 2 sessions and 3 events`; if there are groups, `1 user, 2 groups with 5 members, 2 sessions and 3 events`; likewise
+ * if there are second factors.
+ */
+export function formatCounts({ users, groups, user_groups: members, sessions, events, ...factors }: Counts): string {
+  const parts = [
+    plural(users, "user"),
+    groups > 0 && `${plural(groups, "group")} with ${plural(members, "member")}`,
+    factors.totp_factors > 0 && plural(factors.totp_factors, "authenticator app"),
+    factors.passkeys > 0 && plural(factors.passkeys, "passkey"),
+    factors.recovery_codes > 0 && plural(factors.recovery_codes, "recovery code"),
+    plural(sessions, "session"),
+  ];
+  return `${parts.filter((part) => part !== false).join(", ")} and ${plural(events, "event")}`;
 }

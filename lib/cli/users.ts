@@ -1,3 +1,4 @@
+import type { FactorCounts } from "../../db/factors.ts";
 import { findUser, type User, type UserChanges } from "../../db/users.ts";
 import { OPERATOR } from "../audit/actor.ts";
 import { NEW_ACCOUNT } from "../passwords/password-rules.ts";
@@ -23,6 +24,7 @@ import {
   requireNewGroups,
 } from "./memberships.ts";
 import { PASSWORD_OPTIONS, requirePassword } from "./password.ts";
+import { plural } from "./progress.ts";
 
 const FIELD_OPTIONS = {
   username: { type: "string", value: "USER", about: "The username." },
@@ -207,7 +209,7 @@ async function deleteNamed(cli: Cli, input: Input): Promise<void> {
   cli.terminal.print(`${user.username} deleted. Every session ended.`);
 }
 
-const HEADINGS = ["USERNAME", "EMAIL", "PROVED", "NAME", "ACTIVE", "ROLE", "JOINED", "LAST LOGIN", "GROUPS"];
+const HEADINGS = ["USERNAME", "EMAIL", "PROVED", "NAME", "ACTIVE", "ROLE", "JOINED", "LAST LOGIN", "FACTORS", "GROUPS"];
 
 async function list(cli: Cli, input: Input): Promise<void> {
   const { db } = await cli.open();
@@ -226,8 +228,19 @@ function toRow(user: ListedUser): string[] {
     user.isSuperuser ? "superuser" : user.isStaff ? "staff" : "",
     formatInstant(user.dateJoined),
     user.lastLogin === null ? "never" : formatInstant(user.lastLogin),
+    describeFactors(user.factors),
     user.groups.join(","),
   ];
+}
+
+/** `totp, 2 passkeys, 10 codes`. */
+function describeFactors({ hasTotp, passkeys, recoveryCodes }: FactorCounts): string {
+  const parts = [
+    hasTotp && "totp",
+    passkeys > 0 && plural(passkeys, "passkey"),
+    recoveryCodes > 0 && plural(recoveryCodes, "code"),
+  ];
+  return parts.filter((part) => part !== false).join(", ");
 }
 
 function toJson(user: ListedUser): Record<string, unknown> {
@@ -242,6 +255,11 @@ function toJson(user: ListedUser): Record<string, unknown> {
     is_staff: user.isStaff,
     is_superuser: user.isSuperuser,
     groups: user.groups,
+    second_factors: {
+      totp: user.factors.hasTotp,
+      passkeys: user.factors.passkeys,
+      recovery_codes: user.factors.recoveryCodes,
+    },
     date_joined: new Date(user.dateJoined).toISOString(),
     last_login: user.lastLogin === null ? null : new Date(user.lastLogin).toISOString(),
   };

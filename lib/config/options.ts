@@ -70,9 +70,10 @@ export const OPTIONS = {
     expected: "keys from the command generate-key, separated by commas",
     isSecret: true,
     about:
-      "The secret that signs the audit trail; `generate-key` prints one. Every node needs the same. To rotate it, put the " +
-      "new key before the old ones, separated by commas: the first signs, all verify. On Postgres it is required. On " +
-      "SQLite, if it is unset, the server creates `postern.key` beside the database.",
+      "The secret that signs the audit trail and seals authenticator apps; `generate-key` prints one. Every node needs the " +
+      "same. To rotate it, put the new key before the old ones, separated by commas: the first signs and seals, all verify " +
+      "and open. Then run `rotate-keys`. On Postgres it is required. On SQLite, if it is unset, the server creates " +
+      "`postern.key` beside the database.",
   } satisfies Option<SecretKeys>,
   databasePooler: {
     name: "POSTERN_DATABASE_POOLER",

@@ -11,7 +11,8 @@ type Settings = Pick<Config, "secretKey" | "databaseUrl">;
 
 const PUT_KEY_BACK =
   "Put the key of this database back. If it is lost, run `audit --new-key` to go on with a new one; remove a damaged key " +
-  "file first. Events that the lost key signed can then no longer be verified.";
+  "file first. Events that the lost key signed can then no longer be verified, and authenticator apps that it sealed cannot " +
+  "be opened.";
 
 /** Another process may have created the key file and not yet written the key. */
 const WRITE_POLLS = 40;

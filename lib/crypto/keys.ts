@@ -55,6 +55,8 @@ export interface MacKey {
   verify: (fields: readonly (string | number)[], mac: string) => boolean;
   /** Whether a secret key has the name in the MAC. Does not verify the MAC. */
   knows: (mac: string) => boolean;
+  /** Whether the first secret key has the name in the MAC. */
+  isCurrent: (mac: string) => boolean;
 }
 
 export function deriveKeys(secrets: SecretKeys): Keys {
@@ -99,6 +101,7 @@ function createMacKey(secrets: SecretKeys, purpose: string): MacKey {
         return given.length === right.length && timingSafeEqual(given, right);
       }),
     knows: (mac) => find(mac).length > 0,
+    isCurrent: (mac) => find(mac).includes(signing),
   };
 }
 

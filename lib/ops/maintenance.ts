@@ -4,6 +4,7 @@ import { pruneAuditLog } from "../audit/retention.ts";
 import { describeLostKey } from "../config/secret-keys.ts";
 import { describeError } from "../observability/log.ts";
 import type { Services } from "../services.ts";
+import { findLostSeals } from "../users/sealed-secrets.ts";
 import { clearExpired } from "./clear-expired.ts";
 
 const CLEAR_EVERY_MS = 60 * 60 * 1000;
@@ -24,10 +25,13 @@ export function startMaintenance(services: Services): () => Promise<void> {
   };
 }
 
-/** Logs an error if none of the secret keys signed the audit trail. */
-export async function reportLostKey({ keys, db, log }: Services): Promise<void> {
+/** Logs an error if none of the secret keys signed the audit trail, or if the key of an authenticator app is lost. */
+export async function reportLostKey(services: Services): Promise<void> {
+  const { keys, db, log } = services;
   const lostKey = await describeLostKey(keys, db);
   if (lostKey !== null) log("error", "audit_key_lost", { remark: `${lostKey} See the command check.` });
+  const lostSeals = await findLostSeals(services);
+  if (lostSeals !== null) log("error", "factor_key_lost", { remark: lostSeals });
 }
 
 async function clear(services: Services): Promise<void> {

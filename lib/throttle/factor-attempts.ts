@@ -90,11 +90,16 @@ const UNCOUNTED: Omit<FactorAttempt, "fail"> = {
 /** The login is complete: the failures in a row have ended, those at the password too (NIST SP 800-63B-4 §3.2.2). */
 async function forgetFailures(db: TransactionDb, user: User, device: string | null): Promise<void> {
   const own = device === null ? [] : [deviceKey(device), ...KINDS.map((kind) => factorKey(user, kind, device))];
-  await deleteCounters(db, [
-    ...accountKeys(user.username),
-    ...KINDS.map((kind) => factorKey(user, kind, null)),
-    ...own,
-  ]);
+  await deleteCounters(db, [...accountKeys(user.username), ...accountFactorKeys(user), ...own]);
+}
+
+/** Forgets the wrong codes at an account, but not those of its known devices. */
+export async function forgetWrongCodes(db: TransactionDb, user: User): Promise<void> {
+  await deleteCounters(db, accountFactorKeys(user));
+}
+
+function accountFactorKeys(user: User): string[] {
+  return KINDS.map((kind) => factorKey(user, kind, null));
 }
 
 const KINDS: readonly CodeKind[] = ["totp", "recovery_code"];

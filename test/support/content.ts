@@ -1,5 +1,6 @@
 import type { TrailKey } from "../../db/event-macs.ts";
 import { appendEvents } from "../../db/events.ts";
+import { refreshSecondFactor, storeRecoveryCodes } from "../../db/factors.ts";
 import { keyFileOf, readKeyFile } from "../../db/key-file.ts";
 import { openDatabase, sqliteFile, transaction } from "../../db/open.ts";
 import { deriveKeys, parseSecretKeys } from "../../lib/crypto/keys.ts";
@@ -37,6 +38,8 @@ export async function fillDatabase(
     expires_at: NOW + 86_400_000,
     ip: "2001:db8::1",
     user_agent: `Firefox/${number}`,
+    proved_at: NOW - number,
+    amr: number % 2 === 0 ? "pwd" : "pwd otp mfa",
   });
   const event = (number: number) => ({
     at: NOW,
@@ -81,6 +84,42 @@ function keyOf(url: string): TrailKey {
   return text === null ? TEST_KEYS.audit : deriveKeys(parseSecretKeys(text) ?? []).audit;
 }
 
+/** Gives each of the first users an authenticator app, two passkeys and ten recovery codes, as the pages do. */
+export async function fillFactors(url: string, users: number): Promise<void> {
+  const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
+  const instants = { created_at: NOW - 1, last_used_at: NOW };
+  const key = {
+    user_handle: "handle",
+    public_key: "key",
+    sign_count: 2 ** 32 - 1,
+    transports: "usb nfc",
+    name: "Zoë 馬",
+  };
+  await transaction(db, async (db) => {
+    for (let user_id = 1; user_id <= users; user_id++) {
+      const own = { user_id, ...instants };
+      await db
+        .insertInto("totp_factors")
+        .values({ ...own, secret: `abcd0123.${user_id}`, last_step: 58_000_000 })
+        .execute();
+      for (const id of [`A_${user_id}`, `b-${user_id}`]) {
+        await db
+          .insertInto("passkeys")
+          .values({ ...own, ...key, id, is_backup_eligible: 1, is_backed_up: 0 })
+          .execute();
+      }
+      await storeRecoveryCodes(
+        db,
+        user_id,
+        Array.from({ length: 10 }, (_, code) => `${code} of ${user_id}`),
+        NOW,
+      );
+      await refreshSecondFactor(db, user_id);
+    }
+  });
+  await db.destroy();
+}
+
 /** Every row, in a fixed order. */
 export async function readDatabase(url: string) {
   const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
@@ -91,11 +130,16 @@ export async function readDatabase(url: string) {
   const members = plain(
     await db.selectFrom("user_groups").selectAll().orderBy("user_id").orderBy("group_id").execute(),
   );
+  const factors = [
+    plain(await db.selectFrom("totp_factors").selectAll().orderBy("user_id").execute()),
+    plain(await db.selectFrom("recovery_codes").selectAll().orderBy("id").execute()),
+    plain(await db.selectFrom("passkeys").selectAll().orderBy("id").execute()),
+  ];
   const sessions = plain(await db.selectFrom("sessions").selectAll().orderBy("id").execute());
   const events = plain(await db.selectFrom("events").selectAll().orderBy("id").execute());
   const chains = plain(await db.selectFrom("event_chains").selectAll().orderBy("subject").execute());
   const lanes = plain(await db.selectFrom("event_lanes").selectAll().orderBy("lane").execute());
   const tables = (await db.introspection.getTables()).map(({ name }) => name).sort();
   await db.destroy();
-  return { users, groups, members, sessions, events, chains, lanes, tables };
+  return { users, groups, members, factors, sessions, events, chains, lanes, tables };
 }
