@@ -69,7 +69,7 @@ import { passkeyEnabled, passkeyForSetUp, passkeyPending, passkeyRecentForSetUp 
 import { pendingLogin } from "./pipeline/pending-guard.ts";
 import { api, asset, forward, ops, page, unthrottled } from "./pipeline/router.ts";
 import { clientModule, clientTypes, favicon, hashedAsset } from "./site/asset.ts";
-import { changePasswordUrl, robots, securityTxt } from "./site/well-known.ts";
+import { changePasswordUrl, passkeyEndpoints, relatedOrigins, robots, securityTxt } from "./site/well-known.ts";
 import { passwordAttempts } from "./throttle/attempts.ts";
 import { exportRequests } from "./throttle/export-requests.ts";
 import { factorAttempts } from "./throttle/factor-attempts.ts";
@@ -166,6 +166,8 @@ export const ROUTES: readonly Route[] = [
   asset("/.well-known/jwks.json", keySet),
   asset("/.well-known/security.txt", securityTxt),
   asset("/.well-known/change-password", changePasswordUrl),
+  asset("/.well-known/passkey-endpoints", passkeyEndpoints),
+  asset("/.well-known/webauthn", relatedOrigins),
 
   ops("/healthz", probe, alive),
   ops("/readyz", probe, ready),

@@ -7,6 +7,7 @@ export function contradictions(config: Config): string[] {
     ...timeContradictions(config),
     ...cookieContradictions(config),
     ...mailContradictions(config),
+    ...passkeyContradictions(config),
   ];
 }
 
@@ -21,6 +22,23 @@ function mailContradictions({ mailUrl, mailFrom, publicUrl, signup }: Config): s
   // The Host header of a request must not decide where a link leads.
   if (publicUrl === null) errors.push("POSTERN_MAIL_URL is set: the links in mails need an origin. Set PUBLIC_URL.");
   return errors;
+}
+
+/** An RP ID is the host of the page, or a parent domain of it that is no top-level domain (WebAuthn Level 3 §4, "RP ID"). */
+function passkeyContradictions({ passkeyDomain, passkeyOrigins, publicUrl }: Config): string[] {
+  if (publicUrl === null) {
+    const given = [
+      passkeyDomain === null ? [] : [`POSTERN_PASSKEY_DOMAIN is "${passkeyDomain}"`],
+      passkeyOrigins.size === 0 ? [] : [`POSTERN_PASSKEY_ORIGINS is "${[...passkeyOrigins].join(",")}"`],
+    ].flat();
+    return given.map((setting) => `${setting}: passkeys need the origin of their pages. Set PUBLIC_URL.`);
+  }
+  const host = new URL(publicUrl).hostname;
+  if (passkeyDomain === null || passkeyDomain === host) return [];
+  if (passkeyDomain.includes(".") && host.endsWith(`.${passkeyDomain}`)) return [];
+  return [
+    `POSTERN_PASSKEY_DOMAIN is "${passkeyDomain}": it must be ${host}, the host of PUBLIC_URL, or a parent domain of it.`,
+  ];
 }
 
 /** Bun's idle timer runs from the head of a request to its answer. A body that arrives does not reset it. */

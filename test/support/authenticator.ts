@@ -36,8 +36,12 @@ export interface Authenticator {
   get: (options: unknown, forgery?: Partial<Forgery>) => Record<string, unknown>;
 }
 
-/** @param isCounting whether it counts its signatures, as security keys do */
-export function createAuthenticator({ isCounting = true, isVerifying = true } = {}): Authenticator {
+/**
+ * @param origin of the page that uses it
+ * @param isCounting whether it counts its signatures, as security keys do
+ * @param isVerifying whether it checks its user
+ */
+export function createAuthenticator({ origin = ORIGIN, isCounting = true, isVerifying = true } = {}): Authenticator {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const credentialId = Buffer.from(crypto.getRandomValues(new Uint8Array(32)));
   const flags = FLAGS.present | (isVerifying ? FLAGS.verified : 0);
@@ -59,14 +63,14 @@ export function createAuthenticator({ isCounting = true, isVerifying = true } = 
       const { name, statement } = forgery.format ?? { name: "none", statement: Buffer.of(0xa0) };
       const members = [cborText("fmt"), cborText(name), cborText("attStmt"), statement, cborText("authData")];
       const object = Buffer.concat([Buffer.of(0xa3), ...members, cborBytes(Buffer.concat([head, attested]))]);
-      const clientDataJSON = clientData("webauthn.create", options, forgery);
+      const clientDataJSON = clientData("webauthn.create", options, { origin, ...forgery });
       const attestationObject = (forgery.attestationObject ?? object).toString("base64url");
       return credential(id, { clientDataJSON, attestationObject, transports: ["internal", "usb"] });
     },
     get: (options, forgery = {}) => {
       if (isCounting) authenticator.signCount += 1;
       const head = authenticatorHead(text(options, "rpId"), flags, authenticator.signCount, forgery);
-      const clientDataJSON = clientData("webauthn.get", options, forgery);
+      const clientDataJSON = clientData("webauthn.get", options, { origin, ...forgery });
       const signature = signWith(privateKey, head, clientDataJSON);
       const handle = forgery.userHandle === undefined ? userHandle : forgery.userHandle;
       const response = { clientDataJSON, authenticatorData: head.toString("base64url"), signature, userHandle: handle };

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { listEventsOf } from "../../db/events.ts";
 import type { User } from "../../db/users.ts";
 import { type Authenticator, createAuthenticator, type Forgery } from "./authenticator.ts";
 import { type Client, createClient } from "./client.ts";
 import { PASSWORD } from "./factors.ts";
-import { createTestApp, MAIL, type TestApp } from "./test-app.ts";
+import { createTestApp, MAIL, ORIGIN, type TestApp } from "./test-app.ts";
 
 /** Like a script of a page of the same origin. */
 export const OURS = { "Sec-Fetch-Site": "same-origin" };
@@ -25,7 +26,7 @@ export interface PasskeyUser extends AsyncDisposable {
 export async function usePasskeys(environment: Record<string, string> = MAIL): Promise<PasskeyUser> {
   const test = await createTestApp(environment);
   const user = await test.addUser({ username: "alice", password: PASSWORD, email: "alice@example.com" });
-  const browser = createClient(test.app);
+  const browser = createClient(test.app, new URL(environment["PUBLIC_URL"] ?? ORIGIN).host);
   assert.equal((await browser.login("alice", PASSWORD)).status, 202);
   return { test, user, browser, key: createAuthenticator(), [Symbol.asyncDispose]: test.close };
 }
@@ -68,4 +69,16 @@ export async function prove(
   forgery: Partial<Forgery> = {},
 ): Promise<Response> {
   return send(client, row, key.get(await askOptions(client, row), forgery));
+}
+
+/** The kinds of a user's events, oldest first. */
+export async function kindsOf({ test: { services }, user }: Pick<PasskeyUser, "test" | "user">): Promise<string[]> {
+  const events = await listEventsOf(services.db, `user:${user.id}`, { before: null, limit: 1000 });
+  return events.map(({ kind }) => kind).reverse();
+}
+
+/** Asserts the one answer to every passkey that is not accepted. */
+export async function assertRejected(response: Response, message = ""): Promise<void> {
+  const body = { non_field_errors: ["The passkey was not accepted."] };
+  assert.deepEqual([message, response.status, JSON.parse(await response.text())], [message, 400, body]);
 }
