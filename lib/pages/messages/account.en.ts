@@ -26,8 +26,6 @@ export const account = {
 
   secondStep: "Second step",
   enterCode: "Enter the code of your authenticator app. A recovery code works too.",
-  passkeyRemoved: "The passkey was removed.",
-  passkeyRenamed: "The passkey was renamed.",
   enterRecoveryCode: "Enter one of your recovery codes.",
   code: "Code",
 

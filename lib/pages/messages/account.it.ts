@@ -28,8 +28,6 @@ export const account: AccountWords = {
 
   secondStep: "Secondo passaggio",
   enterCode: "Inserisci il codice della tua app di autenticazione. Va bene anche un codice di recupero.",
-  passkeyRemoved: "La passkey è stata rimossa.",
-  passkeyRenamed: "La passkey è stata rinominata.",
   enterRecoveryCode: "Inserisci uno dei tuoi codici di recupero.",
   code: "Codice",
 

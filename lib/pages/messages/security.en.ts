@@ -1,5 +1,7 @@
 /** The texts about second factors, in English. */
 export const security = {
+  passkeyRemoved: "The passkey was removed.",
+  passkeyRenamed: "The passkey was renamed.",
   security: "Security",
   securityAbout: "This is how you prove that it is you.",
   securityRequired: "This site demands a second factor. Set one up to go on.",

@@ -2,6 +2,8 @@ import type { SecurityWords } from "./security.en.ts";
 
 /** The same in Italian. */
 export const security: SecurityWords = {
+  passkeyRemoved: "La passkey è stata rimossa.",
+  passkeyRenamed: "La passkey è stata rinominata.",
   security: "Sicurezza",
   securityAbout: "Così dimostri di essere tu.",
   securityRequired: "Questo sito richiede un secondo fattore. Configuralo per continuare.",
