@@ -7,7 +7,7 @@ import { parseJson } from "../http/json.ts";
 const MAX_ID_CHARACTERS = Math.ceil((1023 * 4) / 3);
 
 /** Of all texts together. An attestation with its certificates has some 5 KB. */
-const MAX_CHARACTERS = 65_536;
+const MAX_CHARACTERS = 32_768;
 
 /** 32 bytes in base64url. */
 const CHALLENGE = /^[\w-]{43}$/;
@@ -80,7 +80,7 @@ function readChallenge(clientDataJSON: string): string | null {
   const parsed = parseJson(Buffer.from(clientDataJSON, "base64url").toString());
   const clientData = parsed.ok ? parsed.value : null;
   const challenge = member(clientData, "challenge");
-  if (member(clientData, "crossOrigin") === true) return null;
+  if (member(clientData, "crossOrigin") === true || member(clientData, "topOrigin") !== undefined) return null;
   return typeof challenge === "string" && CHALLENGE.test(challenge) ? challenge : null;
 }
 
