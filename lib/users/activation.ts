@@ -1,11 +1,10 @@
-import { deleteSessionsOfUser } from "../../db/sessions.ts";
 import { deleteUser as deleteRow, setActive, type User } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
 import { forgetDevices } from "../throttle/forget.ts";
-import { endMostSessions } from "./end-sessions.ts";
+import { deleteLogins, endMostSessions } from "./end-sessions.ts";
 import { cancelLinks } from "./void-links.ts";
 
 // The user's row comes first in each transaction. A login that is under way waits for it, and then finds the user
@@ -32,7 +31,7 @@ export async function deactivate(services: Needs, by: Actor, user: User): Promis
   await endMostSessions(services, by, user, null);
   return authorizedTransaction(services, by, async (db) => {
     const isChanged = await setActive(db, user.id, false);
-    await deleteSessionsOfUser(db, user.id, null);
+    await deleteLogins(db, user);
     await forgetDevices(db, user, null);
     await cancelLinks(db, user);
     if (isChanged) await recordBy(db, services, by, { kind: "user_deactivated", subject: userSubject(user) });

@@ -1,5 +1,4 @@
 import type { TransactionDb } from "../../db/open.ts";
-import { deleteSessionsOfUser } from "../../db/sessions.ts";
 import { replacePassword, setPassword, type User } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
@@ -9,7 +8,7 @@ import type { Caller } from "../passwords/semaphore.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
 import { forgetDevices } from "../throttle/forget.ts";
-import { endMostSessions } from "./end-sessions.ts";
+import { deleteLogins, endMostSessions } from "./end-sessions.ts";
 import { cancelLinks } from "./void-links.ts";
 
 /** For a change by the account's own user, who gave the current password. */
@@ -52,7 +51,7 @@ export async function changePassword(
         ? await setPassword(db, user.id, encoded)
         : await replacePassword(db, { user, password: own.checked }, encoded);
     if (!isStored) return false;
-    await deleteSessionsOfUser(db, user.id, null);
+    await deleteLogins(db, user);
     await forgetDevices(db, user, own?.keepDevice ?? null);
     await cancelLinks(db, user);
     await own?.alongside(db);

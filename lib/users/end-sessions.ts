@@ -1,4 +1,5 @@
 import type { TransactionDb } from "../../db/open.ts";
+import { deletePendingLoginsOf } from "../../db/pending-logins.ts";
 import { deleteSession, deleteSessionsOfUser, findLiveSessionByPrefix, type Session } from "../../db/sessions.ts";
 import { lockUser, type User } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
@@ -14,7 +15,8 @@ import { cancelEmailChange } from "./void-links.ts";
 type Needs = Pick<Services, "db" | "config" | "keys" | "mail" | "now">;
 
 /**
- * Ends the sessions of a user. A change of the address that waits is void: one of these sessions may have asked for it.
+ * Ends the sessions of a user, and each login that waits for its second factor. A change of the address that waits is void:
+ * one of these sessions may have asked for it.
  *
  * @param exceptId the session that stays
  * @returns how many there were
@@ -27,7 +29,7 @@ export async function endSessions(
   exceptId: string | null = null,
 ): Promise<number> {
   const most = await endMostSessions(services, by, user, exceptId);
-  const deleteRest = (db: TransactionDb) => deleteSessionsOfUser(db, user.id, exceptId);
+  const deleteRest = (db: TransactionDb) => deleteLogins(db, user, exceptId);
   return most + (await endSome(services, by, user, withNotice(services, by, user, deleteRest)));
 }
 
@@ -46,6 +48,21 @@ export async function endOneSession(services: Needs, by: Actor, user: User, name
     return session !== null && (await deleteSession(db, session.id)) !== null ? 1 : 0;
   };
   return (await endSome(services, by, user, withNotice(services, by, user, deleteFound))) > 0 ? session : null;
+}
+
+/**
+ * Deletes the sessions of a user, and each login that waits for its second factor: it must not become a session afterwards.
+ * Call it after the user is locked.
+ *
+ * @returns the number of sessions
+ */
+export async function deleteLogins(
+  db: TransactionDb,
+  { id }: Pick<User, "id">,
+  exceptId: string | null = null,
+): Promise<number> {
+  await deletePendingLoginsOf(db, id);
+  return deleteSessionsOfUser(db, id, exceptId);
 }
 
 /** Tells the user, if another person ends the sessions. */

@@ -3,7 +3,6 @@ import { deleteMailsOf, forgetNotices } from "../../db/mails.ts";
 import { consumeToken, deleteTokensOf, type OneTimeToken } from "../../db/one-time-tokens.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
 import { NOTICE_KINDS } from "../../db/schema.ts";
-import { deleteSessionsOfUser } from "../../db/sessions.ts";
 import { lockUser, setPassword, type User, updateUser } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
@@ -14,7 +13,7 @@ import { unusablePassword } from "../passwords/hasher.ts";
 import type { Services } from "../services.ts";
 import { forgetDevices } from "../throttle/forget.ts";
 import { canProve, foldCase } from "./email.ts";
-import { endMostSessions } from "./end-sessions.ts";
+import { deleteLogins, endMostSessions } from "./end-sessions.ts";
 import { removeNewFactors } from "./new-factors.ts";
 import { cancelEmailChange, cancelLinks } from "./void-links.ts";
 
@@ -53,7 +52,7 @@ export async function report(
     if (isUndo) await deleteMailsOf(db, id, ["email_changed", ...NOTICE_KINDS], stored.createdAt);
     const used = await consumeToken(db, stored.purpose, stored.id, services.now());
     if (!user?.isActive || used === null) throw new Problem("invalid_link");
-    await deleteSessionsOfUser(db, id, null);
+    await deleteLogins(db, user);
     await forgetDevices(db, user, null);
     await forgetNotices(db, id); // If a thief comes back within the hour, the owner must learn of it.
     await cancelEmailChange(db, user);

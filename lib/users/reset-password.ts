@@ -2,7 +2,6 @@ import { lockAddresses, setProvedEmail } from "../../db/addresses.ts";
 import { deleteMailsOf, forgetNotices } from "../../db/mails.ts";
 import { consumeToken, deleteTokensOf } from "../../db/one-time-tokens.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
-import { deleteSessionsOfUser } from "../../db/sessions.ts";
 import { type Credentials, lockUser, setPassword, type User } from "../../db/users.ts";
 import { type Actor, unknownSubject, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
@@ -16,7 +15,7 @@ import type { Caller } from "../passwords/semaphore.ts";
 import type { Services } from "../services.ts";
 import { forgetDevices } from "../throttle/forget.ts";
 import { canProve, foldCase } from "./email.ts";
-import { endMostSessions } from "./end-sessions.ts";
+import { deleteLogins, endMostSessions } from "./end-sessions.ts";
 import { findNamedAccount } from "./find-account.ts";
 
 /**
@@ -67,7 +66,7 @@ export async function resetPassword(
     if (!user?.isActive || used === null) throw new Problem("invalid_link");
     await deleteTokensOf(db, id, ["email_change"]);
     await setPassword(db, id, encoded);
-    await deleteSessionsOfUser(db, id, null);
+    await deleteLogins(db, user);
     await forgetDevices(db, user, null);
     await prove(db, services, user, readFacts(used.facts).sentTo ?? "");
     await notify(db, services, by, user, "password_changed");
