@@ -120,7 +120,7 @@ describe("a condition of an auth URL", () => {
     assert.equal((await bob.get("/auth/?staff")).status, 200);
   });
 
-  test("max_age: the login must not be older than that", async () => {
+  test("max_age: the last proof must not be older than that", async () => {
     const { browser, clock } = await createForwarding({ PUBLIC_URL: "http://login.test" });
     clock.advance(600);
     assert.equal((await browser.get("/auth/?max_age=600")).status, 200);
@@ -130,8 +130,12 @@ describe("a condition of an auth URL", () => {
     assert.deepEqual(await denied.json(), {
       detail: "The login is too old for this. Log in again.",
       code: "recent_login_required",
-      login_url: "http://login.test/login/?max_age=600",
+      login_url: "http://login.test/reauth/",
     });
+    const proof = { password: ALICE.password };
+    assert.equal((await browser.post("/reauth/", proof, { "Sec-Fetch-Site": "same-origin" })).status, 204);
+    assert.equal((await browser.get("/auth/?max_age=600")).status, 200);
+    clock.advance(601);
     await browser.login(ALICE.username, ALICE.password);
     assert.equal((await browser.get("/auth/?max_age=600")).status, 200);
   });
@@ -161,7 +165,10 @@ describe("a condition of an auth URL", () => {
       ["aud=https://app.test/", /^The parameter aud /],
       ["aud=https://me@app.test", /^The parameter aud /],
       ["aud=javascript:alert(1)", /^The parameter aud /],
-      ["anonymous=allow&group=x", /^The parameter anonymous .* no group, staff or max_age beside it\.$/],
+      ["factors=1", /^The parameter factors .* Expected: 2\.$/],
+      ["factors", /^The parameter factors /],
+      ["anonymous=allow&factors=2", /^The parameter anonymous /],
+      ["anonymous=allow&group=x", /^The parameter anonymous .* no group, staff, factors or max_age beside it\.$/],
       [`${"x".repeat(5000)}=1`, `${"x".repeat(40)} is no parameter of an auth URL.`],
     ] as const) {
       const response = await browser.get(`/auth/?${query}`);

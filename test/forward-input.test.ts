@@ -174,6 +174,7 @@ describe("a proxy's question", () => {
       assert.equal((await askWith("csrf=off&", "csrf=off", foreign)).status, 403);
       assert.equal((await askWith("group=editors", "group=writers")).status, 403);
       assert.equal((await askWith("max_age=999999999", "max_age=600")).status, 200);
+      assert.equal((await askWith("factors=2", "factors=2")).status, 403);
       // A page whose query is that of the auth URL, by chance.
       assert.equal((await askWith("group=editors")).status, 200);
       assert.equal((await askWith("group=writers")).status, 403);

@@ -237,14 +237,14 @@ for (const name of ["nginx", "caddy", "haproxy"] as const) {
       assert.equal((await site.ask("/notes/", { headers: cookies })).status, 200);
     });
 
-    test("an old login is led to a new one", PROCESSES, async () => {
+    test("an old login is led to a proof", PROCESSES, async () => {
       await using site = await startSite(name, condition("max_age=600"));
       const cookies = await site.logIn();
       site.testApp.clock.advance(601);
       const script = await site.ask("/notes/", { headers: { ...SCRIPT, ...cookies } });
       assert.deepEqual([script.status, JSON.parse(script.body).code], [403, "recent_login_required"]);
       const page = await site.ask("/notes/", { headers: { ...NAVIGATION, ...cookies } });
-      const location = "/login/?next=%2Fnotes%2F&max_age=600";
+      const location = "/reauth/?next=%2Fnotes%2F";
       assert.deepEqual([page.status, page.headers.get("Location")], [303, location]);
       assert.equal((await site.ask(location, { headers: { ...NAVIGATION, ...cookies } })).status, 200);
     });

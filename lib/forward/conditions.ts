@@ -1,6 +1,7 @@
 import { didYouMean } from "../config/closest-name.ts";
-import type { Auth } from "../context.ts";
+import type { Anonymous, Auth, Enrolling } from "../context.ts";
 import { Problem } from "../http/problem.ts";
+import { isProvedWithin } from "../session/proof-age.ts";
 import { normalizeUsername } from "../users/username.ts";
 
 /** The conditions of one application, from the query of the auth URL in the proxy's configuration. */
@@ -8,7 +9,9 @@ export interface Conditions {
   /** The user must be in one of these groups; empty if every user may pass. */
   readonly groups: readonly string[];
   readonly needsStaff: boolean;
-  /** The login may be this old; null if its age does not matter. */
+  /** Whether the user must have proved a second factor in this session. */
+  readonly needsSecondFactor: boolean;
+  /** The last proof of the user may be this old; null if its age does not matter. */
   readonly maxAgeSeconds: number | null;
   /** Whether a request without a session passes too. */
   readonly allowsAnonymous: boolean;
@@ -21,6 +24,7 @@ export interface Conditions {
 const NONE: Conditions = {
   groups: [],
   needsStaff: false,
+  needsSecondFactor: false,
   maxAgeSeconds: null,
   allowsAnonymous: false,
   checksOrigin: true,
@@ -39,6 +43,7 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = {
     read: (value, { groups }) => (value === "" ? null : { groups: [...groups, normalizeUsername(value)] }),
   },
   staff: { expected: "no value", read: (value) => (value === "" ? { needsStaff: true } : null) },
+  factors: { expected: "2", read: (value) => (value === "2" ? { needsSecondFactor: true } : null) },
   max_age: {
     expected: "seconds, a whole number from 1 to 999999999",
     read: (value) => (/^[1-9]\d{0,8}$/.test(value) ? { maxAgeSeconds: Number(value) } : null),
@@ -78,6 +83,7 @@ export function readAskedConditions(query: string, path: string): Conditions {
   return {
     groups: configured.groups.length > 0 ? configured.groups : asked.groups,
     needsStaff: asked.needsStaff,
+    needsSecondFactor: asked.needsSecondFactor,
     maxAgeSeconds: shorter(asked.maxAgeSeconds, configured.maxAgeSeconds),
     allowsAnonymous: configured.allowsAnonymous,
     checksOrigin: configured.checksOrigin,
@@ -105,27 +111,44 @@ function readPairs(pairs: readonly Pair[]): Conditions {
     if (read === null) throw new Problem("invalid_condition", { name, expected: parameter.expected });
     conditions = { ...conditions, ...read };
   }
-  const { groups, needsStaff, maxAgeSeconds, allowsAnonymous } = conditions;
-  if (allowsAnonymous && (needsStaff || maxAgeSeconds !== null || groups.length > 0)) {
-    throw new Problem("invalid_condition", { name: "anonymous", expected: "no group, staff or max_age beside it" });
+  if (conditions.allowsAnonymous && needsUser(conditions)) {
+    const expected = "no group, staff, factors or max_age beside it";
+    throw new Problem("invalid_condition", { name: "anonymous", expected });
   }
   return conditions;
+}
+
+function needsUser({ groups, needsStaff, needsSecondFactor, maxAgeSeconds }: Conditions): boolean {
+  return needsStaff || needsSecondFactor || maxAgeSeconds !== null || groups.length > 0;
 }
 
 function shorter(one: number | null, other: number | null): number | null {
   return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }
 
-export type Denial = "not_authenticated" | "permission_denied" | "recent_login_required";
+export type Denial =
+  | "not_authenticated"
+  | "second_factor_setup_required"
+  | "permission_denied"
+  | "second_factor_required"
+  | "recent_login_required";
 
 /** @returns the condition that the request does not meet; null if it may pass */
 export function findDenial(auth: Auth, conditions: Conditions, now: number): Denial | null {
-  if (auth.level !== "full") return conditions.allowsAnonymous ? null : "not_authenticated";
-  const { groups, needsStaff, maxAgeSeconds } = conditions;
-  if (needsStaff && !auth.user.isStaff) return "permission_denied";
+  if (auth.level !== "full") return conditions.allowsAnonymous ? null : denialWithoutUser(auth);
+  const { groups, needsStaff, needsSecondFactor, maxAgeSeconds } = conditions;
+  const { session, user } = auth;
+  if (needsStaff && !user.isStaff) return "permission_denied";
   if (groups.length > 0 && !groups.some((name) => auth.groups?.includes(name))) return "permission_denied";
-  if (maxAgeSeconds !== null && now - auth.session.provedAt > maxAgeSeconds * 1000) return "recent_login_required";
+  // A second factor is a proof too. So a user who lacks both is asked once.
+  if (needsSecondFactor && !session.amr.split(" ").includes("mfa")) return "second_factor_required";
+  if (maxAgeSeconds !== null && !isProvedWithin(session, maxAgeSeconds, now)) return "recent_login_required";
   return null;
+}
+
+/** To an application, a user who has to set up a second factor first is not logged in. */
+function denialWithoutUser({ level }: Anonymous | Enrolling): Denial {
+  return level === "enrolling" ? "second_factor_setup_required" : "not_authenticated";
 }
 
 /** A host name has at most 253 characters (RFC 1035 §2.3.4). */

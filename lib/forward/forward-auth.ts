@@ -8,7 +8,7 @@ import { type Reply, reply } from "../pipeline/reply.ts";
 import { json } from "../pipeline/responses.ts";
 import { type Conditions, type Denial, findDenial, readAskedConditions, readConditions } from "./conditions.ts";
 import { ANONYMOUS, identityOf, requireNoLookalike, setIdentityHeaders } from "./identity.ts";
-import { loginUrl, returnUrl } from "./login-url.ts";
+import { helpUrl, pageUrl, returnUrl } from "./login-url.ts";
 import {
   fromEnvoy,
   fromForwardedHeaders,
@@ -20,7 +20,7 @@ import {
 /**
  * `GET /auth/`: the user who is logged in, for back ends. The query has the conditions.
  *
- * @returns 200 with an Identity; 401 not_authenticated; 403 permission_denied or recent_login_required
+ * @returns 200 with an Identity; 401 not_authenticated; 403 with one of the other codes of `Denial`
  * @throws Problem unknown_condition, invalid_condition
  */
 export function whoAsks(context: Authenticated): MaybePromise<Reply> {
@@ -29,7 +29,7 @@ export function whoAsks(context: Authenticated): MaybePromise<Reply> {
   const audience = conditions.audience ?? ownOrigin(context);
   requireKnownAudience(context, audience);
   const denial = findDenial(auth, conditions, services.now());
-  if (denial !== null) return deny(context, denial, loginUrl(context, conditions.maxAgeSeconds, null));
+  if (denial !== null) return deny(context, denial, helpUrl(context, denial, conditions, null));
   const identity = auth.level === "full" ? identityOf(auth) : ANONYMOUS;
   return identify(context, audience, json(context, identity));
 }
@@ -70,7 +70,8 @@ export const envoyAuth = forwardAuth({
 /**
  * Answers a proxy that asks before each request to an application.
  *
- * @returns 200 with the identity headers; 401 or 403 in JSON; for a browser that navigates, a redirect to the login
+ * @returns 200 with the identity headers; 401 or 403 in JSON; for a browser that navigates, a redirect to the page
+ *   that helps
  * @throws Problem lookalike_header, forwarded_header, unknown_condition, invalid_condition; csrf_site, csrf_origin,
  *   csrf_cookie, csrf_token
  */
@@ -97,11 +98,10 @@ interface DeniedOriginal {
 }
 
 function denyOriginal(context: Authenticated, { original, conditions, denial, dialect }: DeniedOriginal): Reply {
-  const { maxAgeSeconds } = conditions;
   if (denial === "permission_denied" || !isNavigation(original, context.request.headers)) {
-    return deny(context, denial, loginUrl(context, maxAgeSeconds, null));
+    return deny(context, denial, helpUrl(context, denial, conditions, null));
   }
-  const location = loginUrl(context, maxAgeSeconds, returnUrl(context.services.config, original));
+  const location = helpUrl(context, denial, conditions, returnUrl(context.services.config, original));
   if (dialect.redirectStatus === 303) {
     return reply(new Response(null, { status: 303, headers: { Location: location } }), { problem: denial });
   }
@@ -121,7 +121,7 @@ function deny(
   const withLogin = denial === "permission_denied" ? body : { ...body, login_url: url };
   const denied = json(context, withLogin, status);
   if (status === 401)
-    denied.response.headers.set("WWW-Authenticate", `Cookie form-action="${loginUrl(context, null, null)}"`);
+    denied.response.headers.set("WWW-Authenticate", `Cookie form-action="${pageUrl(context, "/login/", {})}"`);
   return { ...denied, problem: denial };
 }
 

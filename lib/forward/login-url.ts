@@ -1,22 +1,42 @@
 import type { Config } from "../config/config.ts";
 import type { Authenticated } from "../context.ts";
+import type { Conditions, Denial } from "./conditions.ts";
 import type { OriginalRequest } from "./original-request.ts";
 
 /** Proxies buffer a few kilobytes of an answer's headers, and some browsers limit a URL. */
 const MAX_NEXT_CHARACTERS = 2000;
 
 /**
- * The address of the login, absolute if PUBLIC_URL is set.
+ * The page that helps after a denial, absolute if PUBLIC_URL is set: the login, a proof of a user who is logged in, or the
+ * set-up of a second factor.
  *
- * @param maxAgeSeconds if the login must be this recent, the login page is shown to a user who is logged in too
- * @param next where the login leads; null for the default page
+ * @param next where it leads afterwards; null for the default page. After a set-up, no page does.
  */
-export function loginUrl({ services }: Authenticated, maxAgeSeconds: number | null, next: string | null): string {
-  const parameters = new URLSearchParams();
-  if (next !== null) parameters.set("next", next);
-  if (maxAgeSeconds !== null) parameters.set("max_age", String(maxAgeSeconds));
-  const query = parameters.toString();
-  return `${services.config.publicUrl ?? ""}/login/${query === "" ? "" : `?${query}`}`;
+export function helpUrl(
+  context: Authenticated,
+  denial: Denial,
+  { maxAgeSeconds }: Conditions,
+  next: string | null,
+): string {
+  const { auth } = context;
+  const mayProve = denial === "second_factor_required" && auth.level === "full" && auth.user.hasSecondFactor;
+  if (denial === "recent_login_required") return pageUrl(context, "/reauth/", { next });
+  if (mayProve) return pageUrl(context, "/reauth/", { next, factors: "2" });
+  if (denial === "second_factor_required" || denial === "second_factor_setup_required")
+    return pageUrl(context, "/security/", {});
+  // If another tab has an older login meanwhile, the login page shows its form, because of `max_age`.
+  return pageUrl(context, "/login/", { next, max_age: maxAgeSeconds === null ? null : String(maxAgeSeconds) });
+}
+
+/** Without the parameters that are null. */
+export function pageUrl(
+  { services }: Authenticated,
+  path: string,
+  parameters: Readonly<Record<string, string | null>>,
+): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) if (value !== null) query.set(name, value);
+  return `${services.config.publicUrl ?? ""}${path}${query.size === 0 ? "" : `?${query}`}`;
 }
 
 /**

@@ -29,11 +29,12 @@ export function onlyWith(name: ProxyName | "openssl" | "postfix"): { skip: boole
   return { skip: isMissing };
 }
 
-/** The first code block of a language in the document. */
-export function snippet(language: string): string {
+/** A code block of a language in the document. @param index 0 for the first one */
+export function snippet(language: string, index = 0): string {
   const document = readFileSync(join(ROOT, "lib/forward/README.md"), "utf8");
-  const [, code] = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, "m").exec(document) ?? [];
-  if (code === undefined) throw new Error(`lib/forward/README.md has no ${language}`);
+  const blocks = [...document.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, "gm"))];
+  const code = blocks[index]?.[1];
+  if (code === undefined) throw new Error(`lib/forward/README.md has no ${language} at ${index}`);
   return code;
 }
 
