@@ -5,6 +5,7 @@ import { listEvents, type RecordedEvent } from "../../db/events.ts";
 import { migrate } from "../../db/migrate.ts";
 import { transaction } from "../../db/open.ts";
 import { isOutage } from "../../db/outage.ts";
+import { EVENT_KINDS } from "../../db/schema.ts";
 import { findUsernames } from "../../db/users.ts";
 import { OPERATOR, userIdOf, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
@@ -95,7 +96,7 @@ const POLL_MS = 1000;
 const LATEST_MS = 30_000;
 
 const HEADINGS = ["TIME", "EVENT", "USER", "BY", "ADDRESS", "DEVICE", "DETAIL"];
-const WIDTHS = [19, 16, 20, 16, 15, 20, 0];
+const WIDTHS = [19, Math.max(...EVENT_KINDS.map(({ length }) => length)), 20, 16, 15, 20, 0];
 
 async function list(cli: Cli, services: Services, { subject, since, input }: Listing): Promise<void> {
   const isJson = input.flags.has("json");
