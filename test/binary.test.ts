@@ -6,11 +6,16 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { findUser, setPassword } from "../db/users.ts";
+import type { App } from "../lib/app.ts";
 import manifest from "../package.json" with { type: "json" };
 import hashes from "./fixtures/django-hashes.json" with { type: "json" };
+import { createAuthenticator } from "./support/authenticator.ts";
+import { createClient } from "./support/client.ts";
+import { LOGIN, prove, register } from "./support/passkeys.ts";
 import { freePort } from "./support/postgres.ts";
 import { createSandbox, login, profile, ROOT, type Sandbox } from "./support/process.ts";
 import { onlyOnBun } from "./support/runtime.ts";
+import { ORIGIN } from "./support/test-app.ts";
 
 const BUILD = { timeout: 120_000 };
 
@@ -101,4 +106,23 @@ describe("the binary", onlyOnBun("the binary is compiled by Bun and contains Bun
     // No file is unpacked beside it.
     assert((await readdir(sandbox.folder)).every((name) => /^postern\.(db|key)/.test(name)));
   });
+
+  test("adds a passkey, and logs in with it", BUILD, async () => {
+    await sandbox.run(["createuser", "carol", "--password-stdin"], { environment, input: "right horse" });
+    const server = await sandbox.serve({ environment: { ...environment, PUBLIC_URL: ORIGIN } });
+    const browser = createClient(forwardTo(server));
+    assert.equal((await browser.login("carol", "right horse")).status, 202);
+    const key = createAuthenticator();
+    await register(browser, key);
+    assert.equal((await prove(createClient(forwardTo(server)), LOGIN, key)).status, 202);
+    assert.equal((await server.stop()).code, 0);
+  });
 });
+
+/** The server as an application in this process. */
+function forwardTo({ url }: { url: string }): App {
+  return async (request) => {
+    const { method, headers } = request;
+    return fetch(url + new URL(request.url).pathname, { method, headers, body: await request.text() });
+  };
+}

@@ -42,8 +42,7 @@ export async function verifyRegistration(
   sent: SentRegistration,
   { id: expectedRPID, origins: expectedOrigin }: RelyingParty,
 ): Promise<VerifiedRegistration | null> {
-  const { verifyRegistrationResponse } = await import("@simplewebauthn/server");
-  const { decodeAttestationObject, decodeCredentialPublicKey } = await import("@simplewebauthn/server/helpers");
+  const { verifyRegistrationResponse, decodeAttestationObject, decodeCredentialPublicKey } = await loadLibrary();
   try {
     const { id, clientDataJSON, challenge } = sent;
     const attested = decodeAttestationObject(Buffer.from(sent.attestationObject, "base64url"));
@@ -81,7 +80,7 @@ export async function verifyAssertion(
   { publicKey }: Pick<Passkey, "publicKey">,
   { id: expectedRPID, origins: expectedOrigin }: RelyingParty,
 ): Promise<VerifiedAssertion | null> {
-  const { verifyAuthenticationResponse } = await import("@simplewebauthn/server");
+  const { verifyAuthenticationResponse } = await loadLibrary();
   const credential: WebAuthnCredential = {
     id,
     publicKey: new Uint8Array(Buffer.from(publicKey, "base64url")),
@@ -106,6 +105,12 @@ export async function verifyAssertion(
   } catch {
     return null;
   }
+}
+
+/** In the binary, the library's own import of the polyfill comes too late for its certificates. */
+async function loadLibrary() {
+  await import("reflect-metadata");
+  return { ...(await import("@simplewebauthn/server")), ...(await import("@simplewebauthn/server/helpers")) };
 }
 
 function credentialOf(id: string) {
