@@ -19,7 +19,22 @@ const REACHED = new Set([
   "POST /login/",
   "POST /login/second-factor/",
   "GET /login/second-factor/",
+  "POST /login/second-factor/passkey/options/",
+  "POST /login/second-factor/passkey/",
+  "POST /login/passkey/options/",
+  "POST /login/passkey/",
   "POST /logout/",
+  // Sets up a second factor, or proves the user for that.
+  "GET /security/",
+  "POST /security/authenticator/",
+  "POST /security/authenticator/confirm/",
+  "GET /security/passkeys/",
+  "POST /security/passkeys/options/",
+  "POST /security/passkeys/",
+  "GET /reauth/",
+  "POST /reauth/",
+  "POST /reauth/passkey/options/",
+  "POST /reauth/passkey/",
   // Without a session, or by the link in a mail.
   "POST /email/confirm/",
   "GET /email/confirm/",
@@ -40,7 +55,14 @@ const REACHED = new Set([
 ]);
 
 /** A browser with a session is led to the set-up from there too. */
-const LEADS_AWAY = new Set(["GET /", "GET /login/"]);
+const LEADS_AWAY = new Set([
+  "GET /",
+  "GET /login/",
+  "GET /security/authenticator/",
+  "GET /security/authenticator/confirm/",
+  "GET /security/passkeys/",
+  "GET /security/recovery-codes/",
+]);
 
 const pathOf = ({ path }: Route) => path.replace(/:\w+/g, "0123456789abcdef0123").replace("*", "x");
 
