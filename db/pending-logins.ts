@@ -72,6 +72,12 @@ export async function deletePendingLogin(db: Db, id: string): Promise<void> {
   await db.deleteFrom("pending_logins").where("id", "=", id).execute();
 }
 
+/** Those of a user, expired ones too. They are few: see `insertPendingLogin`. */
+export function listPendingLoginsOf(db: Db, userId: number): Promise<Pick<PendingLogin, "createdAt" | "expiresAt">[]> {
+  const own = db.selectFrom("pending_logins").where("user_id", "=", userId).orderBy("created_at").orderBy("id");
+  return own.select(["created_at as createdAt", "expires_at as expiresAt"]).execute();
+}
+
 export async function deletePendingLoginsOf(db: TransactionDb, userId: number): Promise<void> {
   await db.deleteFrom("pending_logins").where("user_id", "=", userId).execute();
 }

@@ -67,7 +67,18 @@ describe("the export of an account", () => {
     );
     const exported = await download(client);
     assert.deepEqual(Object.keys(exported), [
-      ...["exported_at", "profile", "groups", "devices", "notices", "mails", "links", "sessions", "events"],
+      ...[
+        "exported_at",
+        "profile",
+        "groups",
+        "second_factors",
+        "devices",
+        "notices",
+        "mails",
+        "links",
+        "pending_logins",
+      ],
+      ...["sessions", "events"],
     ]);
     const { profile, groups, devices, mails, links, sessions, events } = exported;
     assert.deepEqual(

@@ -1,7 +1,11 @@
 import { listEventsOf, type RecordedEvent } from "../../db/events.ts";
+import { findTotp, summarizeFactors } from "../../db/factors.ts";
 import { listGroupNames } from "../../db/groups.ts";
 import { listMailsOf, listNoticesOf, type Mail } from "../../db/mails.ts";
 import { listAllTokensOf, type OneTimeToken } from "../../db/one-time-tokens.ts";
+import type { Db } from "../../db/open.ts";
+import { listPasskeys } from "../../db/passkeys.ts";
+import { listPendingLoginsOf } from "../../db/pending-logins.ts";
 import type { TokenPurpose } from "../../db/schema.ts";
 import { listLiveSessions } from "../../db/sessions.ts";
 import { findUserById, type User } from "../../db/users.ts";
@@ -43,11 +47,28 @@ async function smallData(context: UserContext): Promise<Json> {
     exported_at: iso(services.now()),
     profile: profileOf(user),
     groups: await listGroupNames(db, id),
+    second_factors: await secondFactorsOf(db, id),
     devices: (await listKnownDevices(context)).map(deviceToJson).map(withoutId),
     notices: (await listNoticesOf(db, id)).map(({ kind, sentAt }) => ({ kind, sent_at: iso(sentAt) })),
     mails: (await listMailsOf(db, id)).map(mailOf),
     links: (await listAllTokensOf(db, id)).filter(({ purpose }) => isLink(purpose)).map(linkOf),
+    pending_logins: (await listPendingLoginsOf(db, id)).map(validityOf),
   };
+}
+
+/** Without the secret of the authenticator app, the keys of passkeys and the recovery codes. */
+async function secondFactorsOf(db: Db, userId: number): Promise<Json> {
+  const totp = await findTotp(db, userId);
+  const passkeys = await listPasskeys(db, userId);
+  return {
+    authenticator_app: totp && usesOf(totp),
+    passkeys: passkeys.map((one) => ({ name: one.name, ...usesOf(one), is_backed_up: one.isBackedUp })),
+    recovery_codes: (await summarizeFactors(db, userId)).recoveryCodes,
+  };
+}
+
+function usesOf({ createdAt, lastUsedAt }: { createdAt: number; lastUsedAt: number | null }): Json {
+  return { created_at: iso(createdAt), last_used_at: isoOrNull(lastUsedAt) };
 }
 
 /** A member of the object, its rows in batches. */
@@ -67,7 +88,11 @@ async function* sessionsOf({ services, auth }: UserContext): AsyncGenerator<Json
     const found = await listLiveSessions(services.db, auth.user.id, lifetime(services), wanted);
     const last = found.at(-1);
     if (last === undefined) return;
-    yield found.map((session) => withoutId(sessionToJson(describeSession(session, session.id === auth.session.id))));
+    yield found.map((session) => ({
+      ...withoutId(sessionToJson(describeSession(session, session.id === auth.session.id))),
+      proved_at: iso(session.provedAt),
+      amr: session.amr.split(" "),
+    }));
     after = last;
   }
 }
@@ -121,9 +146,12 @@ function isLink(purpose: TokenPurpose): boolean {
 }
 
 /** A link that a mail has brought, such as a pending change of the address. */
-function linkOf({ purpose, createdAt, expiresAt, facts }: OneTimeToken): Json {
-  const times = { created_at: iso(createdAt), expires_at: iso(expiresAt) };
-  return { purpose, ...times, ...(facts === "" ? {} : factsOf(readFacts(facts))) };
+function linkOf({ purpose, facts, ...token }: OneTimeToken): Json {
+  return { purpose, ...validityOf(token), ...(facts === "" ? {} : factsOf(readFacts(facts))) };
+}
+
+function validityOf({ createdAt, expiresAt }: Pick<OneTimeToken, "createdAt" | "expiresAt">): Json {
+  return { created_at: iso(createdAt), expires_at: iso(expiresAt) };
 }
 
 function factsOf({ at, address, browser, system, sentTo, email }: Facts): Json {
