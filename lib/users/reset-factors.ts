@@ -1,8 +1,6 @@
 import { endTrust } from "../../db/devices.ts";
 import { deleteFactors, refreshSecondFactor } from "../../db/factors.ts";
 import { deleteTokensOf } from "../../db/one-time-tokens.ts";
-import { deletePendingLoginsOf } from "../../db/pending-logins.ts";
-import { deleteSessionsOfUser } from "../../db/sessions.ts";
 import { lockUser, type User } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
@@ -10,7 +8,7 @@ import { notify } from "../mail/notify.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
 import { forgetWrongCodes } from "../throttle/factor-attempts.ts";
-import { endMostSessions } from "./end-sessions.ts";
+import { deleteLogins, endMostSessions } from "./end-sessions.ts";
 import { cancelLinks } from "./void-links.ts";
 
 /**
@@ -32,11 +30,10 @@ export async function resetFactors(
     if (stored === null) return false;
     await deleteFactors(db, user.id);
     await refreshSecondFactor(db, user.id);
-    await deletePendingLoginsOf(db, user.id);
     await deleteTokensOf(db, user.id, ["totp_setup", "passkey_setup", "passkey_factor", "passkey_proof"]);
     await endTrust(db, user.id);
     await forgetWrongCodes(db, stored);
-    await deleteSessionsOfUser(db, user.id, null);
+    await deleteLogins(db, user);
     await cancelLinks(db, user);
     await notify(db, services, by, stored, "factor_removed");
     await recordBy(db, services, by, { kind: "factors_reset", subject: userSubject(user) });
