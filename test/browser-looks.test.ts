@@ -9,6 +9,7 @@ import { giveSession, logInElsewhere, PAGE_STATES } from "./support/page-states.
 import { onlyOnBun } from "./support/runtime.ts";
 import { DEMANDED, DEMANDED_STATES, SECURITY_STATES } from "./support/security-states.ts";
 import { SIGNUP_ON, SIGNUP_STATES } from "./support/signup-states.ts";
+import { TRUST_STATES } from "./support/trust-states.ts";
 
 const PHONE = { width: 320, height: 640 };
 
@@ -28,6 +29,7 @@ describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
     [SIGNUP_STATES, SIGNUP_ON],
     [DELETION_STATES, DELETION_ON],
     [SECURITY_STATES, {}],
+    [TRUST_STATES, {}],
     [DEMANDED_STATES, DEMANDED],
   ] as const;
   const states = lists.flatMap(([list, environment]) =>

@@ -3,6 +3,7 @@ import { transaction } from "../../db/open.ts";
 import { findUser } from "../../db/users.ts";
 import { enqueue, type Post } from "../../lib/mail/enqueue.ts";
 import { ALICE, fillAndSend, type Stage, send } from "./browser.ts";
+import { giveFactors } from "./factors.ts";
 import { giveSession } from "./page-states.ts";
 import { tokenIn } from "./test-app.ts";
 
@@ -58,6 +59,21 @@ export const MAIL_PAGE_STATES: Record<string, (stage: Stage) => Promise<unknown>
     await stage.addUser({ username: "bob", email: NEW_ADDRESS, emailProvedAt: 1, password: "right horse" });
     await send(stage.page, "Confirm the address");
   },
+  "not-me-with-factor": async (stage) => {
+    await addFactor(stage);
+    await openLink(stage, { purpose: "factor_added" });
+  },
+  "secured-without-factor": async (stage) => {
+    await addFactor(stage);
+    await openLink(stage, { purpose: "factor_added" });
+    await send(stage.page, "Secure my account");
+  },
+  "secured-with-factor": async (stage) => {
+    await addFactor(stage);
+    stage.clock.advance(120);
+    await openLink(stage, { purpose: "recovery_code_used" });
+    await send(stage.page, "Secure my account");
+  },
   secured: async (stage) => {
     await openLink(stage, { purpose: "password_changed" });
     await send(stage.page, "Secure my account");
@@ -94,6 +110,12 @@ export async function openLink(stage: Stage, post: Omit<Post, "user" | "language
   const [, path = ""] = /http:\/\/[^/]*(\/\S*\?token=\S*)/.exec(mail.text) ?? [];
   await page.goto(path);
   return tokenIn(mail);
+}
+
+async function addFactor(stage: Stage): Promise<void> {
+  const user = await findUser(stage.services.db, ALICE.username);
+  assert(user);
+  await giveFactors(stage, user);
 }
 
 export async function giveAddress({ services }: Pick<Stage, "services">, provedAt: number | null = 1): Promise<void> {
