@@ -190,9 +190,9 @@ function isDenied({ status, headers }: Answer): boolean {
 }
 
 test("the table of guards and levels: what each may use", async () => {
-  await using alice = await useFactors(SETTINGS);
   for (const { row, isBrowser, name } of CASES.filter(({ row }) => !isByLink(row.guard) && row.path !== "/")) {
-    // A row may end the session.
+    // For each row: it may end the session, or remove the second factor.
+    await using alice = await useFactors(SETTINGS);
     const session = `sessionid=${await logIn(alice)}`;
     const pending = `pendinglogin=${await startLogin(alice)}`;
     const found: string[] = [];
