@@ -56,20 +56,22 @@ export const passkey = {
 
   async login({ autofill = false, signal } = {}) {
     const path = "login/passkey/";
-    const credential = autofill ? await askByAutofill(path, signal) : await ask(path, signal);
-    await send(path, { credential });
+    const { credential, rpId } = autofill ? await askByAutofill(path, signal) : await ask(path, signal);
+    await send(path, { credential }).catch((error) => forgetUnknown(error, rpId, credential.id));
     announceLogin();
   },
 
   async secondFactor({ remember = false } = {}) {
     const path = "login/second-factor/passkey/";
-    await send(path, { credential: await ask(path), ...(remember && { remember: "on" }) });
+    const { credential } = await ask(path);
+    await send(path, { credential, ...(remember && { remember: "on" }) });
     announceLogin();
   },
 
   async prove() {
     const path = "reauth/passkey/";
-    await send(path, { credential: await ask(path) });
+    const { credential } = await ask(path);
+    await send(path, { credential });
   },
 
   async add(name) {
@@ -153,15 +155,25 @@ function csrfToken() {
 async function errorsOf(response) {
   const answer = await response.json().catch(() => null);
   const body = answer !== null && typeof answer === "object" ? answer : {};
-  if (body.detail === undefined) return { errors: body, code: null, methods: [] }; // `code` may be a field.
-  const { detail, code = null, methods = [], ...errors } = body;
-  return { errors: { ...errors, non_field_errors: [detail] }, code, methods };
+  const { detail, code, methods = [], ...errors } = body;
+  if (detail !== undefined) errors.non_field_errors = [detail];
+  if (typeof code === "string") return { errors, code, methods };
+  return { errors: code === undefined ? errors : { ...errors, code }, code: null, methods }; // A field of a form.
 }
 
 /** Has the browser ask for a passkey. */
 async function ask(path, signal) {
-  const publicKey = requestOptions(await send(`${path}options/`, {}));
-  return credentialJson(await navigator.credentials.get({ publicKey, signal }));
+  const options = await send(`${path}options/`, {});
+  const publicKey = requestOptions(options);
+  const credential = await navigator.credentials.get({ publicKey, signal });
+  return { credential: credentialJson(credential), rpId: options.rpId };
+}
+
+/** If the server does not know the passkey, the browser offers it no more (WebAuthn Level 3 §5.1.10.1). */
+async function forgetUnknown(error, rpId, credentialId) {
+  if (error.code === "passkey_unknown")
+    await PublicKeyCredential.signalUnknownCredential?.({ rpId, credentialId }).catch(() => {});
+  throw error;
 }
 
 /** Waits for a passkey from the autofill of a field, however long that takes. A challenge is replaced before it expires. */
@@ -177,10 +189,8 @@ async function askByAutofill(path, signal) {
     signal?.addEventListener("abort", abort);
     const timer = setTimeout(abort, (options.timeout ?? 60_000) * 0.9);
     try {
-      const publicKey = requestOptions(options);
-      return credentialJson(
-        await navigator.credentials.get({ publicKey, mediation: "conditional", signal: replaced.signal }),
-      );
+      const request = { publicKey: requestOptions(options), mediation: "conditional", signal: replaced.signal };
+      return { credential: credentialJson(await navigator.credentials.get(request)), rpId: options.rpId };
     } catch (error) {
       if (signal?.aborted || !replaced.signal.aborted) throw error;
     } finally {

@@ -86,7 +86,7 @@ function explain(part, error) {
     return location.assign(`/reauth/?${new URLSearchParams({ next: location.pathname })}`);
   // The session has ended, or the login has expired. The server says so on a page.
   if (status === 403) return location.reload();
-  show(part, SERVER_ERRORS[status] ?? "failed", retryAfterSeconds);
+  show(part, code === "passkey_unknown" ? "unknown" : (SERVER_ERRORS[status] ?? "failed"), retryAfterSeconds);
 }
 
 /** @param name of the text; empty for none. A screen reader reads it, because it changes. The focus stays. */

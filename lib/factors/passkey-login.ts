@@ -1,3 +1,4 @@
+import { findPasskey } from "../../db/passkeys.ts";
 import { findCredentialsOf, type User } from "../../db/users.ts";
 import { visitorActor } from "../audit/actor.ts";
 import { recordAttempt } from "../audit/audit-log.ts";
@@ -25,7 +26,8 @@ export async function passkeyLoginOptions(context: Context): Promise<Reply> {
 /**
  * `POST /login/passkey/` with `credential`: 202 and the cookies, as `POST /login/`. The passkey is both factors.
  *
- * @throws Problem passkey_rejected, whatever is wrong with the passkey or its user; throttled
+ * @throws Problem passkey_rejected, whatever is wrong with the passkey or its user; passkey_unknown if there is none of
+ *   this id, so that the browser can forget it; throttled
  */
 export async function passkeyLogin(context: Context): Promise<Reply> {
   await context.countPasskeyRequest();
@@ -33,7 +35,8 @@ export async function passkeyLogin(context: Context): Promise<Reply> {
   const { user, cookies } = sent === null ? REJECTED : await logIn(context, sent);
   if (user === null || cookies === null) {
     await recordAttempt(context, user, "login_failed");
-    throw new Problem("passkey_rejected");
+    const isUnknown = sent !== null && (await findPasskey(context.services.db, sent.id)) === null;
+    throw new Problem(isUnknown ? "passkey_unknown" : "passkey_rejected");
   }
   return empty(202, { cookies, loggedInUserId: user.id });
 }

@@ -42,6 +42,7 @@ export const PROBLEMS = {
   second_factor_setup_required: { status: 403, detail: "Set up a second factor first.", methods: true },
   login_expired: { status: 403, detail: "The login has expired. Log in again." },
   passkey_rejected: { status: 400, non_field_errors: "The passkey was not accepted." },
+  passkey_unknown: { status: 400, non_field_errors: "The passkey is not known here.", showsCode: true },
   too_many_passkeys: { status: 400, non_field_errors: "You have {limit} passkeys already. Remove one first." },
   proxy_not_trusted: {
     status: 403,
@@ -76,7 +77,8 @@ type Template = {
   status: number;
 } /** With `methods`, the body has the code too, and the names of the ways to go on. */ & (
   | { detail: string; methods?: true }
-  | { non_field_errors: string }
+  /** With `showsCode`, the body has the code too: a page acts on it. */
+  | { non_field_errors: string; showsCode?: true }
   /** The field of a link's secret. */
   | { token: string }
   /** The body has one member a field: `{"username":["This field is required."]}`. */
@@ -180,6 +182,7 @@ export class Problem<Code extends ProblemCode = ProblemCode> extends Error {
     }
     const values = given as Record<string, string | number>; // `Details` gives values to all other codes.
     this.body = bodyOf(template, values);
+    if ("showsCode" in template) this.body["code"] = code;
     const formCode = FORM_CODES.find((one) => one === code);
     // The values are those of the code, as `Details` has checked.
     this.validationErrors = formCode ? { fields: {}, form: [{ code: formCode, values } as FormMessage] } : NO_ERRORS;

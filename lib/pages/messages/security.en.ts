@@ -104,6 +104,7 @@ export const security = {
     cancelledLogin: "No passkey was used. If you have none, log in with your password.",
     cancelledSetUp: "No passkey was added. You cancelled, or the time ran out.",
     cancelled: "No passkey was used. You cancelled, or the time ran out.",
+    unknown: "This passkey does not work any more. Use another way to log in.",
     known: "This device already has a passkey for your account.",
     wrongAddress: "Passkeys do not work at this address. Open the site by its usual address.",
     unsuitable: "This device cannot make such a passkey. Try another one.",

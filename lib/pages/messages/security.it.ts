@@ -106,6 +106,7 @@ export const security: SecurityWords = {
     cancelledLogin: "Nessuna passkey è stata usata. Se non ne hai, accedi con la password.",
     cancelledSetUp: "Nessuna passkey è stata aggiunta. Hai annullato, o il tempo è scaduto.",
     cancelled: "Nessuna passkey è stata usata. Hai annullato, o il tempo è scaduto.",
+    unknown: "Questa passkey non funziona più. Accedi in un altro modo.",
     known: "Questo dispositivo ha già una passkey per il tuo account.",
     wrongAddress: "A questo indirizzo le passkey non funzionano. Apri il sito al suo indirizzo abituale.",
     unsuitable: "Questo dispositivo non può creare una passkey adatta. Provane un altro.",
