@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import type { CDPSession, Page } from "playwright-core";
+import type { Stage } from "./browser.ts";
+import { giveSession } from "./page-states.ts";
 
 /** A phone or a computer that syncs its passkeys, or a security key that cannot check its user. */
 export type Kind = "phone" | "security key";
@@ -58,4 +60,11 @@ export async function onlyPasskey(authenticator: VirtualAuthenticator): Promise<
 /** Takes the autofill of passkeys from the browser. The virtual authenticator would answer it before a test can click. */
 export async function withoutAutofill(page: Page): Promise<void> {
   await page.addInitScript("PublicKeyCredential.isConditionalMediationAvailable = async () => false");
+}
+
+/** Gives alice a session, and a passkey in the authenticator of the page, without the page "Security". */
+export async function givePasskey(stage: Stage, page = stage.page): Promise<void> {
+  await giveSession(stage, undefined, page);
+  await page.goto("/profile/");
+  await page.evaluate(`import("/client.js").then(({ passkey }) => passkey.add("Phone"))`);
 }
