@@ -188,6 +188,19 @@ describe("a rotation of the secret key", () => {
   });
 });
 
+test("changepassword asks fewer characters of a user with a second factor, by the rules nist", PROCESSES, async () => {
+  await using sandbox = await createSandbox();
+  await createAlice(sandbox);
+  await sandbox.run(["createuser", "bob", "--noinput"], withKey(ONE));
+  const environment = { POSTERN_SECRET_KEY: ONE, POSTERN_PASSWORD_RULES: "nist" };
+  const set = (name: string) =>
+    sandbox.run(["changepassword", name, "--password-stdin"], { input: "k7#qz!pv", environment });
+  assert.equal((await set("alice")).code, 0);
+  const denied = await set("bob");
+  assert.equal(denied.code, 1);
+  assert.match(denied.stderr, /^This password is too short\. It must contain at least 15 characters\.\n/);
+});
+
 test("check says that passkeys are off without PUBLIC_URL, and how many there are", PROCESSES, async () => {
   await using sandbox = await createSandbox();
   await createAlice(sandbox);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { decodeBase32 } from "@oslojs/encoding";
 import { transaction } from "../db/open.ts";
 import { listSealedSecrets, replaceSealed } from "../db/sealed-secrets.ts";
 import { createApp } from "../lib/app.ts";
@@ -98,6 +99,39 @@ describe("the key that seals authenticator apps", () => {
     const resealed = await resealSecrets(withKeys(TWO, ONE), () => {});
     assert.deepEqual(resealed, { resealed: 1, current: 0, lost: 1, changed: 0 });
     assert.deepEqual({ ...(await listSealedSecrets(db, null, 1))[0] }, { ...before });
+  });
+
+  test("is rotated during a set-up: what is stored at its end needs the old key no more", async () => {
+    await using servers = await useServers(0);
+    const { test, withKeys, people } = servers;
+    const user = await test.addUser({ username: "carol", password: PASSWORD });
+    const before = createClient(createApp(withKeys(ONE)));
+    await before.login("carol", PASSWORD);
+    const { token, secret: text } = await (await before.post("/security/authenticator/", {}, OURS)).json();
+    const secret = decodeBase32(text);
+    const after = createClient(createApp(withKeys(TWO, ONE)));
+    for (const [name, value] of before.cookies) after.cookies.set(name, value);
+    const code = codeAt(secret, test.clock.now);
+    assert.equal((await after.post("/security/authenticator/confirm/", { token, code }, OURS)).status, 201);
+    assert.equal((await resealSecrets(withKeys(TWO, ONE), () => {})).current, 1);
+    people.push({ user, secret, recoveryCodes: [] });
+    test.clock.advance(30);
+    assert.equal((await logIn(servers, [TWO], codeNow(test))).status, 202);
+  });
+
+  test("is lost during a set-up: the set-up has to begin again, and no factor is stored", async () => {
+    await using servers = await useServers(0);
+    const { test, withKeys } = servers;
+    await test.addUser({ username: "carol", password: PASSWORD });
+    const before = createClient(createApp(withKeys(ONE)));
+    await before.login("carol", PASSWORD);
+    const { token, secret } = await (await before.post("/security/authenticator/", {}, OURS)).json();
+    const after = createClient(createApp(withKeys(TWO)));
+    for (const [name, value] of before.cookies) after.cookies.set(name, value);
+    const code = codeAt(decodeBase32(secret), test.clock.now);
+    const denied = await after.post("/security/authenticator/confirm/", { token, code }, OURS);
+    assert.equal(denied.status, 400);
+    assert.equal((await listSealedSecrets(test.services.db, null, 1)).length, 0);
   });
 
   test("opens no secret that was moved to another user's row", async () => {

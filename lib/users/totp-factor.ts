@@ -78,11 +78,14 @@ export function confirmTotp(
   user: User,
   { token, step, alongside }: { token: string; step: number; alongside: (db: TransactionDb) => Promise<void> },
 ): Promise<{ recoveryCodes: string[] | null } | null> {
-  const { now } = services;
+  const { now, keys } = services;
+  const owner = totpOwner(user);
   return authorizedTransaction(services, by, async (db) => {
     const setup = await consumeToken(db, "totp_setup", hashToken(token), now());
-    if (setup === null) return null;
-    const factor = { userId: user.id, secret: readSecret(setup.facts), lastStep: step };
+    const secret = setup && keys.factors.open(readSecret(setup.facts), owner);
+    if (secret === null) return null;
+    // Sealed again: if the key was rotated since the set-up began, the old key may be removed soon.
+    const factor = { userId: user.id, secret: keys.factors.seal(secret, owner), lastStep: step };
     await storeTotp(db, { ...factor, createdAt: now(), lastUsedAt: now() });
     await alongside(db);
     return { recoveryCodes: await afterFactorAdded(db, services, by, user, "authenticator app") };
