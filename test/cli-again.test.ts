@@ -22,6 +22,7 @@ describe("a command that changes nothing says so, exits with 0 and writes no eve
       [["activate", "alice"], "alice can log in.\n"],
       [["activate", "alice"], "alice was already active.\n"],
       [["logoutuser", "alice"], "0 sessions of alice ended.\n"],
+      [["forgetdevices", "alice"], "0 devices of alice forgotten.\n"],
       [["clearsessions"], "0 sessions cleared.\n"],
       [["migrate"], "No migrations to apply.\n"],
     ] as const) {

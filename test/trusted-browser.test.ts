@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { endTrust } from "../db/devices.ts";
-import { transaction } from "../db/open.ts";
 import { OPERATOR } from "../lib/audit/actor.ts";
 import { activate, deactivate } from "../lib/users/activation.ts";
 import { changePassword } from "../lib/users/change-password.ts";
-import { type FactorUser, PASSWORD, useFactors } from "./support/factors.ts";
-import { anyPassword } from "./support/test-app.ts";
+import { forgetDevicesOf } from "../lib/users/forget-devices.ts";
+import { createAuthenticator } from "./support/authenticator.ts";
+import { beginAuthenticator, confirmAuthenticator } from "./support/authenticators.ts";
+import { codeAt, type FactorUser, PASSWORD, useFactors } from "./support/factors.ts";
+import { register } from "./support/passkeys.ts";
+import { anyPassword, MAIL } from "./support/test-app.ts";
 
 const OURS = { "Sec-Fetch-Site": "same-origin" };
 const PAGE = { "Sec-Fetch-Mode": "navigate", Accept: "text/html" };
@@ -81,6 +83,22 @@ describe("a remembered browser", () => {
     assert.deepEqual(own, ["login", "browser_trusted", "login", "sessions_ended"]);
   });
 
+  test("does not open what asks for two factors", async () => {
+    await using alice = await useTrusted();
+    const ask = async () => (await alice.get("/auth/?factors=2")).status;
+    assert.equal(await ask(), 200, "after both steps");
+    assert.equal((await alice.enterPassword()).status, 202);
+    assert.equal(await ask(), 403);
+  });
+
+  test("needs a new proof for a sensitive change, once the password was entered too long ago", async () => {
+    await using alice = await useTrusted();
+    await alice.enterPassword();
+    alice.test.clock.advance(601);
+    const answer = await alice.post("/security/recovery-codes/", {}, OURS);
+    assert.deepEqual([answer.status, (await answer.json()).code], [403, "recent_login_required"]);
+  });
+
   test("is shown at the sessions, where the user ends it", async () => {
     await using alice = await useTrusted();
     const page = await (await alice.get("/sessions/", PAGE)).text();
@@ -131,6 +149,20 @@ describe("the box that has a browser remembered", () => {
   }
 });
 
+/** By the rows of the page "Security". */
+const FACTOR_CHANGES: ((alice: FactorUser) => Promise<unknown>)[] = [
+  (alice) => register(alice, createAuthenticator()),
+  async (alice) => {
+    const { token, secret } = await beginAuthenticator(alice);
+    const sent = { token, code: codeAt(secret, alice.test.clock.now) };
+    assert.equal((await confirmAuthenticator(alice, sent)).status, 201);
+  },
+  async (alice) => {
+    const answer = await alice.send("DELETE", "/security/authenticator/", { headers: csrf(alice) });
+    assert.equal(answer.status, 204);
+  },
+];
+
 describe("the trust in a browser ends", () => {
   test("with a change of the password, also in the browser that made it", async () => {
     await using alice = await useTrusted();
@@ -140,10 +172,24 @@ describe("the trust in a browser ends", () => {
     assert.equal((await alice.login("alice", "cyan giraffe umbrella")).status, 403);
   });
 
-  test("with a change of a factor", async () => {
+  test("with each change of a factor", async () => {
+    for (const change of FACTOR_CHANGES) {
+      await using alice = await useTrusted(MAIL);
+      assert.deepEqual(await trustOf(alice), ["2026-01-31T00:00:30.000Z"]);
+      await change(alice);
+      assert.deepEqual(await trustOf(alice), [null], String(change));
+    }
+  });
+
+  test("with a command of an operator, which forgets every device", async () => {
     await using alice = await useTrusted();
-    await transaction(alice.test.services.db, (db) => endTrust(db, alice.user.id));
+    const { services } = alice.test;
+    assert.equal(await forgetDevicesOf(services, OPERATOR, alice.user), 1);
+    assert.equal((await alice.get("/profile/")).status, 200, "the session goes on");
     assert.equal((await alice.enterPassword()).status, 403);
+    const events = await services.db.selectFrom("events").select(["kind", "actor", "detail"]).execute();
+    const forgotten = events.filter(({ kind }) => kind === "device_forgotten").map((row) => ({ ...row }));
+    assert.deepEqual(forgotten, [{ kind: "device_forgotten", actor: "command line", detail: "1" }]);
   });
 
   test("with a new password by an operator", async () => {

@@ -3,6 +3,7 @@ import { OPERATOR } from "../audit/actor.ts";
 import { clearExpired } from "../ops/clear-expired.ts";
 import { lifetime } from "../session/lifetime.ts";
 import { endSessions } from "../users/end-sessions.ts";
+import { forgetDevicesOf } from "../users/forget-devices.ts";
 import type { Cli, Command, Input } from "./command.ts";
 import { printJson, printTable, readPages } from "./listing.ts";
 import { plural } from "./progress.ts";
@@ -26,6 +27,18 @@ export const SESSION_COMMANDS: Command[] = [
       const user = await requireUser(services, input);
       const count = await endSessions(services, OPERATOR, user);
       cli.terminal.print(`${plural(count, "session")} of ${user.username} ended.`);
+    },
+  },
+  {
+    name: "forgetdevices",
+    operand: "USER",
+    options: {},
+    about: "Forget the known devices of a user. The next login of each remembered browser needs the second factor.",
+    run: async (cli, input) => {
+      const services = await cli.open();
+      const user = await requireUser(services, input);
+      const count = await forgetDevicesOf(services, OPERATOR, user);
+      cli.terminal.print(`${plural(count, "device")} of ${user.username} forgotten.`);
     },
   },
   {

@@ -12,11 +12,17 @@ import { accountKeys, deviceKey } from "./limits.ts";
  * but not trusted: its next login needs the second factor.
  *
  * @param exceptId the device that asked for the change; null if none did
+ * @returns the number of forgotten devices
  */
-export async function forgetDevices(db: TransactionDb, { id, username }: User, exceptId: string | null): Promise<void> {
+export async function forgetDevices(
+  db: TransactionDb,
+  { id, username }: User,
+  exceptId: string | null,
+): Promise<number> {
   if (exceptId !== null) await endTrust(db, id);
   const forgotten = await deleteDevicesOfUser(db, id, exceptId);
   await deleteCounters(db, [...accountKeys(username), ...forgotten.map(deviceKey)]);
+  return forgotten.length;
 }
 
 /** Forgets one device of a user: its browser is a stranger again. @returns whether the user had it */
