@@ -83,7 +83,7 @@ function explain(part, error) {
   if (!(error instanceof LoginError)) return show(part, BROWSER_ERRORS[error.name] ?? "failed");
   const { code, status, retryAfterSeconds } = error;
   if (code === "recent_login_required")
-    return location.assign(`/reauth/?${new URLSearchParams({ next: location.pathname })}`);
+    return location.assign(`/reauth/?${new URLSearchParams({ next: location.pathname, repeat: "on" })}`);
   // The session has ended, or the login has expired. The server says so on a page.
   if (status === 403) return location.reload();
   show(part, code === "passkey_unknown" ? "unknown" : (SERVER_ERRORS[status] ?? "failed"), retryAfterSeconds);

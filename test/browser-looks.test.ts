@@ -6,6 +6,7 @@ import { browserTest, NOT_ON_DENO, useBrowser } from "./support/browser.ts";
 import { DELETION_ON, DELETION_STATES } from "./support/deletion-states.ts";
 import { MAIL_PAGE_STATES, WITH_MAIL } from "./support/mail-page-states.ts";
 import { giveSession, logInElsewhere, PAGE_STATES } from "./support/page-states.ts";
+import { PROOF_STATES } from "./support/proof-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 import { DEMANDED, DEMANDED_STATES, SECURITY_STATES } from "./support/security-states.ts";
 import { SIGNUP_ON, SIGNUP_STATES } from "./support/signup-states.ts";
@@ -30,6 +31,7 @@ describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
     [DELETION_STATES, DELETION_ON],
     [SECURITY_STATES, {}],
     [TRUST_STATES, {}],
+    [PROOF_STATES, {}],
     [DEMANDED_STATES, DEMANDED],
   ] as const;
   const states = lists.flatMap(([list, environment]) =>
@@ -66,7 +68,7 @@ describe("the longest content", onlyOnBun(NOT_ON_DENO), () => {
       await giveSession(stage, LONGEST);
       await logInElsewhere(stage, "x".repeat(400), LONGEST);
       await logInElsewhere(stage, `${"Y".repeat(40)}/1 (Windows NT 10.0)`, LONGEST);
-      for (const path of ["/profile/", "/password/change/", "/sessions/", "/security/"]) {
+      for (const path of ["/profile/", "/password/change/", "/sessions/", "/security/", "/reauth/"]) {
         await page.goto(path);
         await assertFits(page, path);
         await assertAccessible(page, path);

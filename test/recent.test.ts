@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { PAGE } from "../lib/pipeline/surface.ts";
 import { ROUTES } from "../lib/routes.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { PASSWORD } from "./support/factors.ts";
@@ -19,8 +20,8 @@ const GUARDED: Record<string, string> = {
   "DELETE /security/authenticator/": "recent",
   "POST /security/authenticator/remove/": "recent",
   "POST /security/recovery-codes/": "recent",
-  "POST /security/passkeys/options/": "recentForSetUp",
-  "POST /security/passkeys/": "recentForSetUp",
+  "POST /security/passkeys/options/": "passkeyRecentForSetUp",
+  "POST /security/passkeys/": "passkeyRecentForSetUp",
   "PATCH /security/passkeys/:id/": "recent",
   "POST /security/passkeys/:id/name/": "recent",
   "DELETE /security/passkeys/:id/": "recent",
@@ -106,11 +107,26 @@ describe("the rows that need a recent proof", () => {
 
   test("are exactly these, by their guards", () => {
     const guards = new Set(Object.values(GUARDED));
-    const found = rows.filter(([, guard]) => guards.has(guard)).map(([row]) => row);
-    const existing = rows.filter(([row]) => Object.hasOwn(GUARDED, row));
-    assert.deepEqual(found.toSorted(), existing.map(([row]) => row).toSorted());
-    for (const [row, guard] of existing) assert.equal(guard, GUARDED[row], row);
+    assert.deepEqual(Object.fromEntries(rows.filter(([, guard]) => guards.has(guard))), GUARDED);
   });
+
+  for (const row of Object.keys(GUARDED)) {
+    const [method = "", path = ""] = row.split(" ");
+    test(`deny an old proof, whatever is sent: ${row}`, async () => {
+      await using scene = await setScene(MAIL);
+      const { client, clock, services } = scene;
+      clock.advance(DAY + 1);
+      await services.db.updateTable("sessions").set({ last_seen_at: clock.now }).execute();
+      const target = path.replace(":id", "0".repeat(20));
+      const isPage = ROUTES.some((one) => one.path === path && one.method === method && one.surface === PAGE);
+      if (isPage) {
+        const { status, headers } = await form(client, target);
+        assert.deepEqual([status, headers.get("location")?.split("?")[0]], [303, "/reauth/"]);
+      } else {
+        await assertDenied(await client.send(method, target, { headers: OURS }), undefined);
+      }
+    });
+  }
 });
 
 for (const [settings, environment] of Object.entries({ "": {}, " with mail": MAIL })) {

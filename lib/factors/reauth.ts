@@ -8,7 +8,7 @@ import { queryValue } from "../http/target.ts";
 import { EMPTY_FORM } from "../pages/form.ts";
 import { type ReauthProps, reauthPage } from "../pages/reauth.ts";
 import { nearestPage, nextLocation } from "../pipeline/next-page.ts";
-import { page, redirectDone, sentValue, wantsPage } from "../pipeline/page-responses.ts";
+import { doneLocation, page, sentValue, wantsPage } from "../pipeline/page-responses.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, redirect } from "../pipeline/responses.ts";
 import { authorizedData, requireLiveSession } from "../session/authorized.ts";
@@ -86,13 +86,17 @@ async function proveByCode(context: UserContext & ProofThrottled, sent: string):
   throw incorrect;
 }
 
-/** A program gets 204. After a denied form, a notice on its page says that it can be sent again. */
+/** A program gets 204, a browser is redirected. */
 async function answerProof(context: UserContext, cookies: string[]): Promise<Reply> {
   if (!wantsPage(context)) return empty(204, { cookies });
-  const next = nextLocation(context, await sentValue(context, "next")) ?? HOME;
-  const isRepeated = (await sentValue(context, "repeat")) === "on";
-  const isPage = nearestPage(context.router, next) === next;
-  return isRepeated && isPage ? redirectDone(next, "proved", { cookies }) : redirect(next, { cookies });
+  const next = nextLocation(context, await sentValue(context, "next"));
+  return redirect(locationAfter(context, next, (await sentValue(context, "repeat")) === "on"), { cookies });
+}
+
+/** After a denied form or download, a notice on its page says that it can be asked for again. */
+function locationAfter({ router }: UserContext, next: string | null, isRepeated: boolean): string {
+  const location = next ?? HOME;
+  return isRepeated && nearestPage(router, location) === location ? doneLocation(location, "proved") : location;
 }
 
 /**
@@ -128,6 +132,7 @@ async function render(
   const next = nextLocation(context, await value("next"));
   const isRepeated = (await value("repeat")) === "on";
   const forms = { passwordForm: PROVE_PASSWORD_FORM, codeForm: PROVE_CODE_FORM };
-  const props: ReauthProps = { ...forms, ...states, methods, needsSecondFactor, isRepeated, next };
+  const location = locationAfter(context, next, isRepeated);
+  const props: ReauthProps = { ...forms, ...states, methods, needsSecondFactor, isRepeated, next, location };
   return page(context, (frame) => reauthPage(frame, props), status);
 }

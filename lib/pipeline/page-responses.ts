@@ -97,7 +97,12 @@ function pathToReturnTo({ router, target: { path, query }, request }: Arrival): 
 
 /** Redirects a browser to a page with a notice of what was done. */
 export function redirectDone(path: string, done: Done, parts?: ReplyParts): Reply {
-  return redirect(`${path}?done=${done}`, parts);
+  return redirect(doneLocation(path, done), parts);
+}
+
+/** The address of a page with a notice of what was done. */
+export function doneLocation(path: string, done: Done): string {
+  return `${path}?done=${done}`;
 }
 
 /** To the sessions after one of another device has ended. The address names the device if the name is a known one. */

@@ -28,7 +28,7 @@ export const errors: ErrorTexts = {
     password_breached: "Questa password è comparsa in una violazione di dati. Scegline un’altra.",
     code_incorrect:
       "Questo codice non è corretto, o è già stato usato. Aspetta il prossimo, o usa un codice di recupero.",
-    app_code_incorrect: "Questo codice non è corretto, o è già stato usato. Aspetta il prossimo nell'app.",
+    app_code_incorrect: "Questo codice non è corretto, o è già stato usato. Aspetta il prossimo nell’app.",
     setup_code_incorrect:
       "Questo codice non è corretto. Inserisci quello che l’app mostra ora. Controlla che l’ora del telefono sia giusta.",
     setup_expired: "Questa configurazione è scaduta. Ricomincia.",
