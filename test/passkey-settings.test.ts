@@ -4,7 +4,18 @@ import { ConfigError } from "../lib/config/config.ts";
 import { parseConfig } from "../lib/config/load.ts";
 import { createAuthenticator } from "./support/authenticator.ts";
 import { createClient } from "./support/client.ts";
-import { askOptions, assertRejected, LOGIN, OURS, prove, register, usePasskeys } from "./support/passkeys.ts";
+import {
+  askOptions,
+  assertRejected,
+  LOGIN,
+  OURS,
+  prove,
+  REAUTH,
+  register,
+  send,
+  usePasskey,
+  usePasskeys,
+} from "./support/passkeys.ts";
 import { createTestApp, MAIL } from "./support/test-app.ts";
 
 const HTTPS = "https://login.example.com";
@@ -98,5 +109,32 @@ describe("the requests about passkeys of a network", () => {
     assert.deepEqual([...statuses], [200, 429]);
     assert.equal((await client.post(LOGIN, {}, OURS)).status, 429);
     assert.equal((await alice.browser.post(`${LOGIN}options/`, {}, OURS)).status, 200, "another network");
+  });
+
+  test("that are not accepted are few events: 30, then one every ten seconds", async () => {
+    await using alice = await usePasskey();
+    const client = createClient(alice.test.app, "postern.test", "198.51.100.7");
+    const flood = async (path: string) => {
+      const statuses = new Map<number, number>();
+      for (let count = 0; count < 40; count++) {
+        const { status } = await send(client, path, {});
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+      return [...statuses];
+    };
+    const events = () => alice.test.services.db.selectFrom("events").select("id").execute();
+    const before = (await events()).length;
+    assert.deepEqual(await flood(LOGIN), [
+      [400, 30],
+      [429, 10],
+    ]);
+    assert.equal((await events()).length, before + 30);
+    assert.equal((await prove(client, LOGIN, alice.key)).status, 202, "a right passkey does not wait");
+    assert.deepEqual(await flood(REAUTH), [[429, 40]]);
+    alice.test.clock.advance(10);
+    assert.deepEqual(await flood(LOGIN), [
+      [400, 1],
+      [429, 39],
+    ]);
   });
 });

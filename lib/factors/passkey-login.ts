@@ -1,7 +1,6 @@
 import { findPasskey } from "../../db/passkeys.ts";
 import { findCredentialsOf, type User } from "../../db/users.ts";
 import { visitorActor } from "../audit/actor.ts";
-import { recordAttempt } from "../audit/audit-log.ts";
 import type { Authenticated } from "../context.ts";
 import { Problem } from "../http/problem.ts";
 import type { WithPasskeys } from "../pipeline/passkey-guards.ts";
@@ -34,7 +33,7 @@ export async function passkeyLogin(context: Context): Promise<Reply> {
   const sent = parseAssertion(await context.data());
   const { user, cookies } = sent === null ? REJECTED : await logIn(context, sent);
   if (user === null || cookies === null) {
-    await recordAttempt(context, user, "login_failed");
+    await context.recordRejected(user, "login_failed");
     const isUnknown = sent !== null && (await findPasskey(context.services.db, sent.id)) === null;
     throw new Problem(isUnknown ? "passkey_unknown" : "passkey_rejected");
   }

@@ -1,7 +1,6 @@
 import { listPasskeys } from "../../db/passkeys.ts";
 import { countPendingAttempt, deletePendingLogin } from "../../db/pending-logins.ts";
 import { visitorActor } from "../audit/actor.ts";
-import { recordAttempt } from "../audit/audit-log.ts";
 import type { PendingContext } from "../context.ts";
 import { Problem } from "../http/problem.ts";
 import type { WithPasskeys } from "../pipeline/passkey-guards.ts";
@@ -50,8 +49,8 @@ export async function passkeyFactor(context: Context): Promise<Reply> {
   const cookies =
     proof && (await completeLogin(context, { ...proof, amr: "pop mfa" }, await context.passkeyAttempt(user)));
   if (cookies === null) {
-    await recordAttempt(context, user, "second_factor_failed");
     if (count >= MAX_ATTEMPTS) await deletePendingLogin(services.db, pending.login.id);
+    await context.recordRejected(user, "second_factor_failed");
     throw new Problem("passkey_rejected");
   }
   return answerLogin(context, user, cookies);

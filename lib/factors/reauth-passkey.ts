@@ -1,6 +1,5 @@
 import { listPasskeys } from "../../db/passkeys.ts";
 import { sessionActor } from "../audit/actor.ts";
-import { recordAttempt } from "../audit/audit-log.ts";
 import type { UserContext } from "../context.ts";
 import { Problem } from "../http/problem.ts";
 import type { WithPasskeys } from "../pipeline/passkey-guards.ts";
@@ -41,7 +40,7 @@ export async function reauthPasskey(context: Context): Promise<Reply> {
   const proof = sent && (await findPasskeyProof(services, sessionActor(context), sent, demand));
   const cookies = proof && (await renewProof(context, proof.amr, proof.consume));
   if (cookies === null) {
-    await recordAttempt(context, auth.user, "second_factor_failed");
+    await context.recordRejected(auth.user, "second_factor_failed");
     throw new Problem("passkey_rejected");
   }
   return empty(204, { cookies });

@@ -33,6 +33,12 @@ export function requestLimitsOf({ client, services }: Arrival): Limit[] {
   return networks.map((network) => ({ key: requestsKey(network), rule: networkRequests(network) }));
 }
 
+/** The limits of passkeys that were not accepted. They are no one's guesses, but each is an event. */
+export function passkeyFailuresOf({ client, services }: Arrival): Limit[] {
+  const networks = networksOf(client.address, services.config.trustedProxies);
+  return networks.map((network) => ({ key: `passkey:${network.name}`, rule: networkFailures(network) }));
+}
+
 export function keysOf({ requests, failures }: Limits): string[] {
   return [...requests, ...failures].map(({ key }) => key);
 }
