@@ -77,8 +77,14 @@ export async function kindsOf({ test: { services }, user }: Pick<PasskeyUser, "t
   return events.map(({ kind }) => kind).reverse();
 }
 
-/** Asserts the one answer to every passkey that is not accepted. */
+/** Asserts the one answer to every passkey that is known and not accepted. */
 export async function assertRejected(response: Response, message = ""): Promise<void> {
   const body = { non_field_errors: ["The passkey was not accepted."] };
   assert.deepEqual([message, response.status, JSON.parse(await response.text())], [message, 400, body]);
+}
+
+/** Asserts the answer by which a browser may forget a passkey. */
+export async function assertUnknown(response: Response): Promise<void> {
+  const body = { non_field_errors: ["The passkey is not known here."], code: "passkey_unknown" };
+  assert.deepEqual([response.status, JSON.parse(await response.text())], [400, body]);
 }
