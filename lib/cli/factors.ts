@@ -1,7 +1,9 @@
 import { countTable } from "../../db/count.ts";
 import { listLanes } from "../../db/event-lanes.ts";
+import type { Lane } from "../../db/event-macs.ts";
 import { summarizeFactorsOf } from "../../db/factors.ts";
 import { OPERATOR } from "../audit/actor.ts";
+import type { Keys } from "../crypto/keys.ts";
 import { resetFactors } from "../users/reset-factors.ts";
 import { describeLostSeals, resealSecrets } from "../users/sealed-secrets.ts";
 import { normalizeUsername } from "../users/username.ts";
@@ -65,11 +67,16 @@ async function rotate(cli: Cli): Promise<void> {
   const error = describeLostSeals(lost);
   if (error !== null) throw new CommandError(error);
   if (changed > 0) throw new CommandError(`${apps(changed)} changed meanwhile. Run rotate-keys again.`);
+  if (!keys.factors.hasOldKeys) return;
   cli.terminal.print("No authenticator app needs an old key any more.");
-  const heads = (await listLanes(db)).filter(({ last_number: number }) => number > 0);
-  cli.terminal.remark(
-    heads.length > 0 && !heads.some(({ mac }) => keys.audit.isCurrent(mac))
-      ? "Keep the old keys: they have signed the newest events of the audit trail. After the next event, run this command again."
-      : "Keep the old keys until POSTERN_AUDIT_DAYS have deleted the events that they signed: audit --verify needs them.",
-  );
+  cli.terminal.remark(whenToRemove(keys, await listLanes(db)));
+}
+
+/** Says how long the audit trail needs the old keys. */
+function whenToRemove({ audit }: Pick<Keys, "audit">, lanes: Lane[]): string {
+  const heads = lanes.filter(({ last_number: number }) => number > 0);
+  if (heads.length > 0 && !heads.some(({ mac }) => audit.isCurrent(mac))) {
+    return "Keep the old keys: they have signed the newest events of the audit trail. After the next event, run this command again.";
+  }
+  return "Keep the old keys until the events that they signed are older than POSTERN_AUDIT_DAYS: audit --verify needs them.";
 }

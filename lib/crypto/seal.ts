@@ -19,6 +19,8 @@ export interface SealKey {
   knows: (sealed: string) => boolean;
   /** Whether the first secret key has the name in the sealed text. */
   isCurrent: (sealed: string) => boolean;
+  /** Whether there are secret keys behind the first one. */
+  hasOldKeys: boolean;
 }
 
 /** @param keys of 32 bytes each, the current one first */
@@ -38,6 +40,7 @@ export function createSealKey(keys: readonly { name: string; key: Uint8Array }[]
     },
     knows: (sealed) => keys.some(hasName(sealed)),
     isCurrent: (sealed) => hasName(sealed)(current),
+    hasOldKeys: keys.length > 1,
   };
 }
 

@@ -78,7 +78,7 @@ export function describeLostSeals(lost: number): string | null {
   const what = lost === 1 ? "1 authenticator app" : `${lost.toLocaleString("en-US")} authenticator apps`;
   return (
     `${what} cannot be opened: the key that sealed them is missing. Put the old key back into POSTERN_SECRET_KEY. ` +
-    "Until then, these users log in with passkeys or recovery codes, or run resetfactors USER."
+    "Until then, these users log in with passkeys or recovery codes. For a user who has none, run resetfactors USER."
   );
 }
 
