@@ -279,6 +279,6 @@ test("any sequence of passwords, codes, factors, waits and changes is answered a
       for (const take of [enterPassword(0, true), addFactor(0), ...steps]) await takeStep(world, take);
       await test.close();
     }),
-    { numRuns: repeats(300) },
+    { numRuns: repeats(200) },
   );
 });
