@@ -1,9 +1,10 @@
 import { findTotp, summarizeFactors, type TotpFactor } from "../../db/factors.ts";
 import { listPasskeys } from "../../db/passkeys.ts";
 import type { UserContext } from "../context.ts";
+import { queryValue } from "../http/target.ts";
 import { type SecurityProps, securityPage, type TotpProps } from "../pages/security.ts";
 import { setUpMethods } from "../pipeline/guards.ts";
-import { page, wantsPage } from "../pipeline/page-responses.ts";
+import { page, redirectDone, wantsPage } from "../pipeline/page-responses.ts";
 import { relyingPartyOf } from "../pipeline/relying-party.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { json, redirect } from "../pipeline/responses.ts";
@@ -27,9 +28,12 @@ export async function security(context: UserContext): Promise<Reply> {
   });
 }
 
-/** A browser whose address is a part of the page, such as after a reload of a QR code. */
-export function backToSecurity(): Reply {
-  return redirect("/security/");
+/**
+ * The address of a form whose answer is a page: a browser may load it again, or come back to it with a new proof. The
+ * notice of that goes along.
+ */
+export function backToSecurity({ target }: UserContext): Reply {
+  return queryValue(target, "done") === "proved" ? redirectDone("/security/", "proved") : redirect("/security/");
 }
 
 async function securityOf(context: UserContext): Promise<SecurityProps> {
