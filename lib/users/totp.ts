@@ -21,8 +21,8 @@ export function totpOwner({ id }: Pick<User, "id">): string {
   return `totp:${id}`;
 }
 
-/** The most characters of a name in the address: it has to fit into a QR code. */
-const MAX_URI_NAME_CHARACTERS = 60;
+/** Of a name in the address, encoded. A phone reads the QR code from a screen only if its modules are few. */
+const MAX_URI_NAME_BYTES = 90;
 
 /** The address that an app reads from the QR code. @param issuer the site's name */
 export function totpUri(issuer: string, { username }: Pick<User, "username">, secret: Uint8Array): string {
@@ -30,9 +30,14 @@ export function totpUri(issuer: string, { username }: Pick<User, "username">, se
   return uri.replaceAll("+", "%20"); // Some apps do not decode a plus.
 }
 
-/** A colon separates the two names, and apps split at the first one, escaped or not. */
+/** A colon separates the two names, and apps split at the first one, escaped or not. A long name is cut. */
 function nameInUri(name: string): string {
-  return [...name.replaceAll(":", " ")].slice(0, MAX_URI_NAME_CHARACTERS).join("");
+  let cut = "";
+  for (const character of name.toWellFormed().replaceAll(":", " ")) {
+    if (encodeURIComponent(cut + character).length > MAX_URI_NAME_BYTES) break;
+    cut += character;
+  }
+  return cut;
 }
 
 /**
