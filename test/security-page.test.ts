@@ -162,7 +162,7 @@ describe("a proof that is eleven minutes old", () => {
   });
 });
 
-describe("a user of whom the settings demand a second factor", () => {
+describe("a user who must have a second factor", () => {
   test("sets one up, and can go everywhere then", async () => {
     await using alice = await useNewcomer(DEMANDED);
     assert.equal((await bodyOf(await alice.get("/profile/")))["code"], "second_factor_setup_required");
