@@ -136,6 +136,11 @@ function perCount<Q>(make: (indexes: readonly number[]) => Q): (count: number) =
   };
 }
 
+/** Gives the counter `from`, if it is stored, the key `to`, which no counter has. */
+export async function renameCounter(db: TransactionDb, from: string, to: string): Promise<void> {
+  await db.updateTable("throttles").set({ key: to }).where("key", "=", from).execute();
+}
+
 /** Locks the counters in the order of their keys, as `lockCounters` does, and deletes them. */
 export async function deleteCounters(db: TransactionDb, keys: readonly string[]): Promise<void> {
   const named = db.selectFrom("throttles").select("key").where("key", "in", keys).orderBy("key");

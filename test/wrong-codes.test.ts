@@ -31,25 +31,22 @@ async function setUp() {
     return (await client.post("/login/second-factor/", { code }, OURS)).status;
   };
   const code = (steps = 0) => codeAt(secret, test.clock.now + steps * 30_000);
-  const guess = async () => {
-    for (let time = 0; time < 10; time++) assert.equal(await enter("wrong!"), 400);
-    assert.equal(await enter("wrong!"), 429);
+  /** Enters a wrong code of the app. @returns the status */
+  const enterWrong = () => {
+    const right = [-1, 0, 1].map(code);
+    return enter(["000000", "111111", "222222", "333333"].find((one) => !right.includes(one)) ?? "");
   };
-  return { ...test, user, own, key, recoveryCodes, pending, enter, guess, code };
-}
-
-/** Ten wrong codes of the app. */
-async function guessAppCodes({ enter, code }: Awaited<ReturnType<typeof setUp>>): Promise<void> {
-  const right = [-1, 0, 1].map(code);
-  const wrong = ["000000", "111111", "222222", "333333"].find((one) => !right.includes(one)) ?? "";
-  for (let time = 0; time < 10; time++) assert.equal(await enter(wrong), 400);
-  assert.equal(await enter(wrong), 429);
+  const guess = async () => {
+    for (let time = 0; time < 10; time++) assert.equal(await enterWrong(), 400);
+    assert.equal(await enterWrong(), 429);
+  };
+  return { ...test, user, own, key, recoveryCodes, pending, enter, enterWrong, guess, code };
 }
 
 describe("after ten wrong codes of the authenticator app", () => {
   test("a recovery code still logs in, and ends the wait", async () => {
     const alice = await setUp();
-    await guessAppCodes(alice);
+    await alice.guess();
     assert.equal(await alice.enter(alice.code()), 429);
     assert.equal(await alice.enter(alice.recoveryCodes[0] ?? ""), 202);
     alice.clock.advance(60);
@@ -58,10 +55,10 @@ describe("after ten wrong codes of the authenticator app", () => {
 
   test("a passkey still logs in, with and without the password", async () => {
     const alice = await setUp();
-    await guessAppCodes(alice);
+    await alice.guess();
     const client = await alice.pending();
     assert.equal((await prove(client, "/login/second-factor/passkey/", alice.key)).status, 202);
-    await guessAppCodes(alice);
+    await alice.guess();
     assert.equal((await prove(createClient(alice.app), "/login/passkey/", alice.key)).status, 202);
   });
 
@@ -70,7 +67,7 @@ describe("after ten wrong codes of the authenticator app", () => {
     await alice.own.login("alice", PASSWORD);
     const sent = { code: alice.code(), remember: "on" };
     assert.equal((await alice.own.post("/login/second-factor/", sent, OURS)).status, 202);
-    await guessAppCodes(alice);
+    await alice.guess();
     assert.equal((await alice.own.login("alice", PASSWORD)).status, 202);
   });
 });
@@ -93,7 +90,7 @@ describe("the notice of wrong codes", () => {
     let sent = 0;
     for (let hour = 0; hour < 12; hour++) {
       for (let time = 0; time < 4; time++) {
-        await alice.enter("wrong!");
+        await alice.enterWrong();
         alice.clock.advance(HOUR / 4);
       }
       sent += (await alice.deliver()).filter(({ subject }) => subject.startsWith("Many wrong codes")).length;
@@ -103,9 +100,9 @@ describe("the notice of wrong codes", () => {
 
   test("tells nothing of a person who mistypes", async () => {
     const alice = await setUp();
-    for (let time = 0; time < 9; time++) await alice.enter("wrong!");
+    for (let time = 0; time < 9; time++) await alice.enterWrong();
     assert.equal(await alice.enter(alice.code()), 202);
-    for (let time = 0; time < 9; time++) await alice.enter("wrong!");
+    for (let time = 0; time < 9; time++) await alice.enterWrong();
     assert(!(await alice.deliver()).some(({ subject }) => subject.startsWith("Many wrong codes")));
   });
 });

@@ -8,12 +8,14 @@ import {
   type UsedDevice,
 } from "../../db/devices.ts";
 import type { TransactionDb } from "../../db/open.ts";
+import { renameCounter } from "../../db/throttles.ts";
 import type { User } from "../../db/users.ts";
 import type { Arrival } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
 import { serializeCookie, serializeDeletion } from "../http/cookie.ts";
 import { isHttps } from "../session/cookies.ts";
 import { deviceToStore } from "../session/user-agent.ts";
+import { deviceFactorKey } from "./limits.ts";
 
 // Device cookies, as OWASP describes them (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies):
 // a browser that has logged in to an account is counted apart from strangers, so that they cannot lock the owner out. The
@@ -70,7 +72,7 @@ function scopeOf(context: Arrival): { secure: boolean; domain: null } {
 export async function rememberDevice(
   db: TransactionDb,
   context: Arrival,
-  { id: userId }: User,
+  { id: userId, hasSecondFactor }: User,
   presented: string | null,
   trustUntil: number | null = null,
 ): Promise<string | null> {
@@ -93,6 +95,9 @@ export async function rememberDevice(
   if (!isRenewed) {
     await deleteOldDevices(db, userId, MAX_DEVICES - 1);
     await insertDevice(db, device);
+  } else if (hasSecondFactor) {
+    // The right password proves nothing about the second factor: wrong codes stay counted under the new id.
+    await renameCounter(db, deviceFactorKey(presented), deviceFactorKey(device.id));
   }
   if (trustUntil !== null) await trustDevice(db, device.id, trustUntil);
   const attributes = { ...scopeOf(context), httpOnly: true, maxAgeSeconds: DEVICE_SECONDS };

@@ -1,11 +1,37 @@
+import type { User } from "../../db/users.ts";
 import type { Arrival } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
 import { type Network, networksOf } from "./network.ts";
-import { DEVICE, DEVICES, type Limit, type Limits, networkFailures, networkRequests, STRANGERS } from "./rules.ts";
+import {
+  DEVICE,
+  DEVICES,
+  FACTOR,
+  type Limit,
+  type Limits,
+  networkFailures,
+  networkRequests,
+  STRANGERS,
+} from "./rules.ts";
 
 /** The keys of an account's counters: of strangers, and of all its devices together. */
 export function accountKeys(username: string): string[] {
   return [accountKey(username), devicesKey(username)];
+}
+
+/** The keys of the counters of wrong codes at an account: of strangers, and of all its devices together. */
+export function accountFactorKeys(user: Pick<User, "id">): string[] {
+  return [strangersFactorKey(user), devicesFactorKey(user)];
+}
+
+/**
+ * The limits of an attempt at a code of an authenticator app.
+ *
+ * @param device null for a stranger
+ */
+export function factorLimitsOf(user: Pick<User, "id">, device: string | null): Limits {
+  if (device === null) return { requests: [], failures: [{ key: strangersFactorKey(user), rule: FACTOR }] };
+  const own = { key: deviceFactorKey(device), rule: FACTOR };
+  return { requests: [], failures: [own, { key: devicesFactorKey(user), rule: DEVICES }] };
 }
 
 /**
@@ -23,8 +49,18 @@ export function limitsOf({ client, services }: Arrival, username: string, device
     const own = { key: deviceKey(device), rule: DEVICE };
     return { requests, failures: [own, { key: devicesKey(username), rule: DEVICES }] };
   }
-  const failures = networks.map((network) => ({ key: failuresKey(network), rule: networkFailures(network) }));
-  return { requests, failures: [...failures, { key: accountKey(username), rule: STRANGERS }] };
+  return { requests, failures: [...failuresOf(networks), { key: accountKey(username), rule: STRANGERS }] };
+}
+
+/** The limits of an attempt that counts in its networks alone. */
+export function networkLimitsOf(arrival: Arrival): Limits {
+  const { client, services } = arrival;
+  const failures = failuresOf(networksOf(client.address, services.config.trustedProxies));
+  return { requests: requestLimitsOf(arrival), failures };
+}
+
+function failuresOf(networks: readonly Network[]): Limit[] {
+  return networks.map((network) => ({ key: failuresKey(network), rule: networkFailures(network) }));
 }
 
 /** The limits of a request at which nothing can be guessed. They are those of attempts at a password. */
@@ -50,3 +86,7 @@ export const deviceKey = (device: string) => `device:${device}`;
 export const devicesKey = (username: string) => `devices:${hashToken(username)}`;
 const failuresKey = ({ name }: Network) => `failures:${name}`;
 const requestsKey = ({ name }: Network) => `requests:${name}`;
+export const deviceFactorKey = (device: string) => `factor:device:${device}`;
+/** Of all devices of an account together. */
+export const devicesFactorKey = ({ id }: Pick<User, "id">) => `factor:devices:${id}`;
+const strangersFactorKey = ({ id }: Pick<User, "id">) => `factor:user:${id}`;

@@ -70,7 +70,7 @@ export const STRANGERS: FailureRule = { kind: "failures", steps: STEPS, limit: A
 /** For one device: another device of the account does not wait for it. */
 export const DEVICE: FailureRule = { kind: "failures", steps: STEPS, limit: DEVICE_FAILURES };
 
-/** For all devices of an account together. It lasts as long as their cookies. */
+/** For all devices of an account together: at the password, and at codes of an app. It lasts as long as their cookies. */
 export const DEVICES: FailureRule = {
   kind: "failures",
   steps: [{ waitMs: 0, keepMs: 365 * DAY_MS }],
@@ -112,7 +112,7 @@ export const FORMS_OF_LINK: RateRule = { kind: "rate", limit: 20, periodMs: HOUR
 export const EXPORTS: RateRule = { kind: "rate", limit: 6, periodMs: HOUR_MS };
 
 /**
- * Wrong codes of a second factor in a row. Each wait is as after wrong passwords, without an end: at the longest, an attacker
+ * Wrong codes of an authenticator app in a row, of strangers or of one device. Each wait is as after wrong passwords, without an end: at the longest, an attacker
  * who knows the password has 24 guesses a day at three codes of a million.
  */
 export const FACTOR: FailureRule = { kind: "failures", steps: STEPS, limit: Number.MAX_SAFE_INTEGER };
