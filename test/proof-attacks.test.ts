@@ -75,6 +75,22 @@ describe("proofs at the same time", () => {
     assert.equal((await liveSessions(alice)).length, 1);
   });
 
+  test("leave one live token, also at two nodes, and the former one opens nothing at either", async () => {
+    await using alice = await setScene();
+    const { services, close } = alice.test;
+    const node = await createTestApp({}, { db: services.db, close });
+    const former = copyOf(alice);
+    const tabs = [alice.test, node].map((test) => copyOf({ ...alice, test }));
+    const answers = await Promise.all(tabs.map((tab) => prove(tab, { password: PASSWORD })));
+    assert.deepEqual(answers.map(({ status }) => status).toSorted(), [204, 403]);
+    const [winner] = tabs.filter((_, index) => answers[index]?.status === 204);
+    assert(winner);
+    for (const test of [alice.test, node]) {
+      assert.equal((await copyOf({ ...former, test }).get("/profile/")).status, 403);
+      assert.equal((await copyOf({ ...winner, test }).get("/profile/")).status, 200);
+    }
+  });
+
   test("leave one live token, by one code, also in two sessions", async () => {
     await using alice = await setSceneWithApp();
     const other = createClient(alice.test.app);
