@@ -118,8 +118,8 @@ function announce(region) {
   setTimeout(() => region.replaceChildren(...content), 100);
 }
 
-/** Adds the buttons that copy and print the recovery codes. */
-function addCodeButtons(codes) {
+/** Adds the buttons that copy and print the recovery codes. public/passkeys.js calls it too. */
+export function addCodeButtons(codes) {
   const actions = document.createElement("div");
   actions.className = "actions";
   const addButton = (text, act) => {

@@ -1,6 +1,7 @@
 // The buttons for passkeys. They appear by this script, so none is dead without it. lib/pages/passkeys.ts writes the parts.
 
 import { LoginError, passkey } from "./client.js";
+import { addCodeButtons } from "./page.js";
 
 /** What each button does. Resolves when the server has accepted the passkey. */
 const DEEDS = {
@@ -122,6 +123,7 @@ function showCodes(codes) {
   const [item] = content.querySelectorAll("li");
   item.replaceWith(...codes.map((code) => withCode(item.cloneNode(true), code)));
   main.replaceChildren(content);
+  addCodeButtons(main.querySelector(".codes"));
   main.querySelector("h1").focus();
 }
 

@@ -6,6 +6,7 @@ import { browserTest, NOT_ON_DENO, useBrowser } from "./support/browser.ts";
 import { DELETION_ON, DELETION_STATES } from "./support/deletion-states.ts";
 import { MAIL_PAGE_STATES, WITH_MAIL } from "./support/mail-page-states.ts";
 import { giveSession, logInElsewhere, PAGE_STATES } from "./support/page-states.ts";
+import { PASSKEY_STATES } from "./support/passkey-states.ts";
 import { PROOF_STATES } from "./support/proof-states.ts";
 import { onlyOnBun } from "./support/runtime.ts";
 import { DEMANDED, DEMANDED_STATES, SECURITY_STATES } from "./support/security-states.ts";
@@ -33,6 +34,7 @@ describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
     [TRUST_STATES, {}],
     [PROOF_STATES, {}],
     [DEMANDED_STATES, DEMANDED],
+    [PASSKEY_STATES, {}],
   ] as const;
   const states = lists.flatMap(([list, environment]) =>
     Object.entries(list).map(([name, show]) => [name, show, environment] as const),
@@ -52,7 +54,7 @@ describe("every page, in every state", onlyOnBun(NOT_ON_DENO), () => {
         await assertFits(page, name);
         await assertAccessible(page, `${name}, dark, on a phone`);
       },
-      { environment },
+      { environment, host: name in PASSKEY_STATES ? "localhost" : "127.0.0.1" },
     );
   }
 });

@@ -49,6 +49,7 @@ describe("on the page Security, a passkey", onlyOnBun(NOT_ON_DENO), () => {
       await addButton(page).click();
       await page.getByRole("heading", { name: "Recovery codes", level: 1 }).waitFor();
       assert.equal(await page.getByRole("listitem").count(), 10);
+      await page.getByRole("button", { name: "Print" }).waitFor();
       assert.equal((await onlyPasskey(phone)).userName, "alice");
       await page.getByRole("link", { name: "I have stored the codes" }).click();
       await page.getByText("10 codes are left.").waitFor();

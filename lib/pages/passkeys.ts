@@ -110,9 +110,9 @@ function changing(
   const field = `name-${id}`;
   return html`<details class="confirm"><summary class="button quiet" aria-label="${words.changePasskey}: ${name}">${words.changePasskey}</summary>
 <div class="panel"><form method="post" action="/security/passkeys/${id}/name/">${csrfField(member)}
-<div class="field"><label for="${field}">${words.passkeyName}</label>
-<input id="${field}" name="name" value="${name}" required maxlength="${maxNameCharacters}" autocomplete="off"></div>
-<button class="quiet">${words.renamePasskey}</button></form>
+<label for="${field}">${words.passkeyName}</label>
+<div class="row"><input id="${field}" name="name" value="${name}" required maxlength="${maxNameCharacters}" autocomplete="off">
+<button class="quiet">${words.renamePasskey}</button></div></form>
 <form method="post" action="/security/passkeys/${id}/" data-removes>${csrfField(member)}<p>${words.removePasskeyAbout}${lastFactorWarning !== null && ` ${lastFactorWarning}`}</p>
 <button class="danger" aria-label="${words.removePasskey}: ${name}">${words.removePasskey}</button></form></div></details>`;
 }

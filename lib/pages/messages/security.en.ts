@@ -93,7 +93,7 @@ export const security = {
   passkeyName: "Name",
   renamePasskey: "Save the name",
   removePasskey: "Remove the passkey",
-  removePasskeyAbout: "The passkey no longer logs you in.",
+  removePasskeyAbout: "If you remove the passkey, it no longer logs you in.",
   or: "or",
   logInByPasskey: "Log in with a passkey",
   usePasskey: "Use a passkey",

@@ -95,7 +95,7 @@ export const security: SecurityWords = {
   passkeyName: "Nome",
   renamePasskey: "Salva il nome",
   removePasskey: "Rimuovi la passkey",
-  removePasskeyAbout: "Con questa passkey non potrai più accedere.",
+  removePasskeyAbout: "Se rimuovi la passkey, non potrai più usarla per accedere.",
   or: "oppure",
   logInByPasskey: "Accedi con una passkey",
   usePasskey: "Usa una passkey",
