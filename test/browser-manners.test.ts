@@ -60,7 +60,8 @@ describe("with the keyboard alone", onlyOnBun(NOT_ON_DENO), () => {
     assert.equal(await password.getAttribute("type"), "password");
     await tabTo(page, "Log in");
     await Promise.all([page.waitForURL("/profile/"), page.keyboard.press("Enter")]);
-    for (const name of ["Postern", "Sessions", "Activity", "Profile: alice", "Log out"]) await tabTo(page, name);
+    for (const name of ["Postern", "Sessions", "Activity", "Security", "Profile: alice", "Log out"])
+      await tabTo(page, name);
     await Promise.all([page.waitForURL("/login/**"), page.keyboard.press("Space")]);
     await page.getByText("You are logged out.").waitFor();
   });
