@@ -54,6 +54,12 @@ export async function listDevices(db: Db, userId: number, now: Instant, limit: n
     .execute();
 }
 
+/** Expired ones too. */
+export async function listDeviceIds(db: Db, userId: number): Promise<string[]> {
+  const rows = await db.selectFrom("devices").select("id").where("user_id", "=", userId).execute();
+  return rows.map(({ id }) => id);
+}
+
 export async function insertDevice(db: Db, device: UsedDevice): Promise<void> {
   await db.executeQuery(insert(db, device));
 }

@@ -139,7 +139,7 @@ export interface NoticesTable {
 }
 
 export interface ThrottlesTable {
-  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network, `mail:…`, `link:…`, `export:…`, `factor:…`, `passkey:…` of a network, `setup:…`. */
+  /** `account:…`, `device:…`, `devices:…` of an account, `failures:…` or `requests:…` of a network, `mail:…`, `link:…`, `export:…`, `factor:…`, `rejected:…` of a network, `setup:…`. */
   key: string;
   /** Consecutive failures; 0 for a rate. */
   failures: number;

@@ -119,6 +119,27 @@ describe("ten known browsers", () => {
 });
 
 describe("a wrong recovery code", () => {
+  test("makes no right one wait, and is one of few events: 30, then one every ten seconds", async () => {
+    await using stage = await setUp();
+    const events = async () => {
+      const all = stage.test.services.db.selectFrom("events").select("kind");
+      return (await all.where("kind", "=", "second_factor_failed").execute()).length;
+    };
+    const statuses: number[] = [];
+    for (let login = 0; login < 8; login++) {
+      const thief = await pending(stage);
+      for (let time = 0; time < 5; time++) statuses.push((await enterCode(thief, "nonsense")).status);
+      assert.equal((await thief.get("/login/second-factor/")).status, 403, "the login begins again");
+    }
+    assert.deepEqual(statuses, [...Array(30).fill(400), ...Array(10).fill(429)]);
+    assert.equal(await events(), 30);
+    assert.equal((await enterCode(await pending(stage), stage.recoveryCodes[0] ?? "")).status, 202);
+    stage.test.clock.advance(10);
+    assert.equal((await enterCode(await pending(stage), "nonsense")).status, 400);
+    assert.equal((await enterCode(await pending(stage), "nonsense")).status, 429);
+    assert.equal(await events(), 31);
+  });
+
   test("makes no later one wait, on another network", async () => {
     await using stage = await setUp();
     for (let login = 0; login < 4; login++) {

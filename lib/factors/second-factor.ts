@@ -48,8 +48,8 @@ export async function secondFactor(context: PendingContext & FactorThrottled): P
   const proof = await findCodeProof(services, visitorActor(context), user, typed);
   const cookies = proof && (await completeLogin(context, proof, attempt));
   if (cookies === null) {
-    await attempt.fail();
     if (count >= MAX_ATTEMPTS) await deletePendingLogin(services.db, pending.login.id);
+    await attempt.fail();
     throw new Problem("invalid", { code: [fieldMessage("code_incorrect")] });
   }
   return answerLogin(context, user, cookies);

@@ -19,7 +19,7 @@ import {
   factorLimitsOf,
   keysOf,
 } from "./limits.ts";
-import { reserveNetworkAttempt } from "./network-attempts.ts";
+import { recordRejected } from "./rejected.ts";
 import { DEVICES, isSpent } from "./rules.ts";
 
 /** An attempt at a code. It is counted as a failure already. */
@@ -38,7 +38,7 @@ export interface FactorThrottled {
   /**
    * Counts an attempt at a code of a user, on this node and every other. A code of an authenticator app counts at the account;
    * a device that the account knows is counted by itself, so that a thief who knows the password cannot block the user's own
-   * browsers. A recovery code cannot be guessed: it counts in the networks of its client.
+   * browsers. A recovery code cannot be guessed, so it does not wait. Its event is limited by `recordRejected`.
    *
    * @throws Problem throttled
    */
@@ -52,17 +52,10 @@ export function factorAttempts<C extends Authenticated>(context: C): C & FactorT
 
 async function reserve(context: Authenticated, user: User, kind: CodeKind): Promise<FactorAttempt> {
   if (kind === "totp" && context.services.config.throttle) return reserveAppCode(context, user);
-  const settle = await reserveNetworkAttempt(context);
-  const { isNewDevice, succeed } = await uncountedAttempt(context, user);
   return {
-    isNewDevice,
-    succeed: async (db, user, trustUntil) => {
-      const cookie = await succeed(db, user, trustUntil);
-      await settle(db);
-      return cookie;
-    },
-    settle,
-    fail: () => recordAttempt(context, user, "second_factor_failed"),
+    ...(await uncountedAttempt(context, user)),
+    settle: async () => {},
+    fail: () => recordRejected(context, user, "second_factor_failed"),
   };
 }
 
@@ -117,9 +110,4 @@ const UNCOUNTED = { isNewDevice: false, succeed: async () => null };
 async function forgetFailures(db: TransactionDb, user: User, device: string | null): Promise<void> {
   const own = device === null ? [] : [deviceKey(device), deviceFactorKey(device)];
   await deleteCounters(db, [...accountKeys(user.username), ...accountFactorKeys(user), ...own]);
-}
-
-/** Forgets the wrong codes at an account, but not those of its known devices. */
-export async function forgetWrongCodes(db: TransactionDb, user: User): Promise<void> {
-  await deleteCounters(db, accountFactorKeys(user));
 }

@@ -1,10 +1,10 @@
 import { deleteInBatches } from "../../db/batches.ts";
-import { deleteDevice, deleteDevicesOfUser, deleteExpiredDevices, endTrust } from "../../db/devices.ts";
+import { deleteDevice, deleteDevicesOfUser, deleteExpiredDevices, endTrust, listDeviceIds } from "../../db/devices.ts";
 import type { TransactionDb } from "../../db/open.ts";
 import { deleteCounters, deleteExpiredCounters } from "../../db/throttles.ts";
 import type { User } from "../../db/users.ts";
 import type { Services } from "../services.ts";
-import { accountKeys, deviceKey } from "./limits.ts";
+import { accountFactorKeys, accountKeys, deviceFactorKey, deviceKey } from "./limits.ts";
 
 /**
  * Forgets the devices of a user, but for one, and every failure at the account. Call it with each change of the password:
@@ -21,13 +21,29 @@ export async function forgetDevices(
 ): Promise<number> {
   if (exceptId !== null) await endTrust(db, id);
   const forgotten = await deleteDevicesOfUser(db, id, exceptId);
-  await deleteCounters(db, [...accountKeys(username), ...forgotten.map(deviceKey)]);
+  await deleteCounters(db, [...accountKeys(username), ...forgotten.flatMap(keysOfDevice)]);
   return forgotten.length;
+}
+
+/** Forgets the wrong codes of a user's second factor, those of the known devices too. */
+export async function forgetWrongCodes(db: TransactionDb, user: User): Promise<void> {
+  const devices = await listDeviceIds(db, user.id);
+  await deleteCounters(db, [...accountFactorKeys(user), ...devices.map(deviceFactorKey)]);
+}
+
+/** Forgets whatever was counted of a user. Call it before the user is deleted. */
+export async function forgetUser(db: TransactionDb, user: User): Promise<void> {
+  await forgetWrongCodes(db, user);
+  await forgetDevices(db, user, null);
+}
+
+function keysOfDevice(id: string): string[] {
+  return [deviceKey(id), deviceFactorKey(id)];
 }
 
 /** Forgets one device of a user: its browser is a stranger again. @returns whether the user had it */
 export async function forgetDevice(db: TransactionDb, { id: userId }: User, id: string): Promise<boolean> {
-  await deleteCounters(db, [deviceKey(id)]);
+  await deleteCounters(db, keysOfDevice(id));
   return deleteDevice(db, userId, id);
 }
 

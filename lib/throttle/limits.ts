@@ -49,18 +49,8 @@ export function limitsOf({ client, services }: Arrival, username: string, device
     const own = { key: deviceKey(device), rule: DEVICE };
     return { requests, failures: [own, { key: devicesKey(username), rule: DEVICES }] };
   }
-  return { requests, failures: [...failuresOf(networks), { key: accountKey(username), rule: STRANGERS }] };
-}
-
-/** The limits of an attempt that counts in its networks alone. */
-export function networkLimitsOf(arrival: Arrival): Limits {
-  const { client, services } = arrival;
-  const failures = failuresOf(networksOf(client.address, services.config.trustedProxies));
-  return { requests: requestLimitsOf(arrival), failures };
-}
-
-function failuresOf(networks: readonly Network[]): Limit[] {
-  return networks.map((network) => ({ key: failuresKey(network), rule: networkFailures(network) }));
+  const failures = networks.map((network) => ({ key: failuresKey(network), rule: networkFailures(network) }));
+  return { requests, failures: [...failures, { key: accountKey(username), rule: STRANGERS }] };
 }
 
 /** The limits of a request at which nothing can be guessed. They are those of attempts at a password. */
@@ -69,10 +59,10 @@ export function requestLimitsOf({ client, services }: Arrival): Limit[] {
   return networks.map((network) => ({ key: requestsKey(network), rule: networkRequests(network) }));
 }
 
-/** The limits of passkeys that were not accepted. They are no one's guesses, but each is an event. */
-export function passkeyFailuresOf({ client, services }: Arrival): Limit[] {
+/** The limits of passkeys and recovery codes that were not accepted. They cannot be guessed, but each is an event. */
+export function rejectedLimitsOf({ client, services }: Arrival): Limit[] {
   const networks = networksOf(client.address, services.config.trustedProxies);
-  return networks.map((network) => ({ key: `passkey:${network.name}`, rule: networkFailures(network) }));
+  return networks.map((network) => ({ key: `rejected:${network.name}`, rule: networkFailures(network) }));
 }
 
 export function keysOf({ requests, failures }: Limits): string[] {

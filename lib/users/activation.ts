@@ -1,9 +1,9 @@
-import { deleteUser as deleteRow, setActive, type User } from "../../db/users.ts";
+import { deleteUser as deleteRow, lockUser, setActive, type User } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
-import { forgetDevices } from "../throttle/forget.ts";
+import { forgetDevices, forgetUser } from "../throttle/forget.ts";
 import { deleteLogins, endMostSessions } from "./end-sessions.ts";
 import { cancelLinks } from "./void-links.ts";
 
@@ -43,7 +43,10 @@ export async function deactivate(services: Needs, by: Actor, user: User): Promis
 export async function deleteUser(services: Needs, by: Actor, user: User): Promise<void> {
   await endMostSessions(services, by, user, null);
   await authorizedTransaction(services, by, async (db) => {
-    const wasThere = await deleteRow(db, user.id);
-    if (wasThere) await recordBy(db, services, by, { kind: "user_deleted", subject: userSubject(user) });
+    const stored = await lockUser(db, user.id);
+    if (stored === null) return;
+    await forgetUser(db, stored);
+    await deleteRow(db, user.id);
+    await recordBy(db, services, by, { kind: "user_deleted", subject: userSubject(user) });
   });
 }

@@ -14,7 +14,7 @@ import { recordBy } from "../audit/audit-log.ts";
 import { readHash } from "../passwords/django-hash.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
-import { forgetDevices } from "../throttle/forget.ts";
+import { forgetUser } from "../throttle/forget.ts";
 import { endMostSessions } from "./end-sessions.ts";
 
 /**
@@ -74,7 +74,7 @@ export async function deleteOwnAccount(
     const obstacle = await findDeletionObstacle(db, stored, services.now());
     if (obstacle !== null) return obstacle;
     // The counters of the account and its devices are no use to a later user of the name.
-    await forgetDevices(db, user, null);
+    await forgetUser(db, user);
     await alongside(db, user);
     await deleteUser(db, id);
     await recordBy(db, services, by, { kind: "user_deleted", subject: userSubject(user) });

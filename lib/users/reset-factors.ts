@@ -7,7 +7,7 @@ import { recordBy } from "../audit/audit-log.ts";
 import { notify } from "../mail/notify.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
-import { forgetWrongCodes } from "../throttle/factor-attempts.ts";
+import { forgetWrongCodes } from "../throttle/forget.ts";
 import { deleteLogins, endMostSessions } from "./end-sessions.ts";
 import { cancelLinks } from "./void-links.ts";
 
