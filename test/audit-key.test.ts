@@ -16,7 +16,7 @@ const createUser = (sandbox: Sandbox, name: string, environment: Record<string, 
 async function keyFindings(sandbox: Sandbox, environment: Record<string, string> = {}): Promise<string[]> {
   const { stdout } = await sandbox.run(["check", "--json"], { environment });
   const findings: { level: string; code: string }[] = JSON.parse(stdout);
-  return findings.filter(({ code }) => /key|trail/.test(code)).map(({ level, code }) => `${level} ${code}`);
+  return findings.filter(({ code }) => /(^|_)key|trail/.test(code)).map(({ level, code }) => `${level} ${code}`);
 }
 
 const keysOf = (...texts: string[]) => deriveKeys(parseSecretKeys(texts.join(",")) ?? []).audit;

@@ -102,7 +102,7 @@ describe("a passkey as the second step", () => {
     const credential = alice.key.get(await askOptions(browser, FACTOR));
     assert.equal((await send(browser, FACTOR, credential, { remember: "on" })).status, 202);
     assert.equal((await browser.login("alice", PASSWORD)).status, 202);
-    await register(browser, createAuthenticator());
+    await register(alice.browser, createAuthenticator());
     assert.equal((await browser.login("alice", PASSWORD)).status, 403, "a new passkey ends the trust");
   });
 });

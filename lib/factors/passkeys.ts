@@ -10,6 +10,7 @@ import type { WithPasskeys } from "../pipeline/passkey-guards.ts";
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, json, redirect } from "../pipeline/responses.ts";
 import { authorizedData } from "../session/authorized.ts";
+import { provenSession } from "../session/session.ts";
 import { describeDevice, readDevice, userAgentOf } from "../session/user-agent.ts";
 import type { PasskeyThrottled } from "../throttle/passkey-requests.ts";
 import { challengeId, createChallenge, randomBase64 } from "../users/passkey-challenge.ts";
@@ -52,7 +53,8 @@ export async function newPasskeyOptions(context: Context): Promise<Reply> {
 }
 
 /**
- * `POST /security/passkeys/` with `credential` and perhaps `name`: 201 and the passkey. If the user had no recovery codes,
+ * `POST /security/passkeys/` with `credential` and perhaps `name`: 201 and the passkey. The session goes on under a new
+ * token, and has proved the passkey. If the user had no recovery codes,
  * `recovery_codes` has them, this once.
  *
  * @throws Problem invalid, passkey_rejected, too_many_passkeys, throttled
@@ -69,8 +71,10 @@ export async function createPasskey(context: Context): Promise<Reply> {
   const { challenge, transports } = sent;
   const label = name || defaultName(request);
   const registered = { ...verified, challenge, transports, userHandle: stored.facts, name: label };
-  const { passkey, recoveryCodes } = await addPasskey(services, sessionActor(context), registered);
-  return json(context, { ...passkeyToJson(passkeyProps(passkey)), recovery_codes: recoveryCodes }, 201);
+  const { store, cookies } = provenSession(context, "pop");
+  const { passkey, recoveryCodes } = await addPasskey(services, sessionActor(context), registered, store);
+  const answer = { ...passkeyToJson(passkeyProps(passkey)), recovery_codes: recoveryCodes };
+  return { ...json(context, answer, 201), cookies };
 }
 
 /** Such as `Firefox on Linux`, as long as a name may be. */

@@ -12,6 +12,7 @@ import { doneLocation, page, sentValue, wantsPage } from "../pipeline/page-respo
 import type { Reply } from "../pipeline/reply.ts";
 import { empty, redirect } from "../pipeline/responses.ts";
 import { authorizedData, requireLiveSession } from "../session/authorized.ts";
+import { lacksSecondFactor } from "../session/proof-age.ts";
 import { renewProof } from "../session/session.ts";
 import { type Attempt, releaseOnError } from "../throttle/attempts.ts";
 import type { ProofThrottled } from "../throttle/proof-attempts.ts";
@@ -125,7 +126,7 @@ async function render(
   states: Pick<ReauthProps, "passwordState" | "codeState">,
   status = 200,
 ): Promise<Reply> {
-  const needsSecondFactor = (await value("factors")) === "2";
+  const needsSecondFactor = (await value("factors")) === "2" || lacksSecondFactor(context.auth);
   const methods = await (needsSecondFactor ? secondFactorProofs : proofMethods)(context, context.auth.user);
   // To set one up.
   if (needsSecondFactor && methods.length === 0) return redirect("/security/");

@@ -2,8 +2,8 @@ import type { Arrival, Authenticated, UserContext } from "../context.ts";
 import { isForwarded, isLocalHost, isLoopback, parseAddress, parsePeer } from "../http/client-address.ts";
 import { Problem, type ProofMethod } from "../http/problem.ts";
 import { requireLiveSession } from "../session/authorized.ts";
-import { isLoggedInWithin, isProvedWithin } from "../session/proof-age.ts";
-import { proofMethods } from "../users/factor-methods.ts";
+import { isLoggedInWithin, isProvedWithin, lacksSecondFactor } from "../session/proof-age.ts";
+import { proofMethods, secondFactorProofs } from "../users/factor-methods.ts";
 import { relyingPartyOf } from "./relying-party.ts";
 
 /** Every client. */
@@ -53,15 +53,18 @@ export async function recentForSetUp(context: Authenticated): Promise<UserContex
 }
 
 /**
- * For a handler in which only some requests need it.
+ * For a handler in which only some requests need it. If the user has a second factor, the session must have proved one: else
+ * the password alone could replace it (NIST SP 800-63B-4 §4.1.2).
  *
  * @throws Problem recent_login_required, with the ways to prove it; not_authenticated if the session has ended meanwhile
  */
 export async function requireRecent(context: UserContext): Promise<void> {
   const { services, auth } = context;
-  if (isProvedWithin(auth.session, services.config.recentLoginSeconds, services.now())) return;
+  const lacksFactor = lacksSecondFactor(auth);
+  if (!lacksFactor && isProvedWithin(auth.session, services.config.recentLoginSeconds, services.now())) return;
   await requireLiveSession(context); // It may have ended since the head of the request arrived.
-  throw new Problem("recent_login_required", await proofMethods(context, auth.user));
+  const findMethods = lacksFactor ? secondFactorProofs : proofMethods;
+  throw new Problem("recent_login_required", await findMethods(context, auth.user));
 }
 
 /** A day. */

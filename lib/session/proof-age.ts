@@ -1,4 +1,5 @@
 import type { Session } from "../../db/sessions.ts";
+import type { CurrentSession } from "../context.ts";
 
 /**
  * The largest difference between the clocks of two nodes. A proof further in the future comes from a clock that was put
@@ -18,4 +19,9 @@ export function isLoggedInWithin({ createdAt }: Pick<Session, "createdAt">, seco
 
 function isWithin(at: number, seconds: number, now: number): boolean {
   return now - at >= -MAX_SKEW_MS && now - at <= seconds * 1000;
+}
+
+/** Whether the session lacks the second factor that its user has. It is older than the factor, or of a remembered browser. */
+export function lacksSecondFactor({ session, user }: Pick<CurrentSession, "session" | "user">): boolean {
+  return user.hasSecondFactor && !session.amr.split(" ").includes("mfa");
 }

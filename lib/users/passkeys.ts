@@ -36,6 +36,7 @@ export interface NewPasskey extends Omit<Passkey, "userId" | "createdAt" | "last
 /**
  * Adds a passkey to the actor's own account.
  *
+ * @param alongside work in the same transaction
  * @returns the passkey, and recovery codes to be shown once; null instead of those if the user had some already
  * @throws Problem passkey_rejected if the challenge was used, or is another session's, or the passkey is a user's already;
  *   too_many_passkeys; not_authenticated as `authorizedTransaction`
@@ -44,6 +45,7 @@ export function addPasskey(
   services: Needs,
   by: SessionActor,
   { challenge, ...verified }: NewPasskey,
+  alongside: (db: TransactionDb) => Promise<void>,
 ): Promise<{ passkey: Passkey; recoveryCodes: string[] | null }> {
   return authorizedTransaction(services, by, async (db) => {
     const user = await lockOwn(db, by);
@@ -56,6 +58,7 @@ export function addPasskey(
     if (own.some(({ userHandle }) => userHandle !== verified.userHandle)) throw new Problem("passkey_rejected");
     const passkey = { ...verified, userId: user.id, createdAt: now, lastUsedAt: null };
     if (!(await insertPasskey(db, passkey))) throw new Problem("passkey_rejected");
+    await alongside(db);
     return { passkey, recoveryCodes: await afterFactorAdded(db, services, by, user, "passkey") };
   });
 }

@@ -15,6 +15,12 @@ const alice = async ({ services }: TestApp) => {
   return user;
 };
 
+/** Gives alice an authenticator app, and proves it in the client's session. */
+const proveNewApp = async (client: Client, test: TestApp) => {
+  const { secret } = await giveFactors(test, await alice(test));
+  await client.post("/reauth/", { code: codeAt(secret, test.clock.now) }, OURS);
+};
+
 /** One successful request for each row of `lib/routes.ts` about second factors that changes something. The client is logged in. */
 export const FACTOR_DEEDS: Record<string, (client: Client, test: TestApp) => Promise<Response>> = {
   "POST /login/second-factor/": async (_, test) => {
@@ -29,15 +35,15 @@ export const FACTOR_DEEDS: Record<string, (client: Client, test: TestApp) => Pro
     return confirmAuthenticator(client, { token, code: codeAt(secret, test.clock.now) });
   },
   "DELETE /security/authenticator/": async (client, test) => {
-    await giveFactors(test, await alice(test));
+    await proveNewApp(client, test);
     return client.send("DELETE", "/security/authenticator/", { headers: OURS });
   },
   "POST /security/authenticator/remove/": async (client, test) => {
-    await giveFactors(test, await alice(test));
+    await proveNewApp(client, test);
     return client.send("POST", "/security/authenticator/remove/", { headers: FORM, body: "" });
   },
   "POST /security/recovery-codes/": async (client, test) => {
-    await giveFactors(test, await alice(test));
+    await proveNewApp(client, test);
     return client.post("/security/recovery-codes/", {}, OURS);
   },
   ...PASSKEY_DEEDS,
