@@ -8,6 +8,8 @@ export interface PendingLoginsTable {
   /** Hex SHA-256 of the encoded password that was checked. */
   password_hash: string;
   attempts: number;
+  /** The known device that entered the password; empty for a stranger. */
+  device: string;
   created_at: Instant;
   expires_at: Instant;
 }

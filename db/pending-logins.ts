@@ -11,28 +11,37 @@ export interface PendingLogin {
   userId: number;
   /** Hex SHA-256 of the encoded password that was checked. If the stored one differs, the login is void. */
   passwordHash: string;
+  /** The known device that entered the password; null for a stranger. */
+  device: string | null;
   createdAt: Instant;
   expiresAt: Instant;
 }
 
-/** Stores a pending login. Of the user's others, the newest `keep` stay. */
+/**
+ * Stores a pending login. Of the others of the same device, the newest `keep` stay; strangers count as one. So a thief who
+ * knows the password ends none of a known device.
+ */
 export async function insertPendingLogin(
   db: TransactionDb,
-  { id, userId, passwordHash, createdAt, expiresAt }: PendingLogin,
+  { id, userId, passwordHash, device, createdAt, expiresAt }: PendingLogin,
   keep: number,
 ): Promise<void> {
+  const row = { id, user_id: userId, password_hash: passwordHash, attempts: 0, device: device ?? "" };
   const own = db.selectFrom("pending_logins").select("id").where("user_id", "=", userId);
-  const kept = own.orderBy("created_at", "desc").orderBy("id").limit(keep);
-  await db.deleteFrom("pending_logins").where("user_id", "=", userId).where("id", "not in", kept).execute();
-  const row = { id, user_id: userId, password_hash: passwordHash, attempts: 0 };
+  const kept = own.where("device", "=", row.device).orderBy("created_at", "desc").orderBy("id").limit(keep);
+  const same = db.deleteFrom("pending_logins").where("user_id", "=", userId).where("device", "=", row.device);
+  await same.where("id", "not in", kept).execute();
   await db
     .insertInto("pending_logins")
     .values({ ...row, created_at: createdAt, expires_at: expiresAt })
     .execute();
 }
 
+/** A pending login as the second step needs it. */
+export type FoundLogin = Omit<PendingLogin, "device">;
+
 /** @returns null if it is unknown or has expired */
-export async function findPendingLogin(db: Db, id: string, now: Instant): Promise<PendingLogin | null> {
+export async function findPendingLogin(db: Db, id: string, now: Instant): Promise<FoundLogin | null> {
   const found = db.selectFrom("pending_logins").select(COLUMNS).where("id", "=", id).where("expires_at", ">", now);
   return (await found.executeTakeFirst()) ?? null;
 }

@@ -123,6 +123,7 @@ export const NOTICE_KINDS = [
   "factor_added",
   "factor_removed",
   "recovery_code_used",
+  "recovery_codes_made",
   "passkey_copied",
 ] as const;
 

@@ -1,5 +1,5 @@
 import type { OneTimeToken } from "../db/one-time-tokens.ts";
-import type { PendingLogin } from "../db/pending-logins.ts";
+import type { FoundLogin } from "../db/pending-logins.ts";
 import type { Session } from "../db/sessions.ts";
 import type { Credentials, User } from "../db/users.ts";
 import type { Data } from "./http/body.ts";
@@ -106,7 +106,7 @@ export interface UserContext extends Authenticated {
 /** The second step of a login. */
 export interface PendingContext extends Authenticated {
   readonly pending: {
-    readonly login: PendingLogin;
+    readonly login: FoundLogin;
     /** As stored now. */
     readonly credentials: Credentials;
   };

@@ -47,6 +47,7 @@ describe("edituser", () => {
       last_name: "Builder",
       is_active: true,
       groups: [],
+      second_factors: { totp: false, passkeys: 0, recovery_codes: 0 },
     };
     const { id, date_joined, last_login, ...user } = (await userOf(sandbox, "bob")) ?? {};
     assert.deepEqual(user, { ...common, username: "bob", is_staff: true, is_superuser: true });

@@ -49,6 +49,7 @@ describe("copy", () => {
           user_id: 1,
           password_hash: "hash",
           attempts: 0,
+          device: "",
           created_at: 1,
           expires_at: 2 ** 42,
         };

@@ -19,6 +19,8 @@ interface ModelSession {
   start: number;
   seen: number;
   proved: number;
+  /** Whether a second factor was proved. */
+  mfa: boolean;
 }
 
 /** The password was right, and the second factor is missing. */
@@ -50,7 +52,7 @@ class Model {
   enterPassword(browser: number, isRight: boolean, now: number): number {
     if (!isRight || !this.isActive) return 400;
     if (this.factor === null) {
-      this.sessions[browser] = { start: now, seen: now, proved: now };
+      this.sessions[browser] = { start: now, seen: now, proved: now, mfa: false };
       return 202;
     }
     const pending = { end: now + 10 * MINUTE, attempts: 0 };
@@ -66,7 +68,7 @@ class Model {
     if (this.useCode(code, now)) {
       this.pending = this.pending.filter((one) => one !== pending);
       this.cookies[browser] = null;
-      this.sessions[browser] = { start: now, seen: now, proved: now };
+      this.sessions[browser] = { start: now, seen: now, proved: now, mfa: true };
       return 202;
     }
     if (pending.attempts === 5) this.pending = this.pending.filter((one) => one !== pending);
@@ -97,7 +99,9 @@ class Model {
 
   /** Whether the browser may change the factors. */
   isRecent(browser: number, now: number): boolean {
-    return this.isAlive(browser, now) && now - (this.sessions[browser]?.proved ?? 0) <= 10 * MINUTE;
+    const session = this.sessions[browser];
+    const hasProved = this.factor === null || session?.mfa === true;
+    return this.isAlive(browser, now) && hasProved && now - (session?.proved ?? 0) <= 10 * MINUTE;
   }
 
   endAll(): void {
@@ -178,7 +182,7 @@ const addFactor =
     assert.equal(recovery_codes === null, model.recoveryCodes.size > 0);
     for (const one of recovery_codes ?? []) model.recoveryCodes.add(one);
     model.factor = { secret: key, lastStep: Math.floor(test.clock.now / 30_000) };
-    Object.assign(model.sessions[browser] ?? {}, { proved: test.clock.now });
+    Object.assign(model.sessions[browser] ?? {}, { proved: test.clock.now, mfa: true });
   };
 
 const removeFactor =

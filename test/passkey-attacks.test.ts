@@ -161,6 +161,8 @@ describe("a new passkey is denied", () => {
     await other.login("alice", PASSWORD);
     const [one, two] = [await askOptions(alice.browser, SET_UP), await askOptions(other, SET_UP)];
     assert.equal((await send(alice.browser, SET_UP, alice.key.create(one))).status, 201);
+    assert.equal((await send(other, SET_UP, createAuthenticator().create(two))).status, 403);
+    assert.equal((await prove(other, REAUTH, alice.key)).status, 204);
     await assertRejected(await send(other, SET_UP, createAuthenticator().create(two)));
     await register(other, createAuthenticator());
   });

@@ -46,6 +46,7 @@ async function createPendingLogins(db: Kysely<unknown>): Promise<void> {
     .addColumn("user_id", "integer", (column) => column.notNull().references("users.id").onDelete("cascade"))
     .addColumn("password_hash", "text", (column) => column.notNull())
     .addColumn("attempts", "integer", (column) => column.notNull())
+    .addColumn("device", "text", (column) => column.notNull())
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addColumn("expires_at", "bigint", (column) => column.notNull())
     .execute();

@@ -74,7 +74,7 @@ async function checkPassword(
     if (trusted !== null) return { kind: "done", user, cookies: trusted };
     // The login is no success yet, and no failure.
     await attempt.release();
-    const cookie = await createPendingLogin(context, credentials, replacement);
+    const cookie = await createPendingLogin(context, credentials, { replacement, device: attempt.device });
     return cookie === null ? { kind: "denied", user } : { kind: "pending", user, cookies: [cookie] };
   }
   const cookies = await createSession(context, credentials, { replacement, attempt });

@@ -32,5 +32,6 @@ export const LINKS: Readonly<Record<Template, Link>> = {
   factor_added: NOT_ME,
   factor_removed: NOT_ME,
   recovery_code_used: NOT_ME,
+  recovery_codes_made: NOT_ME,
   passkey_copied: NOT_ME,
 };

@@ -11,7 +11,12 @@ const EVERY_MS = 3_600_000;
 
 /** Each of these may be a thief's, also shortly after the user's own. Only a user who is logged in can cause many. */
 const EVERY_FACTOR_MS = 60_000;
-const OF_FACTORS: readonly NoticeKind[] = ["factor_added", "factor_removed", "recovery_code_used"];
+const OF_FACTORS: readonly NoticeKind[] = [
+  "factor_added",
+  "factor_removed",
+  "recovery_code_used",
+  "recovery_codes_made",
+];
 
 type Needs = Pick<Services, "config" | "mail" | "now">;
 

@@ -5,33 +5,32 @@ import type { Arrival, PendingContext } from "../context.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
 import { serializeCookie, serializeDeletion } from "../http/cookie.ts";
 import { isHttps } from "./cookies.ts";
+import { selectTokens } from "./presented-tokens.ts";
 
 // Between the password and the second factor there is no session. The cookie of this step opens nothing else.
 
 const PENDING_SECONDS = 600;
 
-/** The most pending logins of a user. The oldest one goes. */
+/** The most pending logins of a user by strangers, and by each known device. The oldest one goes. */
 const MAX_PENDING = 10;
-
-/** The most cookies of the name that are looked up. Postern sets one; a sibling domain may set any number. */
-const MAX_PRESENTED = 5;
 
 /**
  * The password was right: stores that, for the second step.
  *
  * @param replacement the password's new encoding, null if the stored one stays
+ * @param device the known device that entered the password; null for a stranger
  * @returns the `Set-Cookie` value; null if the password was changed or the user deactivated since it was checked
  */
 export async function createPendingLogin(
   context: Arrival,
   { user, password }: Credentials,
-  replacement: string | null,
+  { replacement, device }: { replacement: string | null; device: string | null },
 ): Promise<string | null> {
   const { db, now } = context.services;
   const token = generateToken();
   const at = now();
   const stored = replacement ?? password;
-  const login = { id: hashToken(token), userId: user.id, passwordHash: hashToken(stored), createdAt: at };
+  const login = { id: hashToken(token), userId: user.id, passwordHash: hashToken(stored), device, createdAt: at };
   const isStored = await transaction(db, async (db) => {
     if (!(await replacePassword(db, { user, password }, stored))) return false;
     await insertPendingLogin(db, { ...login, expiresAt: at + PENDING_SECONDS * 1000 }, MAX_PENDING - 1);
@@ -54,9 +53,8 @@ export function expiredPendingCookie(context: Arrival): string {
  */
 export async function findPresentedLogin(context: Arrival): Promise<PendingContext["pending"] | null> {
   const { db, now } = context.services;
-  const tokens = (context.cookies.get(cookieName(context)) ?? []).filter((token) => token !== "");
   const found: PendingContext["pending"][] = [];
-  for (const token of tokens.slice(0, MAX_PRESENTED)) {
+  for (const token of selectTokens(context.cookies.get(cookieName(context)) ?? [])) {
     const login = await findPendingLogin(db, hashToken(token), now());
     const credentials = login && (await findCredentialsOf(db, login.userId));
     if (login === null || !credentials?.user.isActive) continue;

@@ -19,7 +19,7 @@ type Request = Pick<Arrival, "cookies" | "services">;
 
 /** The session tokens that the request presents under the configured name, in the order of its header. */
 export function presentedTokens({ cookies, services }: Request): string[] {
-  return select(cookies.get(services.config.sessionCookieName) ?? []);
+  return selectTokens(cookies.get(services.config.sessionCookieName) ?? []);
 }
 
 /**
@@ -31,7 +31,7 @@ export function allPresentedTokens({ cookies, services }: Request): string[] {
   const name = configured.replace(/^__(Host|Secure)-/, "");
   // The configured name comes first, so that values planted under another name do not crowd it out.
   const names = [configured, name, `__Host-${name}`, `__Secure-${name}`];
-  return select(names.flatMap((variant) => cookies.get(variant) ?? []));
+  return selectTokens(names.flatMap((variant) => cookies.get(variant) ?? []));
 }
 
 /** Whether the request has a value under the configured name that cannot be a session key, and no other value. */
@@ -40,6 +40,7 @@ export function presentsOnlyShortKeys({ cookies, services }: Request): boolean {
   return values.length > 0 && values.every((value) => value.length < MIN_KEY_CHARACTERS);
 }
 
-function select(values: readonly string[]): string[] {
+/** The values that have the shape of a token, each once. */
+export function selectTokens(values: readonly string[]): string[] {
   return [...new Set(values.filter((value) => TOKEN.test(value)))].slice(0, MAX_TOKENS);
 }

@@ -1,3 +1,4 @@
+import { endTrust } from "../../db/devices.ts";
 import type { TransactionDb } from "../../db/open.ts";
 import { deletePendingLoginsOf } from "../../db/pending-logins.ts";
 import { deleteSession, deleteSessionsOfUser, findLiveSessionByPrefix, type Session } from "../../db/sessions.ts";
@@ -15,7 +16,7 @@ import { cancelEmailChange } from "./void-links.ts";
 type Needs = Pick<Services, "db" | "config" | "keys" | "mail" | "now">;
 
 /**
- * Ends the sessions of a user, and each login that waits for its second factor. A change of the address that waits is void:
+ * Ends the sessions of a user, each login that waits for its second factor, and the trust in remembered browsers. A change of the address that waits is void:
  * one of these sessions may have asked for it.
  *
  * @param exceptId the session that stays
@@ -29,7 +30,10 @@ export async function endSessions(
   exceptId: string | null = null,
 ): Promise<number> {
   const most = await endMostSessions(services, by, user, exceptId);
-  const deleteRest = (db: TransactionDb) => deleteLogins(db, user, exceptId);
+  const deleteRest = async (db: TransactionDb) => {
+    await endTrust(db, user.id);
+    return deleteLogins(db, user, exceptId);
+  };
   return most + (await endSome(services, by, user, withNotice(services, by, user, deleteRest)));
 }
 

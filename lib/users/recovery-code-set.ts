@@ -3,11 +3,12 @@ import type { TransactionDb } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { recordBy } from "../audit/audit-log.ts";
+import { notify } from "../mail/notify.ts";
 import type { Services } from "../services.ts";
 import { authorizedTransaction } from "../session/authorized.ts";
 import { generateRecoveryCodes, recoveryCodeId } from "./recovery-codes.ts";
 
-type Needs = Pick<Services, "db" | "config" | "keys" | "now">;
+type Needs = Pick<Services, "db" | "config" | "keys" | "mail" | "now">;
 
 /**
  * Makes new recovery codes. They take the place of the user's others.
@@ -19,6 +20,7 @@ export function makeRecoveryCodes(services: Needs, by: Actor, user: User): Promi
   return authorizedTransaction(services, by, async (db) => {
     const { totpSecret, passkeys } = await summarizeFactors(db, user.id);
     if (totpSecret === null && passkeys === 0) return null;
+    await notify(db, services, by, user, "recovery_codes_made");
     return storeNewCodes(db, services, by, user);
   });
 }

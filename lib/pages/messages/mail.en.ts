@@ -180,6 +180,13 @@ export const mail = {
         `If it was not you, another person has your password and your recovery codes. Open this link. ${SECURE} After the next login, make new recovery codes.`,
       ],
     },
+    recovery_codes_made: {
+      ...NOT_ME,
+      subject: ({ site }) => `New recovery codes for ${site} were made`,
+      intro: ({ site }) => [
+        `New recovery codes were made for your account at ${site}. The codes that you had before no longer work.`,
+      ],
+    },
     passkey_copied: {
       ...NOT_ME,
       subject: ({ site }) => `One of your passkeys for ${site} may have been copied`,

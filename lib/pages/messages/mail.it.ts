@@ -166,6 +166,13 @@ export const mail: MailWords = {
         `Altrimenti qualcun altro ha la tua password e i tuoi codici di recupero. Apri questo link. ${SECURE} Dopo il prossimo accesso, crea nuovi codici di recupero.`,
       ],
     },
+    recovery_codes_made: {
+      ...NOT_ME,
+      subject: ({ site }) => `Sono stati creati nuovi codici di recupero per ${site}`,
+      intro: ({ site }) => [
+        `Per il tuo account su ${site} sono stati creati nuovi codici di recupero. Quelli di prima non valgono più.`,
+      ],
+    },
     passkey_copied: {
       ...NOT_ME,
       subject: ({ site }) => `Una tua passkey per ${site} potrebbe essere stata copiata`,
