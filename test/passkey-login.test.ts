@@ -29,6 +29,15 @@ describe("a login by a passkey alone", () => {
     assert.deepEqual(options, { timeout: 300_000, rpId: "postern.test", userVerification: "required" });
   });
 
+  for (const algorithm of ["ES256", "EdDSA", "RS256"] as const) {
+    test(`works with a key of ${algorithm}`, async () => {
+      await using alice = await usePasskeys();
+      const key = createAuthenticator({ algorithm });
+      await register(alice.browser, key);
+      assert.equal((await prove(createClient(alice.test.app), LOGIN, key)).status, 202);
+    });
+  }
+
   test("makes the browser known, stores the time, and is an event", async () => {
     await using alice = await usePasskey();
     const browser = createClient(alice.test.app);

@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { ORIGIN } from "./test-app.ts";
 
-// A software authenticator and the browser around it, as WebAuthn Level 3 describes them: P-256, no attestation.
+// A software authenticator and the browser around it, as WebAuthn Level 3 describes them, without attestation.
 
 /** What a test changes to attack. */
 export interface Forgery {
@@ -38,11 +38,22 @@ export interface Authenticator {
 
 /**
  * @param origin of the page that uses it
+ * @param algorithm of its key
  * @param isCounting whether it counts its signatures, as security keys do
  * @param isVerifying whether it checks its user
  */
-export function createAuthenticator({ origin = ORIGIN, isCounting = true, isVerifying = true } = {}): Authenticator {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+export function createAuthenticator({
+  origin = ORIGIN,
+  algorithm = "ES256",
+  isCounting = true,
+  isVerifying = true,
+}: {
+  origin?: string;
+  algorithm?: Algorithm;
+  isCounting?: boolean;
+  isVerifying?: boolean;
+} = {}): Authenticator {
+  const { publicKey, privateKey } = generateKey(algorithm);
   const credentialId = Buffer.from(crypto.getRandomValues(new Uint8Array(32)));
   const flags = FLAGS.present | (isVerifying ? FLAGS.verified : 0);
   let userHandle: string | null = null;
@@ -80,6 +91,14 @@ export function createAuthenticator({ origin = ORIGIN, isCounting = true, isVeri
   return authenticator;
 }
 
+export type Algorithm = "ES256" | "EdDSA" | "RS256";
+
+function generateKey(algorithm: Algorithm): { publicKey: KeyObject; privateKey: KeyObject } {
+  if (algorithm === "EdDSA") return generateKeyPairSync("ed25519");
+  if (algorithm === "RS256") return generateKeyPairSync("rsa", { modulusLength: 2048 });
+  return generateKeyPairSync("ec", { namedCurve: "P-256" });
+}
+
 function credential(id: Buffer, response: Record<string, unknown>): Record<string, unknown> {
   const name = id.toString("base64url");
   return { id: name, rawId: name, type: "public-key", response, clientExtensionResults: {} };
@@ -98,12 +117,20 @@ function authenticatorHead(rpId: string, flags: number, signCount: number, forge
 
 function signWith(key: KeyObject, head: Buffer, clientDataJSON: string): string {
   const signed = Buffer.concat([head, sha256(Buffer.from(clientDataJSON, "base64url"))]);
-  return sign("sha256", signed, key).toString("base64url");
+  return sign(key.asymmetricKeyType === "ed25519" ? null : "sha256", signed, key).toString("base64url");
 }
 
-/** An ES256 key (RFC 9053 §7.1.1). */
+/** A key of ES256 or EdDSA (RFC 9053 §7), or of RS256 (RFC 8230 §4). */
 export function coseKey(publicKey: KeyObject, algorithm = 0x26): Buffer {
-  const { x = "", y = "" } = publicKey.export({ format: "jwk" });
+  const { kty, x = "", y = "", n = "" } = publicKey.export({ format: "jwk" });
+  if (kty === "OKP") {
+    const head = Buffer.of(0xa4, 0x01, 0x01, 0x03, 0x27, 0x20, 0x06, 0x21);
+    return Buffer.concat([head, cborBytes(Buffer.from(x, "base64url"))]);
+  }
+  if (kty === "RSA") {
+    const head = Buffer.of(0xa4, 0x01, 0x03, 0x03, 0x39, 0x01, 0x00, 0x20);
+    return Buffer.concat([head, cborBytes(Buffer.from(n, "base64url")), Buffer.of(0x21, 0x43, 0x01, 0x00, 0x01)]);
+  }
   const [xBytes, yBytes] = [Buffer.from(x, "base64url"), Buffer.from(y, "base64url")];
   const head = Buffer.of(0xa5, 0x01, 0x02, 0x03, algorithm, 0x20, 0x01);
   return Buffer.concat([head, Buffer.of(0x21), cborBytes(xBytes), Buffer.of(0x22), cborBytes(yBytes)]);
