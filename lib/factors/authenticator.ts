@@ -72,7 +72,7 @@ async function checkCode(context: UserContext & SetupThrottled, token: string, t
   if (setup === null || count === "denied") throw expired();
   const step = findTotpStep(setup.secret, readCode(typed).code, services.now(), NONE_USED);
   if (step !== null) return step;
-  if (count === "last") await cancelTotpSetup(services, auth.user);
+  if (count === "last") await cancelTotpSetup(services, sessionActor(context), auth.user);
   throw new Problem("invalid", { code: [fieldMessage("setup_code_incorrect")] });
 }
 

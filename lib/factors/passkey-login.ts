@@ -18,7 +18,8 @@ type Context = Authenticated & WithPasskeys & PasskeyThrottled;
 /** `POST /login/passkey/options/`: 200 and the options for any passkey of this site, with which the user is checked too. */
 export async function passkeyLoginOptions(context: Context): Promise<Reply> {
   await context.countPasskeyRequest();
-  const challenge = await createChallenge(context.services, "passkey_login", { subject: anyPlace(), userId: null });
+  const owner = { subject: anyPlace(), userId: null };
+  const challenge = await createChallenge(context.services, visitorActor(context), "passkey_login", owner);
   return json(context, requestOptions(context.relyingParty, challenge, [], "required"));
 }
 

@@ -27,7 +27,7 @@ export async function passkeyFactorOptions(context: Context): Promise<Reply> {
   const passkeys = await listPasskeys(context.services.db, credentials.user.id);
   if (passkeys.length === 0) throw new Problem("not_found");
   const owner = { subject: login.id, userId: login.userId };
-  const challenge = await createChallenge(context.services, "passkey_factor", owner);
+  const challenge = await createChallenge(context.services, visitorActor(context), "passkey_factor", owner);
   return json(context, requestOptions(context.relyingParty, challenge, passkeys, "preferred"));
 }
 

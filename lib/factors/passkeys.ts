@@ -47,7 +47,7 @@ export async function newPasskeyOptions(context: Context): Promise<Reply> {
   if (own.length >= MAX_PASSKEYS) throw new Problem("too_many_passkeys", { limit: MAX_PASSKEYS });
   const userHandle = own[0]?.userHandle ?? randomBase64(USER_HANDLE_BYTES);
   const owner = { subject: session.id, userId: user.id, facts: userHandle };
-  const challenge = await createChallenge(services, "passkey_setup", owner);
+  const challenge = await createChallenge(services, sessionActor(context), "passkey_setup", owner);
   const { siteName } = services.config;
   return json(context, creationOptions(relyingParty, challenge, { user, siteName, userHandle, passkeys: own }));
 }

@@ -22,7 +22,7 @@ export async function reauthPasskeyOptions(context: Context): Promise<Reply> {
   const passkeys = await listPasskeys(services.db, auth.user.id);
   if (passkeys.length === 0) throw new Problem("not_found");
   const owner = { subject: auth.session.id, userId: auth.user.id };
-  const challenge = await createChallenge(services, "passkey_proof", owner);
+  const challenge = await createChallenge(services, sessionActor(context), "passkey_proof", owner);
   return json(context, requestOptions(relyingParty, challenge, passkeys, "preferred"));
 }
 

@@ -1,8 +1,9 @@
 import { insertToken, type OneTimeToken } from "../../db/one-time-tokens.ts";
-import { transaction } from "../../db/open.ts";
 import type { TokenPurpose } from "../../db/schema.ts";
+import type { Actor } from "../audit/actor.ts";
 import { hashToken } from "../crypto/token.ts";
 import type { Services } from "../services.ts";
+import { authorizedTransaction } from "../session/authorized.ts";
 
 export type ChallengePurpose = Extract<TokenPurpose, `passkey_${string}`>;
 
@@ -21,16 +22,19 @@ const PLACES = 2 ** 20;
  * @param subject the session or the pending login that it belongs to; `anyPlace` before a login
  * @param facts what the answer needs
  * @returns it, in base64url
+ * @throws Problem not_authenticated as `authorizedTransaction`
  */
 export async function createChallenge(
-  { db, now }: Pick<Services, "db" | "now">,
+  services: Pick<Services, "db" | "config" | "now">,
+  by: Actor,
   purpose: ChallengePurpose,
   { subject, userId, facts = "" }: Pick<OneTimeToken, "subject" | "userId"> & { facts?: string },
 ): Promise<string> {
   const challenge = randomBase64(CHALLENGE_BYTES);
-  const createdAt = now();
+  const createdAt = services.now();
   const token = { id: challengeId(challenge), purpose, subject, userId, facts };
-  await transaction(db, (db) => insertToken(db, { ...token, createdAt, expiresAt: createdAt + CHALLENGE_MS }));
+  const stored = { ...token, createdAt, expiresAt: createdAt + CHALLENGE_MS };
+  await authorizedTransaction(services, by, (db) => insertToken(db, stored));
   return challenge;
 }
 

@@ -1,6 +1,6 @@
 import { deleteTotp, storeTotp } from "../../db/factors.ts";
 import { consumeToken, deleteTokensAbout, findToken, insertToken } from "../../db/one-time-tokens.ts";
-import { type TransactionDb, transaction } from "../../db/open.ts";
+import type { TransactionDb } from "../../db/open.ts";
 import type { User } from "../../db/users.ts";
 import { type Actor, userSubject } from "../audit/actor.ts";
 import { generateToken, hashToken } from "../crypto/token.ts";
@@ -58,9 +58,9 @@ export async function findTotpSetup(
   return secret && { token, secret };
 }
 
-/** Deletes a secret that waits. */
-export function cancelTotpSetup({ db }: Pick<Services, "db">, user: User): Promise<void> {
-  return transaction(db, (db) => deleteTokensAbout(db, "totp_setup", userSubject(user)));
+/** Deletes a secret that waits. @throws Problem not_authenticated as `authorizedTransaction` */
+export function cancelTotpSetup(services: Needs, by: Actor, user: User): Promise<void> {
+  return authorizedTransaction(services, by, (db) => deleteTokensAbout(db, "totp_setup", userSubject(user)));
 }
 
 /**
