@@ -106,6 +106,27 @@ describe("a request's line", () => {
     for (const line of logged) assert.match(line, /^\{[ -~]*\}\n$/);
   });
 
+  test("is the same JSON as that of every other event", () => {
+    const lines: string[] = [];
+    const log = createLog(
+      (line) => lines.push(line),
+      () => 0,
+      { common: { worker: 1 } },
+    );
+    const denied = { request_id: "a2", route: null, method: "GET", status: 404, ms: 0, problem: "not_found" };
+    const answered = { request_id: "b3", route: "/profile/", method: "GET", status: 200, ms: 12, problem: null };
+    for (const fields of [
+      { ...denied, user_id: null, client: "" },
+      { ...answered, user_id: 7, client: "2001:db8::1" },
+    ]) {
+      log.request(fields);
+      log("info", "request", fields);
+    }
+    const [first, firstAgain, second, secondAgain] = lines;
+    assert.equal(first, firstAgain);
+    assert.equal(second, secondAgain);
+  });
+
   test("is one line of printable characters, for any text of the client", async () => {
     const { client, logged } = await setUp();
     const junk = ['"}\\n{"level":"error"', "\u009b31m", "\u0085", "\u00ff"];

@@ -3,7 +3,23 @@ export type LogFields = Record<string, string | number | boolean | null>;
 
 export type Level = "info" | "warning" | "error";
 
-export type Log = (level: Level, event: string, fields?: LogFields) => void;
+export interface Log {
+  (level: Level, event: string, fields?: LogFields): void;
+  /** The line of a request: `request`, at the level `info`. */
+  request: (fields: RequestFields) => void;
+}
+
+/** No text here has a character that JSON or a terminal would have to escape. */
+export interface RequestFields {
+  request_id: string;
+  route: string | null;
+  method: string;
+  status: number;
+  ms: number;
+  problem: string | null;
+  user_id: number | null;
+  client: string;
+}
 
 /** @param text one event, with its final line break */
 export type LogWriter = (text: string, level: Level) => void;
@@ -28,10 +44,30 @@ export function createLog(
   now: () => number,
   { format = formatJson, common = {} }: LogOptions = {},
 ): Log {
-  return (level, event, fields = {}) => {
-    const time = new Date(now()).toISOString();
-    write(`${format({ time, level, event, ...common, ...fields })}\n`, level);
-  };
+  const time = () => new Date(now()).toISOString();
+  const log = (level: Level, event: string, fields: LogFields = {}) =>
+    write(`${format({ time: time(), level, event, ...common, ...fields })}\n`, level);
+  const commonJson = JSON.stringify(common).slice(1, -1);
+  const prefix = commonJson === "" ? "" : `${commonJson},`;
+  const request: Log["request"] =
+    format === formatJson
+      ? (fields) => write(requestLine(time(), prefix, fields), "info")
+      : (fields) => log("info", "request", { ...fields });
+  return Object.assign(log, { request });
+}
+
+/** As `formatJson` has it. Written out, since every request has one: JSON.stringify takes twice as long (measured). */
+function requestLine(time: string, prefix: string, fields: RequestFields): string {
+  const { request_id, route, method, status, ms, problem, user_id, client } = fields;
+  return (
+    `{"time":"${time}","level":"info","event":"request",${prefix}"request_id":"${request_id}",` +
+    `"route":${quoted(route)},"method":"${method}","status":${status},"ms":${ms},"problem":${quoted(problem)},` +
+    `"user_id":${user_id},"client":"${client}"}\n`
+  );
+}
+
+function quoted(text: string | null): string {
+  return text === null ? "null" : `"${text}"`;
 }
 
 /** One line of JSON per event: `{"time":"2026-01-01T00:00:00.000Z","level":"info","event":"request",…}`. */

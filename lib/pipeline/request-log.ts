@@ -1,7 +1,7 @@
 import type { Arrival } from "../context.ts";
 import type { ProblemCode } from "../http/problem.ts";
 import { isHost } from "../http/target.ts";
-import type { LogFields } from "../observability/log.ts";
+import type { LogFields, RequestFields } from "../observability/log.ts";
 import type { Answered } from "../observability/metrics.ts";
 import type { Reply } from "./reply.ts";
 import { OPS } from "./surface.ts";
@@ -31,9 +31,10 @@ export function logRequest(
   // Probes come every few seconds and would fill the log.
   if (status === 200 && endpoint?.surface === OPS) return;
   const userId = loggedInUserId ?? (auth === null || auth.level === "anonymous" ? null : auth.user.id);
-  const fields: LogFields = { request_id: requestId, ...answered, user_id: userId, client: client.address };
+  const fields: RequestFields = { request_id: requestId, ...answered, user_id: userId, client: client.address };
   const mismatched = mismatch(stage, problem);
-  services.log("info", "request", mismatched === null ? fields : { ...fields, ...mismatched }); // A spread is slow.
+  if (mismatched === null) services.log.request(fields);
+  else services.log("info", "request", { ...fields, ...mismatched });
 }
 
 function methodOf({ method }: Request): string {
