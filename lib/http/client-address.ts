@@ -70,9 +70,15 @@ export function identifyClient(
   return { address: addressOf(address), host, isHttps, isProxyIgnored: false, requestId };
 }
 
+/** The last result: behind a proxy, all requests have one peer. */
+let last = { sent: "", peer: "" };
+
 /** The other end of a connection: an address as `parseAddress` gives it, `UNIX`, or empty if unknown. */
 export function parsePeer(peerAddress: string): string {
-  return peerAddress === UNIX ? UNIX : (parseAddress(peerAddress) ?? "");
+  if (peerAddress !== last.sent) {
+    last = { sent: peerAddress, peer: peerAddress === UNIX ? UNIX : (parseAddress(peerAddress) ?? "") };
+  }
+  return last.peer;
 }
 
 function addressOf(peer: string): string {
