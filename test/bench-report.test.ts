@@ -3,7 +3,18 @@ import { describe, test } from "node:test";
 import { barChart } from "./bench/chart.ts";
 import { luaOf } from "./bench/lua.ts";
 import type { Row } from "./bench/measure.ts";
-import { comparison, failures, formatNumber, formatSpread, markdownTable, ratiosTo, spreadOf } from "./bench/report.ts";
+import {
+  comparison,
+  failures,
+  formatNumber,
+  formatSpread,
+  markdownTable,
+  type Pair,
+  pairTable,
+  ratiosTo,
+  spreadOf,
+} from "./bench/report.ts";
+import { CASE_ROWS, CONTESTANT_ROWS } from "./bench/rows.ts";
 
 const SAMPLE = { p50Ms: 1, p99Ms: 2, maxMs: 3, failures: 0, memoryMiB: 50, serverCpu: 1, generatorCpu: 0.25 };
 
@@ -46,6 +57,19 @@ describe("the benchmark's figures", () => {
     assert.match(ours, /^\| ours \| 50\.0 \(50\.0 to 50\.0\) \| 0\.375 \(0\.250 to 0\.500\) \|/);
   });
 
+  test("a case is compared with its base round by round, by rate or by p99", () => {
+    const pair: Pair = {
+      title: "ours",
+      own: row("ours", [50, 50]),
+      base: row("theirs", [100, 200]),
+      baseTitle: "theirs",
+      figure: "perSecond",
+    };
+    const [, , byRate, byTime] = pairTable([pair, { ...pair, figure: "p99Ms" }]).split("\n");
+    assert.equal(byRate, "| ours | theirs | 0.375 (0.250 to 0.500) | 1.00 | 2.00 |");
+    assert.equal(byTime, "| ours | theirs | 1.00 (1.00 to 1.00) | 1.00 | 2.00 |");
+  });
+
   test("an unknown memory is an empty cell", () => {
     const unknown = { ...row("one", [1]), samples: [{ ...SAMPLE, requests: 1, perSecond: 1, memoryMiB: null }] };
     assert.match(comparison("requests", [unknown]), /\| 2\.00 \| {2}\| 1\.00 \| 0\.250 \|$/);
@@ -55,6 +79,18 @@ describe("the benchmark's figures", () => {
     const bad = row("bad", [10, 20]);
     bad.samples[1] = { ...SAMPLE, requests: 20, perSecond: 20, failures: 3 };
     assert.deepEqual(failures([row("good", [5]), bad]), ["Of bad: 3 of 30 requests failed."]);
+  });
+});
+
+describe("the benchmark's rows", () => {
+  test("have names of their own, and a meaning in short sentences", () => {
+    for (const rows of [CONTESTANT_ROWS, CASE_ROWS]) {
+      assert.equal(new Set(rows.map(({ name }) => name)).size, rows.length);
+      for (const { name, meaning } of rows) {
+        assert.match(meaning, /^[A-Z0-9`].*\.$/, name);
+        for (const sentence of meaning.split(/(?<=[.:])\s+/)) assert(sentence.split(" ").length <= 25, sentence);
+      }
+    }
   });
 });
 
@@ -87,18 +123,20 @@ describe("the benchmark's chart", () => {
 });
 
 describe("the script for wrk", () => {
-  const ask = { method: "POST" as const, url: "http://localhost/", headers: { Accept: "*/*" }, body: '{"a":"b"}' };
+  const ask = { method: "POST" as const, url: "http://localhost/", headers: { Accept: "*/*" } };
+  const turn = (cookie: string) => ({ headers: { Cookie: cookie }, body: '{"a":"b"}' });
 
-  test("sends one cookie as a header", () => {
-    const lua = luaOf({ ...ask, cookies: ["sessionid=x"] });
+  test("sends one request", () => {
+    const lua = luaOf({ ...ask, turns: [turn("sessionid=x")] });
     assert(lua.includes('wrk.headers["Cookie"] = "sessionid=x"'));
     assert(lua.includes('wrk.body = "{\\"a\\":\\"b\\"}"'));
     assert(!lua.includes("function request"));
   });
 
-  test("sends several cookies in turn", () => {
-    const lua = luaOf({ ...ask, cookies: ["a=1", "a=2"] });
-    assert(lua.includes('local cookies = { "a=1", "a=2" }'));
+  test("sends several requests in turn, each with its own headers and body", () => {
+    const lua = luaOf({ ...ask, turns: [turn("a=1"), { headers: { Cookie: "a=2" }, body: "{}" }] });
+    assert(lua.includes('wrk.headers["Cookie"] = "a=1" wrk.body = "{\\"a\\":\\"b\\"}" requests[#requests + 1]'));
+    assert(lua.includes('wrk.headers["Cookie"] = "a=2" wrk.body = "{}" requests[#requests + 1]'));
     assert(lua.includes("function request()"));
   });
 });

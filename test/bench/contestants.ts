@@ -6,6 +6,7 @@ import { insertSession } from "../../db/sessions.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { ROOT } from "../support/process.ts";
 import { TEST_SECRET_KEY } from "../support/secret-key.ts";
+import { BETTER_AUTH, CONTESTANT_ROWS, type ContestantName, type ContestantRow } from "./rows.ts";
 import { type Program, type Stage, Unavailable } from "./stage.ts";
 
 export const USER = { username: "alice", email: "alice@example.com", password: "right horse" };
@@ -18,13 +19,7 @@ export interface Recipe {
   login: { path: string; body: Record<string, string> };
 }
 
-export interface Contestant {
-  /** Its name for `--only`. */
-  name: string;
-  /** Its row in the tables. */
-  title: string;
-  /** Without a login, it has no row in the table of logins. */
-  hasLogin: boolean;
+export interface Contestant extends ContestantRow {
   /** @throws Unavailable if the row must be left out */
   prepare: (stage: Stage) => Promise<Recipe>;
 }
@@ -37,7 +32,6 @@ const ASKED = {
   login: { path: "/login/", body: { username: USER.username, password: USER.password } },
 };
 
-const BETTER_AUTH = { name: "better-auth", version: "1.7.25" };
 const DENO = { name: "deno", version: "2.9.6" };
 
 /** Debian's own: its packages, such as python3-django, install for it. */
@@ -46,34 +40,23 @@ const PYTHON = "/usr/bin/python3";
 /** Connections to Postgres, for Postern and for the bare driver. */
 const POOL_SIZE = "10";
 
-/** Every row. The ceiling comes first: the others are compared with it. */
-export const CONTESTANTS: readonly Contestant[] = [
-  { name: "ceiling", title: "the ceiling", hasLogin: true, prepare: prepareCeiling },
-  { name: "sqlite", title: "Postern, SQLite", hasLogin: true, prepare: (stage) => preparePostern(stage, fromSource) },
-  {
-    name: "workers",
-    title: "Postern, SQLite, 2 workers",
-    hasLogin: true,
-    prepare: (stage) => preparePostern(stage, fromSource, { POSTERN_WORKERS: "2" }),
-  },
-  { name: "binary", title: "Postern, SQLite, the binary", hasLogin: true, prepare: prepareBinary },
-  { name: "deno", title: "Postern, SQLite, on Deno", hasLogin: true, prepare: prepareDeno },
-  { name: "postgres", title: "Postern, Postgres", hasLogin: true, prepare: preparePostgres },
-  { name: "bare-pg", title: "one prepared select by `pg` on Bun", hasLogin: false, prepare: prepareBarePg },
-  {
-    name: "better-auth",
-    title: `Better Auth ${BETTER_AUTH.version} on Bun, SQLite: \`get-session\``,
-    hasLogin: true,
-    prepare: (stage) => prepareBetterAuth(stage, 0),
-  },
-  {
-    name: "better-auth-cached",
-    title: "Better Auth with its cookie cache",
-    hasLogin: true,
-    prepare: (stage) => prepareBetterAuth(stage, 3600),
-  },
-  { name: "tutorial", title: "the tutorial: Django, gunicorn, 2 workers", hasLogin: true, prepare: prepareTutorial },
-];
+const PREPARE: Record<ContestantName, Contestant["prepare"]> = {
+  ceiling: async () => preparePeer("ceiling.ts"),
+  sqlite: (stage) => preparePostern(stage),
+  workers: (stage) => preparePostern(stage, fromSource, { POSTERN_WORKERS: "2" }),
+  binary: prepareBinary,
+  deno: prepareDeno,
+  postgres: preparePostgres,
+  "bare-pg": prepareBarePg,
+  "better-auth": (stage) => prepareBetterAuth(stage, 0),
+  "better-auth-cached": (stage) => prepareBetterAuth(stage, 3600),
+  tutorial: prepareTutorial,
+};
+
+export const CONTESTANTS: readonly Contestant[] = CONTESTANT_ROWS.map((row) => ({
+  ...row,
+  prepare: PREPARE[row.name],
+}));
 
 const fromSource = [process.execPath, "run", join(ROOT, "server.ts")];
 
@@ -124,11 +107,8 @@ async function prepareBarePg(stage: Stage): Promise<Recipe> {
   return preparePeer("bare-pg.ts", url, POOL_SIZE);
 }
 
-async function prepareCeiling(): Promise<Recipe> {
-  return preparePeer("ceiling.ts");
-}
-
-function preparePeer(file: string, ...args: string[]): Recipe {
+/** @param file a program in peers/; its first argument is the port */
+export function preparePeer(file: string, ...args: string[]): Recipe {
   const script = join(import.meta.dirname, "peers", file);
   return {
     program: (port) => ({

@@ -14,7 +14,7 @@ export interface Contents {
   /** The number of live sessions besides those of `tokens`. */
   sessions: number;
   expired: number;
-  /** Each gets a live session. */
+  /** The tokens of more live sessions. */
   tokens: readonly string[];
 }
 
@@ -67,7 +67,9 @@ function insertSessions(
 
 function insertKnown(database: Database, tokens: readonly string[], users: number): void {
   const now = Date.now();
-  const insert = database.query("insert into sessions values (?, ?, ?, ?, ?, '192.0.2.1', 'Mozilla/5.0')");
+  const insert = database.query(`
+    insert into sessions (id, user_id, created_at, last_seen_at, expires_at, ip, user_agent)
+    values (?, ?, ?, ?, ?, '192.0.2.1', 'Mozilla/5.0')`);
   database.transaction(() => {
     for (const [index, token] of tokens.entries()) {
       const id = createHash("sha256").update(token).digest("hex");

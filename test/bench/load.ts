@@ -8,9 +8,14 @@ export interface Ask {
   method: "GET" | "POST";
   url: string;
   headers: Record<string, string>;
+  /** The parts that differ, request by request; after the last one, the first. At least one, all with the same headers. */
+  turns: readonly Turn[];
+}
+
+/** More headers of a request, and its body. */
+export interface Turn {
+  headers: Record<string, string>;
   body: string;
-  /** Cookie headers, used in turn. At least one; empty for a request without a cookie. */
-  cookies: readonly string[];
 }
 
 export interface Load {

@@ -1,29 +1,37 @@
-import type { Ask } from "./load.ts";
+import type { Ask, Turn } from "./load.ts";
 
-/** The script that wrk runs. A function makes the requests only if their cookies vary: it costs wrk time. */
-export function luaOf({ method, headers, body, cookies: [first = "", ...others] }: Ask): string {
-  const fields = Object.entries({ ...headers, ...(first === "" ? {} : { Cookie: first }) });
-  const varying = [
-    `local cookies = { ${[first, ...others].map(quote).join(", ")} }`,
+/** The script that wrk runs. A function makes the requests only if they differ: it costs wrk time. */
+export function luaOf({ method, headers, turns: [first, ...others] }: Ask): string {
+  if (first === undefined) throw new Error("An ask without a turn");
+  return [
+    `wrk.method = ${quote(method)}`,
+    ...Object.entries(headers).map(([name, value]) => setHeader(name, value)),
+    ...(others.length > 0 ? inTurn([first, ...others]) : setTurn(first)),
+    DONE,
+  ].join("\n");
+}
+
+function setHeader(name: string, value: string): string {
+  return `wrk.headers[${quote(name)}] = ${quote(value)}`;
+}
+
+function setTurn({ headers, body }: Turn): string[] {
+  const fields = Object.entries(headers).map(([name, value]) => setHeader(name, value));
+  return body === "" ? fields : [...fields, `wrk.body = ${quote(body)}`];
+}
+
+function inTurn(turns: readonly Turn[]): string[] {
+  const formatted = turns.map((turn) => [...setTurn(turn), "requests[#requests + 1] = wrk.format()"].join(" "));
+  return [
     "local requests, at = {}, 0",
     "function init()",
-    "  for index, cookie in ipairs(cookies) do",
-    '    wrk.headers["Cookie"] = cookie',
-    "    requests[index] = wrk.format()",
-    "  end",
+    ...formatted,
     "end",
     "function request()",
     "  at = at % #requests + 1",
     "  return requests[at]",
     "end",
   ];
-  return [
-    `wrk.method = ${quote(method)}`,
-    ...(body === "" ? [] : [`wrk.body = ${quote(body)}`]),
-    ...fields.map(([name, value]) => `wrk.headers[${quote(name)}] = ${quote(value)}`),
-    ...(others.length > 0 ? varying : []),
-    DONE,
-  ].join("\n");
 }
 
 /** wrk counts in microseconds. */

@@ -31,21 +31,29 @@ export interface Tools {
   progress: Progress;
 }
 
+/** A row that is not measured yet. */
+export interface Subject {
+  name: string;
+  title: string;
+  take: () => Promise<Sample>;
+}
+
+/** A server under one kind of request. */
+export function subjectOf(server: Server, ask: Ask, load: Load, generator: Generator): Subject {
+  const { name, title } = server.contestant;
+  return { name, title, take: () => sampleOf(server, ask, load, generator) };
+}
+
 /**
- * Measures each server in turn, round after round (A B A B). So other work of the machine slows all of them alike. A
+ * Measures each subject in turn, round after round (A B A B). So other work of the machine slows all of them alike. A
  * first run without measurement warms them up.
  */
-export async function interleave(
-  servers: readonly Server[],
-  askOf: (server: Server) => Ask,
-  { rounds, ...load }: Rounds,
-  { generator, progress }: Tools,
-): Promise<Row[]> {
-  const rows = servers.map(({ contestant: { name, title } }): Row => ({ name, title, samples: [] }));
+export async function interleave(subjects: readonly Subject[], rounds: number, progress: Progress): Promise<Row[]> {
+  const rows = subjects.map(({ name, title }): Row => ({ name, title, samples: [] }));
   for (let round = 0; round <= rounds; round++) {
-    for (const [index, server] of servers.entries()) {
-      progress(`${round === 0 ? "warming up" : `round ${round} of ${rounds}`}: ${server.contestant.title}`);
-      const sample = await sampleOf(server, askOf(server), load, generator);
+    for (const [index, { title, take }] of subjects.entries()) {
+      progress(`${round === 0 ? "warming up" : `round ${round} of ${rounds}`}: ${title}`);
+      const sample = await take();
       if (round > 0) rows[index]?.samples.push(sample);
     }
   }

@@ -2,6 +2,15 @@ import type { Row, Sample } from "./measure.ts";
 
 // Pure functions from samples to text.
 
+/** A row as its reader meets it. */
+export interface Heading {
+  /** For `--only`. */
+  name: string;
+  title: string;
+  /** What is measured, in a sentence for a newcomer. */
+  meaning: string;
+}
+
 export interface Spread {
   median: number;
   min: number;
@@ -79,6 +88,34 @@ export function comparison(what: string, rows: readonly Row[]): string {
       medianOf(row, ({ generatorCpu }) => generatorCpu),
     ]),
   );
+}
+
+/** Two rows of the same rounds. */
+export interface Pair {
+  title: string;
+  own: Row;
+  base: Row;
+  baseTitle: string;
+  /** The figure that is divided by the base's. */
+  figure: "perSecond" | "p99Ms";
+}
+
+export function pairTable(pairs: readonly Pair[]): string {
+  return markdownTable(
+    ["", "compared with", "times that", "p50 ms", "p99 ms"],
+    pairs.map((pair) => [
+      pair.title,
+      pair.baseTitle,
+      formatSpread(ratioOf(pair)),
+      medianOf(pair.own, ({ p50Ms }) => p50Ms),
+      medianOf(pair.own, ({ p99Ms }) => p99Ms),
+    ]),
+  );
+}
+
+export function ratioOf({ own, base, figure }: Pair): Spread {
+  const figures = ({ samples }: Row) => samples.map((sample) => sample[figure]);
+  return spreadOf(ratiosTo(figures(base), figures(own)));
 }
 
 /** A sentence for each server with failed requests: an error status, or no answer. */

@@ -3,19 +3,20 @@ import { availableParallelism, cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "../support/process.ts";
-import { CONTESTANTS, type Contestant } from "./contestants.ts";
 import { chooseGenerator, type Generator } from "./load.ts";
-import { flood } from "./modes/flood.ts";
+import { everyday } from "./modes/everyday.ts";
 import { growth } from "./modes/growth.ts";
 import { memory } from "./modes/memory.ts";
 import type { Mode, Plan } from "./modes/mode.ts";
 import { start } from "./modes/start.ts";
 import { throughput } from "./modes/throughput.ts";
-import { openStage } from "./stage.ts";
+import type { Heading } from "./report.ts";
+import { CASE_ROWS, CONTESTANT_ROWS } from "./rows.ts";
+import { openStage, type Stage } from "./stage.ts";
 
-// `bun run bench [MODE] [OPTIONS]`: see `--help`. Compare figures of one run only: they depend on the machine and the hour.
+// `bun run bench [MODE] [OPTIONS]`: see `--help`. Compare figures of one run only.
 
-const MODES: Record<string, Mode> = { throughput, flood, growth, memory, start };
+const MODES: Record<string, Mode> = { throughput, everyday, growth, memory, start };
 
 const OPTIONS = {
   only: { type: "string", about: "NAME,…: these rows instead of the mode's own" },
@@ -23,9 +24,6 @@ const OPTIONS = {
   seconds: { type: "string", default: "5", about: "the length of each measurement" },
   connections: { type: "string", default: "32", about: "how many clients request profiles at once" },
   logins: { type: "string", default: "8", about: "how many clients log in at once" },
-  sessions: { type: "string", default: "1000000", about: "growth: the large number of sessions" },
-  users: { type: "string", default: "100000", about: "growth: the large number of users" },
-  expired: { type: "string", default: "1000000", about: "growth: the number of expired sessions to clear" },
   write: {
     type: "boolean",
     default: false,
@@ -48,7 +46,7 @@ async function bench(): Promise<void> {
   const mode = MODES[name];
   if (values.help) return void process.stdout.write(help());
   if (mode === undefined || positionals.length > 1) throw new Error(`There is no ${positionals.join(" ")}.\n${help()}`);
-  const contestants = chosen(values.only ?? mode.contestants?.join(",") ?? null);
+  const names = chosen(values.only ?? null, mode);
   const plan = planOf(values);
   const stage = await openStage();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -56,8 +54,8 @@ async function bench(): Promise<void> {
   }
   try {
     const generator = await chooseGenerator(stage);
-    const { text, charts = {} } = await mode.run({ stage, plan, contestants, generator, progress });
-    const report = `${text}\n\n${conditions(generator, plan)}`;
+    const { text, charts = {} } = await mode.run({ stage, plan, names, generator, progress });
+    const report = `${text}\n\n${conditions(generator, plan, await commit(stage))}`;
     progress("");
     process.stdout.write(`${report}\n`);
     if (values.write) await write(name, report, charts);
@@ -79,34 +77,39 @@ function planOf(values: Record<keyof Plan, string>): Plan {
     seconds: number("seconds"),
     connections: number("connections"),
     logins: number("logins"),
-    sessions: number("sessions"),
-    users: number("users"),
-    expired: number("expired"),
   };
 }
 
-/** @param only names separated by commas; null for all */
-function chosen(only: string | null): Contestant[] {
-  if (only === null) return [...CONTESTANTS];
-  return only
-    .split(",")
-    .filter((name) => name !== "")
-    .map((name) => {
-      const found = CONTESTANTS.find((contestant) => contestant.name === name);
-      if (!found) throw new Error(`There is no ${name}: there are ${CONTESTANTS.map((one) => one.name).join(", ")}.`);
-      return found;
-    });
+/** @param only names separated by commas; null for the mode's own */
+function chosen(only: string | null, { rows, usual }: Mode): readonly string[] {
+  const all = rows.map(({ name }) => name);
+  if (only === null) return usual ?? all;
+  const names = only.split(",").filter((name) => name !== "");
+  const unknown = names.find((name) => !all.includes(name));
+  if (unknown !== undefined) throw new Error(`There is no ${unknown}: there are ${all.join(", ")}.`);
+  return names;
 }
 
 /** The conditions of the measurement: without them, no figure has a meaning. */
-function conditions(generator: Generator, { rounds, seconds }: Plan): string {
+function conditions(generator: Generator, { rounds, seconds }: Plan, commit: string): string {
   const [cpu] = cpus();
   const memoryGiB = Math.round(totalmem() / 2 ** 30);
   return (
     `Medians of ${rounds} rounds of ${seconds} s, A B A B, with minimum and maximum in parentheses. ` +
     `${availableParallelism()} cores (${cpu?.model ?? "unknown"}), ${memoryGiB} GiB, ${process.platform}, ` +
-    `Bun ${Bun.version}, load by ${generator.name} on the same machine, ${new Date().toISOString().slice(0, 10)}.`
+    `Bun ${Bun.version}, load by ${generator.name} on the same machine, ${new Date().toISOString().slice(0, 10)}, ${commit}.`
   );
+}
+
+/** What was measured. */
+async function commit(stage: Stage): Promise<string> {
+  const git = (...args: string[]) => stage.run({ command: ["git", ...args], folder: ROOT, environment: {} });
+  try {
+    const id = (await git("rev-parse", "--short", "HEAD")).trim();
+    return `commit ${id}${(await git("status", "--porcelain")) === "" ? "" : " with changes"}`;
+  } catch {
+    return "commit unknown"; // There is no repository, or no git.
+  }
 }
 
 async function write(name: string, report: string, charts: Record<string, string>): Promise<void> {
@@ -116,9 +119,8 @@ async function write(name: string, report: string, charts: Record<string, string
   const images = Object.keys(charts).map((chart) => `![${chart}](results/${chart}.svg)\n\n`);
   const readme = join(ROOT, "test/bench/README.md");
   const before = await readFile(readme, "utf8");
-  const marker = name === "throughput" ? "bench" : `bench ${name}`;
-  const part = new RegExp(`(<!-- ${marker} -->\n)[\\s\\S]*?(<!-- /${marker} -->)`);
-  if (!part.test(before)) throw new Error(`test/bench/README.md has no <!-- ${marker} -->.`);
+  const part = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`);
+  if (!part.test(before)) throw new Error(`test/bench/README.md has no <!-- ${name} -->.`);
   await writeFile(
     readme,
     before.replace(part, (_, begin: string, end: string) => `${begin}${images.join("")}${report}\n${end}`),
@@ -132,6 +134,8 @@ function progress(text: string): void {
 
 function help(): string {
   const lines = (pairs: [string, string][]) => pairs.map(([name, about]) => `  ${name.padEnd(20)}${about}`).join("\n");
+  const headings = (rows: readonly Heading[]) =>
+    lines(rows.map(({ name, title, meaning }) => [name, `${title}\n${"".padEnd(22)}${meaning}`]));
   const options = Object.entries(OPTIONS).map(([name, option]): [string, string] => {
     const value = "default" in option && option.default !== false ? ` (${option.default})` : "";
     return [`--${name}`, option.about + value];
@@ -140,7 +144,8 @@ function help(): string {
     "Usage: bun run bench [MODE] [OPTIONS]\n",
     `Modes:\n${lines(Object.entries(MODES).map(([name, { about }]) => [name, about]))}\n`,
     `Options:\n${lines(options)}\n`,
-    `Rows:\n${lines(CONTESTANTS.map(({ name, title }) => [name, title]))}\n`,
+    `Rows of throughput, memory and start:\n${headings(CONTESTANT_ROWS)}\n`,
+    `Rows of everyday:\n${headings(CASE_ROWS)}\n`,
   ].join("\n");
 }
 

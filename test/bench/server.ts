@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { freePort } from "../support/postgres.ts";
-import { type Contestant, type Recipe, USER } from "./contestants.ts";
+import { CONTESTANTS, type Contestant, type Recipe, USER } from "./contestants.ts";
 import type { Ask } from "./load.ts";
 import type { Bench } from "./modes/mode.ts";
 import { type Actor, type Stage, Unavailable } from "./stage.ts";
@@ -36,24 +36,40 @@ export interface Prepared {
   recipe: Recipe;
 }
 
-/** @returns the contestants that run here, and a sentence for each other one */
+/** @returns the chosen contestants that run here, and a sentence for each other one */
 export async function prepareAll({
   stage,
-  contestants,
+  names,
   progress,
-}: Pick<Bench, "stage" | "contestants" | "progress">): Promise<{ prepared: Prepared[]; leftOut: string[] }> {
+}: Pick<Bench, "stage" | "names" | "progress">): Promise<{ prepared: Prepared[]; leftOut: string[] }> {
   const prepared: Prepared[] = [];
   const leftOut: string[] = [];
-  for (const contestant of contestants) {
+  for (const contestant of namedBy(names, CONTESTANTS)) {
     progress(`preparing ${contestant.title}`);
-    try {
-      prepared.push({ contestant, recipe: await contestant.prepare(stage) });
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error;
-      leftOut.push(`Left out: ${contestant.title} (${error.message}).`);
-    }
+    const recipe = await unlessUnavailable(contestant.title, leftOut, () => contestant.prepare(stage));
+    if (recipe !== null) prepared.push({ contestant, recipe });
   }
   return { prepared, leftOut };
+}
+
+/** The rows of these names, in their order. */
+export function namedBy<T extends { name: string }>(names: readonly string[], rows: readonly T[]): T[] {
+  return names.flatMap((name) => rows.filter((row) => row.name === name));
+}
+
+/** If a row must be left out, returns null and adds the sentence that says why. */
+export async function unlessUnavailable<T>(
+  title: string,
+  leftOut: string[],
+  work: () => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    leftOut.push(`Left out: ${title} (${error.message}).`);
+    return null;
+  }
 }
 
 /** Starts the contestants that run here, and logs in at each. */
@@ -74,11 +90,10 @@ export async function startServer(stage: Stage, contestant: Server["contestant"]
     method: "POST",
     url: url + recipe.login.path,
     headers: { ...BROWSER, Origin: url, Referer: `${url}/`, "Content-Type": "application/json" },
-    body: JSON.stringify(recipe.login.body),
-    cookies: [""],
+    turns: [{ headers: {}, body: JSON.stringify(recipe.login.body) }],
   };
   const headers = { ...BROWSER, Referer: `${url}/` };
-  const profile: Ask = { method: "GET", url: url + recipe.profile, headers, body: "", cookies: [""] };
+  const profile: Ask = { method: "GET", url: url + recipe.profile, headers, turns: [{ headers: {}, body: "" }] };
   const startedAt = performance.now();
   const actor = stage.spawn(recipe.program(port));
   const firstAnswerMs = await firstAnswer(profile, actor);
@@ -87,8 +102,7 @@ export async function startServer(stage: Stage, contestant: Server["contestant"]
 
 /** Logs in. @returns the server with requests of the user @throws Error if it answers otherwise */
 export async function enter(server: Server): Promise<Server> {
-  const cookie = server.contestant.hasLogin ? await logIn(server.login) : "";
-  const entered = { ...server, profile: { ...server.profile, cookies: [cookie] } };
+  const entered = server.contestant.hasLogin ? withCookies(server, [await logIn(server.login)]) : server;
   const answer = await send(entered.profile);
   const text = await answer.text();
   // Some servers answer 200 without a user, too.
@@ -96,6 +110,12 @@ export async function enter(server: Server): Promise<Server> {
     throw new Error(`${server.contestant.title} answers a profile with ${answer.status}: ${text}`);
   }
   return entered;
+}
+
+/** The server with a profile under each of these Cookie headers in turn. */
+export function withCookies(server: Server, cookies: readonly string[]): Server {
+  const turns = cookies.map((cookie) => ({ headers: { Cookie: cookie }, body: "" }));
+  return { ...server, profile: { ...server.profile, turns } };
 }
 
 /** @returns the time of the first answer, without the wait for the server to listen, in milliseconds */
@@ -126,12 +146,8 @@ async function logIn(login: Ask): Promise<string> {
 }
 
 /** Sends the request once and reads the answer. */
-export async function send({ method, url, headers, body, cookies: [cookie = ""] }: Ask): Promise<Response> {
-  const response = await fetch(url, {
-    method,
-    headers: cookie === "" ? headers : { ...headers, Cookie: cookie },
-    ...(body === "" ? {} : { body }),
-  });
+export async function send({ method, url, headers, turns: [turn] }: Ask): Promise<Response> {
+  const response = await fetch(url, { method, headers: { ...headers, ...turn?.headers }, body: turn?.body || null });
   await response.clone().arrayBuffer();
   return response;
 }

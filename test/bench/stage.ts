@@ -35,6 +35,8 @@ export interface Stage {
   spawn: (program: Program) => Actor;
   /** A Postgres, the same one for every caller. */
   postgres: () => Promise<TestPostgres>;
+  /** Work for the end of the bench. */
+  atEnd: (work: () => Promise<void>) => void;
   /** Aborted when the stage closes. */
   closing: AbortSignal;
   /** Stops every program, and removes every folder. */
@@ -60,6 +62,7 @@ export async function openStage(): Promise<Stage> {
   await chmod(root, 0o755); // If this process is root, Postgres runs as another user.
   const closing = new AbortController();
   const children = new Set<ChildProcess>();
+  const works: (() => Promise<void>)[] = [];
   let postgres: Promise<TestPostgres> | null = null;
   const signalAll = (signal: "SIGTERM" | "SIGKILL") => {
     for (const child of children) child.kill(signal);
@@ -67,7 +70,7 @@ export async function openStage(): Promise<Stage> {
   const close = async () => {
     closing.abort();
     signalAll("SIGTERM"); // First, and to all: another handler of this signal may end this process soon.
-    await Promise.all([...children].map(ended));
+    await Promise.all([...[...children].map(ended), ...works.map((work) => work())]);
     await (await postgres)?.stop();
     rmSync(root, { recursive: true, force: true });
   };
@@ -92,6 +95,7 @@ export async function openStage(): Promise<Stage> {
       postgres ??= startPostgres({ parent: root, syncs: true });
       return postgres;
     },
+    atEnd: (work) => void works.push(work),
     closing: closing.signal,
     close: () => {
       closed ??= close();

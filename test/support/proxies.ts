@@ -18,13 +18,13 @@ export type ProxyName = "nginx" | "caddy" | "haproxy";
 const FOLDERS = [...(environment["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
 
 /** The path of a program; null if it is not installed. */
-function find(name: string): string | null {
+export function findProgram(name: string): string | null {
   return FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null;
 }
 
 /** For a test that needs a program of the machine. If it is not installed, the test is reported as skipped, and a line says why. */
 export function onlyWith(name: ProxyName | "openssl" | "postfix"): { skip: boolean } {
-  const isMissing = find(name) === null;
+  const isMissing = findProgram(name) === null;
   if (isMissing) process.stdout.write(`Not run: ${name} is not installed.\n`);
   return { skip: isMissing };
 }
@@ -112,7 +112,7 @@ export async function startProxy(
   const args = await PROXIES[name](write, (language) =>
     withoutTls(place(change(snippet(language)), ports, folder), ports),
   );
-  const running = start([find(name) ?? name, ...args], folder);
+  const running = start([findProgram(name) ?? name, ...args], folder);
   let hasEnded = false;
   void running.ended.then(() => {
     hasEnded = true;
@@ -153,11 +153,11 @@ export async function checkConfiguration(name: ProxyName): Promise<string> {
     return join(folder, file);
   };
   const [openssl = "", ...options] = SELF_SIGNED;
-  const made = await start([find(openssl) ?? openssl, ...options], folder).ended;
+  const made = await start([findProgram(openssl) ?? openssl, ...options], folder).ended;
   await write(CERTIFICATE, made.stdout);
   const ports = { proxy: await freePort(), postern: 8000, application: 3000 };
   const args = await PROXIES[name](write, (language) => place(snippet(language), ports, folder));
-  const { code, stdout, stderr } = await start([find(name) ?? name, ...CHECK[name](args)], folder).ended;
+  const { code, stdout, stderr } = await start([findProgram(name) ?? name, ...CHECK[name](args)], folder).ended;
   await rm(folder, { recursive: true, force: true });
   return code === 0 ? "" : stdout + stderr;
 }

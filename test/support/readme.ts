@@ -4,6 +4,7 @@ import { OPTIONS } from "../../lib/config/options.ts";
 import { PROBLEMS } from "../../lib/http/problem.ts";
 import { unthrottled } from "../../lib/pipeline/router.ts";
 import { ROUTES } from "../../lib/routes.ts";
+import { CASE_ROWS, CONTESTANT_ROWS } from "../bench/rows.ts";
 import type { Evidence } from "../standards/requirement.ts";
 import { STANDARDS } from "../standards/standards.ts";
 import { ROOT } from "./process.ts";
@@ -44,6 +45,16 @@ export const TABLES: Record<string, () => string> = {
       const rows = requirements.map(({ id, about, tests, remark }) => [id, about, evidence(tests, remark)]);
       return `### ${name}\n\n${shown} of ${requirements.length} are claimed.\n\n${table(["", "Requirement", "Evidence"], rows)}`;
     }).join("\n\n"),
+  contestants: () =>
+    table(
+      ["Row", "What it means"],
+      CONTESTANT_ROWS.map(({ title, meaning }) => [title, meaning]),
+    ),
+  cases: () =>
+    table(
+      ["Row", "Compared with", "What it means"],
+      CASE_ROWS.map(({ title, baseTitle, meaning }) => [title, baseTitle, meaning]),
+    ),
   errors: () =>
     table(
       ["Code", "Status", "Body"],

@@ -1,36 +1,37 @@
 import { Database } from "bun:sqlite";
-import { join } from "node:path";
-import { preparePostern, type Recipe } from "../contestants.ts";
-import { type Contents, fill } from "../fill.ts";
-import { interleave } from "../measure.ts";
+import { startFilled } from "../filled.ts";
+import { interleave, subjectOf } from "../measure.ts";
 import { comparison, failures, formatCount, formatNumber, LEGEND, markdownTable } from "../report.ts";
-import { type Server, send, startServer } from "../server.ts";
+import { KNOWN } from "../rows.ts";
+import { type Server, send } from "../server.ts";
 import type { Bench, Mode } from "./mode.ts";
 
-/** The small numbers of sessions and users. The large ones are compared with them. */
-const FEW = 1000;
-
-/** Sessions that are used in turn, so that the same row is not read every time. */
-const TOKENS = Array.from({ length: 1000 }, () => crypto.randomUUID());
+/** The small numbers come first. The large ones are compared with them. */
+const FEW = { sessions: 1000, users: 1000 };
+const MANY = { sessions: 1_000_000, users: 100_000 };
+const EXPIRED = 1_000_000;
 
 /** Clients at once while expired sessions are cleared. */
 const CLIENTS = 4;
 
 export const growth: Mode = {
   about: "The profile with few and with many sessions; the longest request while expired ones are cleared.",
-  contestants: [],
+  rows: [],
+  usual: null,
   run: async (bench) => {
-    const { plan } = bench;
+    const { stage, plan, generator, progress } = bench;
     const servers: Server[] = [];
-    for (const { sessions, users } of [{ sessions: FEW, users: FEW }, plan]) {
+    for (const { sessions, users } of [FEW, MANY]) {
       const title = `${formatCount(sessions)} sessions of ${formatCount(users)} users`;
-      const { recipe } = await prepareFilled(bench, title, { users, sessions: sessions - TOKENS.length, expired: 0 });
-      servers.push(await startKnown(bench, title, recipe));
+      progress(`filling in ${title}`);
+      const contents = { users, sessions: sessions - KNOWN, expired: 0, known: KNOWN };
+      servers.push((await startFilled(stage, title, contents)).server);
     }
-    const rows = await interleave(servers, ({ profile }) => profile, plan, bench);
+    const subjects = servers.map((server) => subjectOf(server, server.profile, plan, generator));
+    const rows = await interleave(subjects, plan.rounds, progress);
     for (const server of servers) await server.stop();
     const text = [
-      `\`GET /profile/\` under ${TOKENS.length} of the sessions in turn, ${plan.connections} connections.`,
+      `\`GET /profile/\` under ${KNOWN} of the sessions in turn, ${plan.connections} connections.`,
       comparison("requests", rows),
       LEGEND,
       ...failures(rows),
@@ -40,35 +41,14 @@ export const growth: Mode = {
   },
 };
 
-async function prepareFilled(
-  { stage, progress }: Bench,
-  title: string,
-  contents: Omit<Contents, "tokens">,
-): Promise<{ recipe: Recipe; file: string }> {
-  progress(`filling in ${title}`);
-  const recipe = await preparePostern(stage);
-  const file = join(recipe.program(0).folder, "postern.db");
-  fill(file, { ...contents, tokens: TOKENS });
-  return { recipe, file };
-}
-
-/** The server with requests of the known sessions. */
-async function startKnown({ stage }: Bench, title: string, recipe: Recipe): Promise<Server> {
-  const server = await startServer(stage, { name: "sqlite", title, hasLogin: true }, recipe);
-  return { ...server, profile: { ...server.profile, cookies: TOKENS.map((token) => `sessionid=${token}`) } };
-}
-
 /** The longest request while the server clears them: at its start, as at every hour. */
-async function clearing(bench: Bench): Promise<string> {
+async function clearing({ stage, plan, progress }: Bench): Promise<string> {
   const rows: string[][] = [];
-  for (let round = 1; round <= bench.plan.rounds; round++) {
-    const title = `${formatCount(bench.plan.expired)} expired sessions (${round} of ${bench.plan.rounds})`;
-    const { recipe, file } = await prepareFilled(bench, title, {
-      users: FEW,
-      sessions: 0,
-      expired: bench.plan.expired,
-    });
-    const server = await startKnown(bench, title, recipe);
+  for (let round = 1; round <= plan.rounds; round++) {
+    const title = `${formatCount(EXPIRED)} expired sessions (${round} of ${plan.rounds})`;
+    progress(`filling in ${title}`);
+    const contents = { users: FEW.users, sessions: 0, expired: EXPIRED, known: 1 };
+    const { server, file } = await startFilled(stage, title, contents);
     const longestMs = await askUntilCleared(server, file);
     await server.stop();
     rows.push([title, formatNumber(Math.max(server.firstAnswerMs, longestMs))]);

@@ -1,3 +1,4 @@
+import { CONTESTANTS } from "../contestants.ts";
 import type { Ask } from "../load.ts";
 import { sampleOf } from "../measure.ts";
 import { formatCount, formatNumber, markdownTable } from "../report.ts";
@@ -6,7 +7,8 @@ import type { Bench, Mode } from "./mode.ts";
 
 export const memory: Mode = {
   about: "Memory after rounds of profiles, then of logins: --rounds times --seconds of each.",
-  contestants: ["sqlite"],
+  rows: CONTESTANTS,
+  usual: ["sqlite"],
   run: async (bench) => {
     const { servers, leftOut } = await startAll(bench);
     const rows: string[][] = [];

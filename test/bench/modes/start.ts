@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { CONTESTANTS } from "../contestants.ts";
 import { usageOf } from "../processes.ts";
 import { formatSpread, markdownTable, spreadOf } from "../report.ts";
 import { prepareAll, startServer } from "../server.ts";
@@ -9,7 +10,8 @@ const IDLE_MS = 2000;
 
 export const start: Mode = {
   about: "The time from start to first answer, and the memory without requests.",
-  contestants: ["binary", "sqlite", "deno"],
+  rows: CONTESTANTS,
+  usual: ["binary", "sqlite", "deno"],
   run: async (bench) => {
     const { stage, plan, progress } = bench;
     const { prepared, leftOut } = await prepareAll(bench);

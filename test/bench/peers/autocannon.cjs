@@ -7,11 +7,11 @@ const autocannon = require("autocannon");
 const { ask, load } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const { origin, pathname: path } = new URL(ask.url);
 
-const requests = ask.cookies.map((cookie) => ({
+const requests = ask.turns.map(({ headers, body }) => ({
   method: ask.method,
   path,
-  headers: { ...ask.headers, Cookie: cookie },
-  body: ask.body,
+  headers: { ...ask.headers, ...headers },
+  body,
 }));
 
 autocannon({ url: origin, connections: load.connections, duration: load.seconds, timeout: 30, requests }).then(
