@@ -29,9 +29,10 @@ async function serve(cli: Cli): Promise<void> {
       : { port: config.port, stop: await startWorkers(cli, services) };
   await reportLostKey(services);
   for (const sentence of remarks(config)) log("warning", "remark", { remark: sentence });
-  await invite(cli, services, config.publicUrl ?? originOf(config.host, port));
+  const origin = config.publicUrl ?? originOf(config.host, port);
+  await invite(cli, services, origin);
   const stopMaintenance = startMaintenance(services);
-  const stopMailer = startMailer(services);
+  const stopMailer = startMailer(services, origin || undefined);
   await stopped;
   await Promise.all([stop(), stopMailer()]);
   end(services);

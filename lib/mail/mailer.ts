@@ -19,14 +19,15 @@ const LAST_MS = 1000;
 /**
  * Sends the mails in the outbox, until it is stopped. Logs failures. Its timer does not keep the process alive.
  *
+ * @param origin of the links in place of the settings' own: with PORT=0 these do not tell the port
  * @returns a function that stops it. It waits for the mails that are being sent, at most POSTERN_SHUTDOWN_SECONDS, and
  *   then postpones them
  */
-export function startMailer(services: Services): () => Promise<void> {
+export function startMailer(services: Services, origin = services.mail?.origin): () => Promise<void> {
   const { mail } = services;
-  if (mail === null) return async () => {};
+  if (mail === null || origin === undefined) return async () => {};
   const stopping = new AbortController();
-  const running = run(services, mail, stopping.signal);
+  const running = run(services, { ...mail, origin }, stopping.signal);
   return async () => {
     stopping.abort();
     mail.wake();
