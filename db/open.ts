@@ -15,8 +15,11 @@ export interface DatabaseOptions extends PostgresOptions {
   lockTimeoutMs?: number;
 }
 
-/** The longest waits for the database. */
-export type DatabaseTimeouts = Pick<DatabaseOptions, "connectTimeoutMs" | "statementTimeoutMs" | "lockTimeoutMs">;
+/** The longest waits for the database, and the longest life of a connection to Postgres. */
+export type DatabaseTimeouts = Pick<
+  DatabaseOptions,
+  "connectTimeoutMs" | "statementTimeoutMs" | "connectionLifetimeMs" | "lockTimeoutMs"
+>;
 
 /**
  * Opens an SQLite file at once. Connects to Postgres at the first query.

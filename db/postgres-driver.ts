@@ -8,13 +8,17 @@ import {
 } from "kysely";
 import type pg from "pg";
 import { hasNotRun, isTimeout, isUselessConnection } from "./outage.ts";
+import { PostgresReader } from "./postgres-reader.ts";
 import { preparedName } from "./prepared.ts";
 
 export interface PostgresDriverOptions {
   createPool: () => pg.Pool;
+  /** A client that sends each query at once (`pipeline`). */
+  createReader: () => pg.Client;
   /** Runs before the first query. If it fails, it runs again before the next one. */
   prepare: () => Promise<void>;
   statementTimeoutMs: number;
+  lifetimeMs: number;
   hasTransactionPooler: boolean;
 }
 
@@ -34,16 +38,19 @@ export class PostgresDriver implements Driver {
   readonly #options: PostgresDriverOptions;
   readonly #begin: string;
   #pool: pg.Pool | null = null;
+  /** Null behind a pooler in transaction mode: the reader needs the time-out and the plans of its connection. */
+  #reader: PostgresReader | null = null;
   /**
    * Incremented when a connection proves useless. The other connections of the same age often have the same problem: the
-   * server is gone, is read-only, or has another schema. The driver closes them when the pool returns them.
+   * server is gone, is read-only, or has another schema. The driver closes them when the pool returns them, and the
+   * reader when it opens another one.
    */
   #generation = 0;
-  readonly #generations = new WeakMap<pg.PoolClient, number>();
+  readonly #generations = new WeakMap<pg.ClientBase, number>();
   /** The connection of each open transaction. */
   readonly #held = new Map<DatabaseConnection, pg.PoolClient>();
   /** Connections to be closed when they are released. */
-  readonly #useless = new WeakSet<pg.PoolClient>();
+  readonly #useless = new WeakSet<pg.ClientBase>();
 
   constructor(options: PostgresDriverOptions) {
     this.#options = options;
@@ -59,6 +66,18 @@ export class PostgresDriver implements Driver {
     // Between two statements of a transaction, a connection has no other listener. The error would end the process.
     pool.on("connect", (client) => client.on("error", () => {}));
     this.#pool = pool;
+    if (this.#options.hasTransactionPooler) return;
+    this.#reader = new PostgresReader({
+      connect: () => this.#connectReader(),
+      isCurrent: (client) => this.#generations.get(client) === this.#generation,
+      retire: (client) => this.#retire(client),
+      lifetimeMs: this.#options.lifetimeMs,
+    });
+  }
+
+  /** Runs a select on the reader's connection. @returns null if the pool must answer */
+  read(sql: string, parameters: readonly unknown[]): Promise<unknown[] | null> | null {
+    return this.#reader?.read({ sql, parameters }) ?? null;
   }
 
   /** Takes no connection from the pool. A single statement or `beginTransaction` takes one. */
@@ -97,8 +116,9 @@ export class PostgresDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
-    await this.#pool?.end();
+    await Promise.all([this.#pool?.end(), this.#reader?.close()]);
     this.#pool = null;
+    this.#reader = null;
   }
 
   #clientOf(connection: DatabaseConnection): pg.PoolClient {
@@ -160,10 +180,27 @@ export class PostgresDriver implements Driver {
       if (generation === this.#generation) return client;
       if (generation === undefined) {
         this.#generations.set(client, before);
-        await this.#setUp(client);
+        await this.#setUp(client).catch((error) => {
+          client.release(true);
+          throw error;
+        });
         return client;
       }
       client.release(true);
+    }
+  }
+
+  async #connectReader(): Promise<pg.Client> {
+    const client = this.#options.createReader();
+    this.#generations.set(client, this.#generation); // Before the connect, as above.
+    client.on("error", () => {}); // The reads in flight report it.
+    try {
+      await client.connect();
+      await this.#setUp(client);
+      return client;
+    } catch (error) {
+      client.end().catch(() => {});
+      throw error;
     }
   }
 
@@ -172,17 +209,12 @@ export class PostgresDriver implements Driver {
    * a pooler in transaction mode, each transaction sets it. A single statement there has only the driver's time-out,
    * after which the connection is closed.
    */
-  async #setUp(client: pg.PoolClient): Promise<void> {
+  async #setUp(client: pg.ClientBase): Promise<void> {
     if (this.#options.hasTransactionPooler) return;
-    try {
-      await client.query(`set statement_timeout = ${this.#options.statementTimeoutMs}`);
-    } catch (error) {
-      client.release(true);
-      throw error;
-    }
+    await client.query(`set statement_timeout = ${this.#options.statementTimeoutMs}`);
   }
 
-  #retire(client: pg.PoolClient): void {
+  #retire(client: pg.ClientBase): void {
     this.#useless.add(client);
     if (this.#generations.get(client) === this.#generation) this.#generation++;
   }

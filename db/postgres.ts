@@ -2,27 +2,30 @@ import { type Dialect, PostgresAdapter, PostgresIntrospector, PostgresQueryCompi
 import pg from "pg";
 import { PostgresDriver } from "./postgres-driver.ts";
 import { requireSessionPooling } from "./postgres-pooler.ts";
+import { attachReader } from "./read-now.ts";
 
 /** The longest waits of a request for a connection and for the result of a statement. */
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 5000;
 
 /**
- * After a failover, a pool that only reads would stay at the old server and read old sessions. A new connection resolves
- * the host name again and takes about 5 ms.
+ * After a failover, a connection that only reads would stay at the old server and read old sessions. A new connection
+ * resolves the host name again and takes about 5 ms.
  */
-const CONNECTION_LIFETIME_SECONDS = 60;
+const CONNECTION_LIFETIME_MS = 60_000;
 
 /** The type `int8`. The driver returns text for it. Our instants are far below 2^53, so numbers are exact. */
 const INT8 = 20;
 
 export interface PostgresOptions {
-  /** Maximum number of connections. */
+  /** Maximum number of connections, besides the one for reads. */
   poolSize: number;
   /** By default the limit for requests. */
   connectTimeoutMs?: number;
   /** By default the limit for requests. */
   statementTimeoutMs?: number;
+  /** The age at which a connection is closed; by default a minute. */
+  connectionLifetimeMs?: number;
   /** Whether Postgres is behind a connection pooler in transaction mode, so that a session keeps no state. */
   hasTransactionPooler?: boolean;
 }
@@ -31,7 +34,8 @@ export interface PostgresOptions {
 export function createPostgresDialect(url: string, options: PostgresOptions): Dialect {
   const { poolSize, hasTransactionPooler = false } = options;
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
-  const settings: pg.PoolConfig = {
+  const { connectionLifetimeMs: lifetimeMs = CONNECTION_LIFETIME_MS } = options;
+  const settings: pg.ClientConfig = {
     connectionString: url,
     application_name: "postern",
     connectionTimeoutMillis: connectTimeoutMs,
@@ -39,11 +43,21 @@ export function createPostgresDialect(url: string, options: PostgresOptions): Di
     keepAlive: true,
     types: { getTypeParser: parserOf },
   };
-  const createPool = () => new pg.Pool({ ...settings, max: poolSize, maxLifetimeSeconds: CONNECTION_LIFETIME_SECONDS });
-  const prepare = hasTransactionPooler ? async () => {} : () => requireSessionPooling(settings);
+  const driver = new PostgresDriver({
+    // An idle connection is kept until its end: the next request would wait for a new one.
+    createPool: () =>
+      new pg.Pool({ ...settings, max: poolSize, idleTimeoutMillis: 0, maxLifetimeSeconds: lifetimeMs / 1000 }),
+    createReader: () => new pg.Client({ ...settings, pipeline: true }),
+    prepare: hasTransactionPooler ? async () => {} : () => requireSessionPooling(settings),
+    statementTimeoutMs,
+    lifetimeMs,
+    hasTransactionPooler,
+  });
+  const adapter = new PostgresAdapter();
+  attachReader(adapter, (sql, parameters) => driver.read(sql, parameters));
   return {
-    createDriver: () => new PostgresDriver({ createPool, prepare, statementTimeoutMs, hasTransactionPooler }),
-    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => driver,
+    createAdapter: () => adapter,
     createQueryCompiler: () => new PostgresQueryCompiler(),
     createIntrospector: (db) => new PostgresIntrospector(db),
   };

@@ -1,9 +1,12 @@
 import type { CompiledQuery, DialectAdapter } from "kysely";
-import { isBusy } from "./outage.ts";
 import type { Db } from "./schema.ts";
 
-/** Runs a select synchronously on a read-only connection. @throws the driver's error */
-export type Reader = (sql: string, parameters: readonly unknown[]) => unknown[];
+/**
+ * Runs a select outside of a transaction, on a connection of its own.
+ *
+ * @returns the rows; null if the normal path must answer @throws the driver's error
+ */
+export type Reader = (sql: string, parameters: readonly unknown[]) => unknown[] | null | Promise<unknown[] | null>;
 
 const READERS = new WeakMap<DialectAdapter, Reader>();
 
@@ -13,21 +16,22 @@ export function attachReader(adapter: DialectAdapter, reader: Reader): void {
 }
 
 /**
- * Runs a select. For an SQLite file, a second connection answers synchronously: the first one would show the
- * uncommitted writes of another request's transaction. In a transaction, in memory, on Postgres, and while SQLite
- * recovers its log, the select takes the normal path.
+ * Runs a select on the connection for reads, if there is one:
+ *
+ * - For an SQLite file, it answers synchronously. The first connection would show the uncommitted writes of another
+ *   request's transaction.
+ * - On Postgres, it sends each select at once, while earlier ones wait for their answers.
+ *
+ * In a transaction, the select takes the normal path.
  *
  * @returns the committed rows, also those of other processes; nothing is cached
  */
 export function readNow<R>(db: Db, query: CompiledQuery<R>): R[] | Promise<R[]> {
   const read = db.isTransaction ? undefined : READERS.get(db.getExecutor().adapter);
-  if (read === undefined) return readThroughKysely(db, query);
-  try {
-    return read(query.sql, query.parameters) as R[]; // The query was compiled for rows of this type.
-  } catch (error) {
-    if (!isBusy(error)) throw error;
-    return readThroughKysely(db, query);
-  }
+  // The query was compiled for rows of this type.
+  const rows = (read?.(query.sql, query.parameters) ?? null) as R[] | null | Promise<R[] | null>;
+  if (rows instanceof Promise) return rows.then((found) => found ?? readThroughKysely(db, query));
+  return rows ?? readThroughKysely(db, query);
 }
 
 async function readThroughKysely<R>(db: Db, query: CompiledQuery<R>): Promise<R[]> {

@@ -9,7 +9,7 @@ import { createExclusive, OWNER_ONLY } from "./exclusive-file.ts";
 import { explainDatabase, isMissing } from "./explain.ts";
 import { resolveLinks } from "./folder.ts";
 import { isBusy } from "./outage.ts";
-import { attachReader } from "./read-now.ts";
+import { attachReader, type Reader } from "./read-now.ts";
 import { createStatementCache, openSqliteReader, type SqliteReader } from "./sqlite-reader.ts";
 import { asOwnerOf, isRoot } from "./user.ts";
 import { NO_LOG, openWriteAheadLog, type WriteAheadLog } from "./write-ahead-log.ts";
@@ -38,7 +38,7 @@ export async function createSqliteDialect(path: string, mayCreate: boolean, lock
   }
   const { dialect, reader, log } = await openFile(path);
   const adapter = new TransactionalSqliteAdapter();
-  if (reader !== null) attachReader(adapter, reader.read);
+  if (reader !== null) attachReader(adapter, unlessBusy(reader.read));
   const closing = () => {
     reader?.close(); // First: the last connection writes the log into the file, and this one cannot write.
     log.close();
@@ -46,6 +46,18 @@ export async function createSqliteDialect(path: string, mayCreate: boolean, lock
   return {
     ...waitForWriteLock(dialect, { committed: log.flushed, closing }, lockTimeoutMs),
     createAdapter: () => adapter,
+  };
+}
+
+/** While SQLite recovers its log, the connection for writes answers: it waits. */
+function unlessBusy(read: Reader): Reader {
+  return (sql, parameters) => {
+    try {
+      return read(sql, parameters);
+    } catch (error) {
+      if (isBusy(error)) return null;
+      throw error;
+    }
   };
 }
 
