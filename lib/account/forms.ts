@@ -64,6 +64,7 @@ export const PASSWORD_FORM = {
 export const RESET_REQUEST_FORM = {
   action: "/password/reset/",
   button: "sendLink",
+  cancelUrl: "/login/",
   fields: {
     username: {
       label: "usernameOrEmail",
