@@ -167,6 +167,26 @@ const lock = prepare((db, wanted: Bounds & { id: string }) => {
   return isPostgres(db) ? query.forNoKeyUpdate("users").forUpdate("sessions") : query;
 });
 
+/**
+ * Locks the owners of these sessions, and one more user, in the order of their ids. Call it before a transaction locks one
+ * of them, if it will lock several: otherwise two transactions could each wait for the other.
+ */
+export async function lockOwners(db: TransactionDb, ids: readonly string[], userId: number | null): Promise<void> {
+  const most = ids.length + (userId === null ? 0 : 1);
+  if (!isPostgres(db) || most < 2) return;
+  const rows = await db.selectFrom("sessions").select("user_id").where("id", "in", ids).execute();
+  const owners = new Set(rows.map((row) => row.user_id));
+  if (userId !== null) owners.add(userId);
+  if (owners.size < 2) return;
+  await db
+    .selectFrom("users")
+    .select("id")
+    .where("id", "in", [...owners])
+    .orderBy("id")
+    .forNoKeyUpdate()
+    .execute();
+}
+
 export interface SessionPage {
   /** The last session of the page before; null for the first page. */
   after: SessionPlace | null;

@@ -9,6 +9,7 @@ import {
   findLiveSessionWithGroups,
   insertSession,
   lockLiveSession,
+  lockOwners,
   renewSession,
   type Session,
   touchSession,
@@ -120,6 +121,7 @@ export async function createSession(
   const language = mailLanguage(context.request.headers.get("accept-language"));
   const login = { replacement, language, isComplete: consume !== undefined, now: session.createdAt };
   const further = await transaction(services.db, async (db) => {
+    await lockOwners(db, presentedIds(context), user.id);
     if (!(await confirmLogin(db, credentials, login))) return null;
     if (consume !== undefined && !(await consume(db))) throw new NotConsumed();
     const ended = await endPresented(db, context);
@@ -223,6 +225,7 @@ export async function destroySession(context: Arrival): Promise<ReplyParts> {
   if (allPresentedTokens(context).length === 0) return { cookies };
   // Also if none is alive: another request may have ended it just now. The answer waits until that is on the disk.
   const isLoggedOut = await transaction(context.services.db, async (db) => {
+    await lockOwners(db, presentedIds(context), null);
     const subjects = await endPresented(db, context);
     const deeds = subjects.map((subject): Deed => ({ kind: "logout", subject, actor: subject }));
     if (deeds.length > 0) await recordEvents(db, context, ...deeds);
@@ -231,12 +234,15 @@ export async function destroySession(context: Arrival): Promise<ReplyParts> {
   return { cookies, isLoggedOut };
 }
 
-/** Ends all sessions that the request presents. @returns the subject of the user of each that was alive */
+/** In one order: two requests that present the same sessions must not wait for each other. */
+function presentedIds(context: Arrival): string[] {
+  return allPresentedTokens(context).map(hashToken).sort();
+}
+
+/** Ends all sessions that the request presents. Lock their owners first. @returns the subject of the user of each that was alive */
 async function endPresented(db: TransactionDb, context: Arrival): Promise<string[]> {
-  const ids = allPresentedTokens(context).map(hashToken);
   const subjects: string[] = [];
-  // In one order: two requests that present the same sessions must not wait for each other.
-  for (const id of ids.sort()) {
+  for (const id of presentedIds(context)) {
     const wasAlive = await lockLiveSession(db, id, lifetime(context.services));
     const userId = await deleteSession(db, id);
     if (wasAlive && userId !== null) subjects.push(userSubject({ id: userId }));
