@@ -1,6 +1,4 @@
-import { hash } from "node:crypto";
-import { hmac } from "@oslojs/crypto/hmac";
-import { SHA256 } from "@oslojs/crypto/sha2";
+import { createHmac, hash } from "node:crypto";
 import { constantTimeEqual } from "@oslojs/crypto/subtle";
 import { encodeBase32LowerCaseNoPadding } from "@oslojs/encoding";
 
@@ -47,8 +45,7 @@ export function hashToken(token: string): string {
 
 /** The CSRF token of a session: 32 characters `[a-z2-7]`, an HMAC keyed with the session token. */
 export function deriveCsrfToken(sessionToken: string): string {
-  const digest = hmac(SHA256, utf8.encode(sessionToken), utf8.encode("csrftoken"));
-  return encodeToken(digest);
+  return encodeToken(createHmac("sha256", sessionToken).update("csrftoken").digest());
 }
 
 /** Compares in constant time, except for the lengths. */
