@@ -1,6 +1,7 @@
 import { isPostgres } from "./columns.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
+import { readNow } from "./read-now.ts";
 import type { Instant } from "./schema.ts";
 
 // The rules are in lib/throttle/rules.ts. A decision is one transaction: lockCounters, the rules, saveCounters. So the
@@ -23,25 +24,22 @@ const COLUMNS = ["key", "failures", "held_until as blockedUntil", "expires_at as
 
 /** Reads counters without a lock. @returns the stored ones, by key */
 export async function findCounters(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, Counter>> {
-  const { rows } = await db.executeQuery(find(keys.length)(db, keyParameters(keys)));
+  const rows = await readNow(db, find(keys.length)(db, keyParameters(keys)));
   return new Map(rows.map((row) => [row.key, row]));
 }
 
 const find = perCount((indexes) =>
   prepare((db, parameters: KeyParameters) =>
-    db
-      .selectFrom("throttles")
-      .select(COLUMNS)
-      .where(
-        "key",
-        "in",
-        indexes.map((index) => parameters[`key${index}`] ?? ""),
-      ),
+    db.selectFrom("throttles").select(COLUMNS).where("key", "in", values(indexes, parameters)),
   ),
 );
 
 interface KeyParameters {
   [key: `key${number}`]: string;
+}
+
+function values(indexes: readonly number[], parameters: KeyParameters): string[] {
+  return indexes.map((index) => parameters[`key${index}`] ?? "");
 }
 
 function keyParameters(keys: readonly string[]): KeyParameters {
@@ -85,8 +83,14 @@ export async function saveCounters(
   if (written.length > 0) await db.executeQuery(save(written.length)(db, numbered(written)));
   const all = new Map([...locked, ...changed.map((counter) => [counter.key, counter] as const)]);
   const empty = [...all.values()].filter(({ expiresAt }) => expiresAt === 0).map(({ key }) => key);
-  if (empty.length > 0) await db.deleteFrom("throttles").where("key", "in", empty).execute();
+  if (empty.length > 0) await db.executeQuery(deleteLocked(empty.length)(db, keyParameters(empty)));
 }
+
+const deleteLocked = perCount((indexes) =>
+  prepare((db, parameters: KeyParameters) =>
+    db.deleteFrom("throttles").where("key", "in", values(indexes, parameters)),
+  ),
+);
 
 const save = perCount((indexes) =>
   prepare((db, parameters: Numbered) =>
@@ -143,10 +147,20 @@ export async function renameCounter(db: TransactionDb, from: string, to: string)
 
 /** Locks the counters in the order of their keys, as `lockCounters` does, and deletes them. */
 export async function deleteCounters(db: TransactionDb, keys: readonly string[]): Promise<void> {
-  const named = db.selectFrom("throttles").select("key").where("key", "in", keys).orderBy("key");
-  const locked = isPostgres(db) ? named.forUpdate() : named;
-  await db.deleteFrom("throttles").where("key", "in", locked).execute();
+  const unique = [...new Set(keys)];
+  if (unique.length > 0) await db.executeQuery(lockAndDelete(unique.length)(db, keyParameters(unique)));
 }
+
+const lockAndDelete = perCount((indexes) =>
+  prepare((db, parameters: KeyParameters) => {
+    const named = db
+      .selectFrom("throttles")
+      .select("key")
+      .where("key", "in", values(indexes, parameters))
+      .orderBy("key");
+    return db.deleteFrom("throttles").where("key", "in", isPostgres(db) ? named.forUpdate() : named);
+  }),
+);
 
 /** Deletes at most `batch` expired counters. @returns their number */
 export async function deleteExpiredCounters(db: Db, now: Instant, batch: number): Promise<number> {

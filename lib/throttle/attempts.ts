@@ -1,6 +1,13 @@
 import { type TransactionDb, transaction } from "../../db/open.ts";
 import { isOutage } from "../../db/outage.ts";
-import { type Counter, emptyCounter, findCounters, lockCounters, saveCounters } from "../../db/throttles.ts";
+import {
+  type Counter,
+  deleteCounters,
+  emptyCounter,
+  findCounters,
+  lockCounters,
+  saveCounters,
+} from "../../db/throttles.ts";
 import { findUser, type User } from "../../db/users.ts";
 import { recordAttempt } from "../audit/audit-log.ts";
 import type { Arrival, Authenticated } from "../context.ts";
@@ -169,14 +176,14 @@ async function settle(
   { username, limits: { failures }, counted }: CountedAttempt,
   { isSuccess, now }: { isSuccess: boolean; now: number },
 ): Promise<void> {
-  const ended = isSuccess ? accountKeys(username) : [];
-  const stored = await lockCounters(db, [...ended, ...failures.map(({ key }) => key)]);
-  const changed = failures.map(({ key, rule }) =>
-    isSuccess && rule.kind === "failures"
-      ? emptyCounter(key)
-      : refund(counterOf(stored, key), rule, counterOf(counted, key), now),
-  );
-  await saveCounters(db, stored, [...changed, ...ended.map(emptyCounter)]);
+  const inRow = failures.filter(({ rule }) => rule.kind === "failures").map(({ key }) => key);
+  // Locks in the order of the keys: those of accounts and devices come before those of networks.
+  if (isSuccess) await deleteCounters(db, [...accountKeys(username), ...inRow]);
+  const refunded = isSuccess ? failures.filter(({ rule }) => rule.kind === "rate") : failures;
+  const keys = refunded.map(({ key }) => key);
+  const stored = await lockCounters(db, keys);
+  const changed = refunded.map(({ key, rule }) => refund(counterOf(stored, key), rule, counterOf(counted, key), now));
+  await saveCounters(db, stored, changed);
 }
 
 /** If the database is unavailable, the failure stays counted: the first error is the one to report. */
