@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { isPostgres } from "./columns.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
+import { readNow } from "./read-now.ts";
 import type { Instant } from "./schema.ts";
 
 /** A browser that has logged in to an account. */
@@ -26,7 +27,7 @@ export type UsedDevice = Omit<Device, "trustedUntil">;
 
 /** Whether the device belongs to this user and has not expired. */
 export async function hasDevice(db: Db, id: string, username: string, now: Instant): Promise<boolean> {
-  return (await db.executeQuery(find(db, { id, username, now }))).rows.length > 0;
+  return (await readNow(db, find(db, { id, username, now }))).length > 0;
 }
 
 const find = prepare((db, { id, username, now }: { id: string; username: string; now: Instant }) =>

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { passwordCost } from "./migrations/0008_password_costs.ts";
 import type { Db } from "./open.ts";
 import { prepare } from "./prepared.ts";
+import { readNow } from "./read-now.ts";
 
 /** A bound for damaged imports. Each cost takes microseconds to read. */
 const MAX_COSTS = 1000;
@@ -12,7 +13,7 @@ const MAX_COSTS = 1000;
  * https://wiki.postgresql.org/wiki/Loose_indexscan
  */
 export async function listPasswordCosts(db: Db): Promise<string[]> {
-  const { rows } = await db.executeQuery(selectCosts(db, {}));
+  const rows = await readNow(db, selectCosts(db, {}));
   return rows.map(({ cost }) => cost);
 }
 

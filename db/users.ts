@@ -2,6 +2,7 @@ import { type Insertable, type Selectable, sql } from "kysely";
 import { isPostgres } from "./columns.ts";
 import type { Db, TransactionDb } from "./open.ts";
 import { prepare } from "./prepared.ts";
+import { readNow } from "./read-now.ts";
 import type { Flag, Instant, UsersTable } from "./schema.ts";
 
 /** Without the password. */
@@ -93,7 +94,7 @@ export async function insertUser(db: Db, user: NewUser): Promise<User | null> {
 
 /** @param username compared byte by byte, as in Django */
 export async function findCredentials(db: Db, username: string): Promise<Credentials | null> {
-  const [row] = (await db.executeQuery(select(db, { username }))).rows;
+  const [row] = await readNow(db, select(db, { username }));
   return row ? { user: toUser(row), password: row.password } : null;
 }
 
