@@ -7,7 +7,7 @@ import { createSmtpTransport } from "../lib/mail/smtp.ts";
 import type { Delivery } from "../lib/mail/transport.ts";
 import { createUser } from "../lib/users/create-user.ts";
 import { inviteFirstUser } from "../lib/users/invite-first-user.ts";
-import { userError } from "../lib/users/user-fields.ts";
+import { normalizeEmail, userError } from "../lib/users/user-fields.ts";
 import { createClient } from "./support/client.ts";
 import { type Received, startMailServer } from "./support/mail-server.ts";
 import { OPEN } from "./support/sign-up.ts";
@@ -159,6 +159,16 @@ describe("an address", () => {
 
   test("is accepted with any other character of an atom, and with an international domain", () => {
     for (const [address] of ACCEPTED) assert.equal(isEmailAddress(address), true, address);
+  });
+
+  test("is stored with a domain in lower case that is the same domain, whatever its letters", () => {
+    const letters = Array.from({ length: 0x20000 }, (_, code) => (code >> 11 === 27 ? "" : String.fromCodePoint(code)));
+    for (const letter of letters.filter((letter) => /\p{Changes_When_Lowercased}/u.test(letter))) {
+      for (const typed of [`a@x${letter}y.example`, `a@example.xy${letter}`]) {
+        const sentTo = toMailAddress(typed);
+        if (sentTo !== null) assert.equal(toMailAddress(normalizeEmail(typed)), sentTo, typed);
+      }
+    }
   });
 });
 

@@ -32,8 +32,11 @@ export function ownUsernameError(username: string, email: string): FieldMessage 
   return looksLikeOtherAddress(username, email) ? fieldMessage("username_like_email") : null;
 }
 
-/** The domain in lower case, as in Django's `normalize_email`. */
+/**
+ * The domain in lower case, as in Django's `normalize_email`. Letter by letter, as IDNA does: at the end of a word,
+ * `toLowerCase()` makes another letter of a Greek sigma, and so another domain.
+ */
 export function normalizeEmail(email: string): string {
   const at = email.lastIndexOf("@");
-  return at < 0 ? email : email.slice(0, at) + email.slice(at).toLowerCase();
+  return at < 0 ? email : email.slice(0, at) + email.slice(at).replace(/./gsu, (letter) => letter.toLowerCase());
 }
