@@ -182,4 +182,14 @@ describe("the outbox", () => {
     assert.equal(await consume(test, tokenIn(first)), null);
     assert((await consume(test, tokenIn(second))) !== null);
   });
+
+  test("links that several senders make at once leave one", async () => {
+    const test = await setUp();
+    for (let count = 0; count < 5; count++) await askForReset(test);
+    const { deliver, given } = answering(test);
+    await Promise.all([deliver(), deliver(), deliver(), deliver(), deliver()]);
+    assert.equal(given.length, 5);
+    const used = await Promise.all(given.map((mail) => consume(test, tokenIn(mail))));
+    assert.equal(used.filter((token) => token !== null).length, 1);
+  });
 });
