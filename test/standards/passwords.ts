@@ -91,7 +91,7 @@ export const PASSWORDS: readonly Requirement[] = [
   unclaimed(
     "6.3.4",
     "no undocumented way to log in, and the same strength in each",
-    "A password is the one way, and a link from the terminal or a mail sets one. No test shows that there is no other.",
+    "The ways are a password and a passkey. A link from the terminal or a mail sets a password. No test shows that there is no other.",
   ),
   shownBy(
     "6.3.5",

@@ -69,22 +69,24 @@ export const SESSIONS: readonly Requirement[] = [
     "cli",
     "* ends all sessions of the user, and no others, before the next request",
   ),
-  unclaimed(
+  shown(
     "7.5.1",
     "re-authentication before a change of the e-mail address",
-    "PATCH /profile/ asks for no password. With mail, the new address must be proved, and the former one can undo it.",
+    "recent",
+    "** needs a proof that is at most 600 seconds old",
+    "With mail, the new address must be proved, too, and the former one can undo the change.",
   ),
   unclaimed(
     "7.5.2",
     "users see their sessions, and end them after re-authentication",
-    "They see and end them. The password is not asked again.",
+    "They see and end them. A login of the last day needs no further proof.",
   ),
   shown(
     "7.5.3",
     "re-authentication before a highly sensitive action",
     "browser-account",
     "changes the password, which logs every other browser out and keeps this one",
-    "The change of the password is the one such action.",
+    "The change of the password. Other such actions: 7.5.1, and the second factors.",
   ),
   unclaimed("7.6.1", "lifetimes of federated sessions", "There is no federation."),
   shown(
