@@ -51,8 +51,11 @@ const POSTGRES_LOCK = sql`select pg_advisory_xact_lock(3853314791062309107)`;
  */
 export async function migrate(db: Db): Promise<string[]> {
   try {
-    const problem = explainSchema(await findSchemaState(db));
+    const state = await findSchemaState(db);
+    const problem = explainSchema(state);
     if (problem !== null) throw new DatabaseError(problem);
+    // On Postgres, the transaction below also proves that the server is not a standby.
+    if (state.kind === "current" && !isPostgres(db)) return [];
     return await transaction(db, applyMissing);
   } catch (error) {
     if (error instanceof DatabaseError) throw error;
@@ -126,7 +129,7 @@ export interface SchemaState {
 }
 
 export async function findSchemaState(db: Db): Promise<SchemaState> {
-  const tables = (await db.introspection.getTables()).map(({ name }) => name);
+  const tables = await listTables(db);
   if (!tables.includes(MIGRATION_TABLE)) {
     const taken = tables.filter((name) => ["users", "sessions", "throttles", "devices", "groups"].includes(name));
     return { kind: taken.length === 0 ? "empty" : "foreign", names: taken };
@@ -135,6 +138,13 @@ export async function findSchemaState(db: Db): Promise<SchemaState> {
   if (unknown.length > 0) return { kind: "newer", names: unknown };
   const missing = await findMissingMigrations(db);
   return { kind: missing.length > 0 ? "behind" : "current", names: missing };
+}
+
+/** On SQLite without Kysely's introspection, which asks for the columns of every table as well. */
+async function listTables(db: Db): Promise<string[]> {
+  if (isPostgres(db)) return (await db.introspection.getTables()).map(({ name }) => name);
+  const catalog = db.withTables<{ sqlite_master: { type: string; name: string } }>().selectFrom("sqlite_master");
+  return (await catalog.select("name").where("type", "in", ["table", "view"]).execute()).map(({ name }) => name);
 }
 
 /** The applied migrations, oldest first; the time is ISO 8601. */

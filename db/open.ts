@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { type Dialect, Kysely, sql } from "kysely";
 import { DatabaseError } from "./error.ts";
-import { createPostgresDialect, type PostgresOptions } from "./postgres.ts";
+import type { PostgresOptions } from "./postgres.ts";
 import type { Db, Schema, TransactionDb } from "./schema.ts";
 import { createSqliteDialect } from "./sqlite.ts";
 
@@ -29,9 +29,14 @@ export type DatabaseTimeouts = Pick<
  */
 export async function openDatabase(url: string, options: DatabaseOptions): Promise<Db> {
   const dialect = isPostgresUrl(url)
-    ? createPostgresDialect(url, options)
+    ? (await loadPostgres()).createPostgresDialect(url, options)
     : await openSqliteFile(url.replace(/^sqlite:/, ""), options);
   return new Kysely<Schema>({ dialect });
+}
+
+/** Loads the driver of Postgres. A server with SQLite starts sooner and takes less memory without it. */
+export function loadPostgres(): Promise<typeof import("./postgres.ts")> {
+  return import("./postgres.ts");
 }
 
 async function openSqliteFile(path: string, { mayCreate, lockTimeoutMs }: DatabaseOptions): Promise<Dialect> {

@@ -82,7 +82,7 @@ export async function openServices(
     }),
     keys,
     assertions: createAssertions(keys.assertion, now),
-    mail: createMailService(config, printMail),
+    mail: await createMailService(config, printMail),
     log,
     metrics,
     droppedLines: output.dropped,

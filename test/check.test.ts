@@ -196,9 +196,10 @@ describe("settings that check finds unsafe:", () => {
       ["foreign_origin"],
     ],
   ] as const) {
-    test(what, () => {
+    test(what, async () => {
+      const findings = await configFindings(parseConfig({ ...PROXIES, ...environment }));
       assert.deepEqual(
-        configFindings(parseConfig({ ...PROXIES, ...environment })).map(({ code }) => code),
+        findings.map(({ code }) => code),
         codes,
       );
     });

@@ -141,6 +141,16 @@ describe("one sentence, and no stack trace, for a Postgres server that", () => {
       for (const args of [["serve"], ["users"]]) await assertNamed(sandbox, { args, url: wrong, sentence });
     }
   });
+
+  test("takes no writes, as a standby: it never listens", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const url = await postgres.createDatabase("standby");
+    assert.equal((await sandbox.run(["migrate"], { environment: { DATABASE_URL: url } })).code, 0);
+    const environment = { DATABASE_URL: `${url}?options=-c%20default_transaction_read_only%3Don` };
+    const { code, stdout, stderr } = await sandbox.run(["serve"], { environment });
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.match(stderr, /^Cannot migrate the database: .*read-only.*\.\n$/);
+  });
 });
 
 test("two commands that give one name at the same moment on Postgres end in a sentence", () => {

@@ -54,7 +54,7 @@ async function findAll(cli: Cli): Promise<Finding[]> {
     if (error instanceof ConfigError) return settingFindings(error.errors);
     throw error;
   }
-  return [...configFindings(config), ...(await inspect(cli, config)), ...mailFindings(config)];
+  return [...(await configFindings(config)), ...(await inspect(cli, config)), ...mailFindings(config)];
 }
 
 async function inspect({ now }: Cli, config: Config): Promise<Finding[]> {

@@ -1,7 +1,6 @@
 import type { Inspection } from "../../db/inspect.ts";
 import { explainSchema } from "../../db/migrate.ts";
-import { isPostgresUrl } from "../../db/open.ts";
-import { isPrivate } from "../../db/postgres.ts";
+import { isPostgresUrl, loadPostgres } from "../../db/open.ts";
 import type { Config } from "../config/config.ts";
 import { UNIX } from "../http/client-address.ts";
 import { isSameSite } from "../http/site.ts";
@@ -32,7 +31,7 @@ export function settingFindings(errors: string[]): Finding[] {
 }
 
 /** Settings that are valid, and that production must not have. */
-export function configFindings(config: Config): Finding[] {
+export async function configFindings(config: Config): Promise<Finding[]> {
   return [
     ...publicUrlFindings(config),
     ...cookieFindings(config),
@@ -40,12 +39,14 @@ export function configFindings(config: Config): Finding[] {
     ...hostNameFindings(config),
     ...proxyFindings(config),
     ...throttleFindings(config),
-    ...postgresFindings(config),
+    ...(await postgresFindings(config)),
   ];
 }
 
-function postgresFindings({ databaseUrl }: Config): Finding[] {
-  if (!isPostgresUrl(databaseUrl) || isPrivate(databaseUrl)) return [];
+async function postgresFindings({ databaseUrl }: Config): Promise<Finding[]> {
+  if (!isPostgresUrl(databaseUrl)) return [];
+  const { isPrivate } = await loadPostgres();
+  if (isPrivate(databaseUrl)) return [];
   const message =
     "DATABASE_URL is a Postgres on another machine without TLS, or without a check of its certificate: " +
     "the network can read password hashes and sessions. Add sslmode=verify-full.";

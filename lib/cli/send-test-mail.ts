@@ -20,7 +20,7 @@ async function sendTestMail({ config, terminal, now }: Cli, { operand }: Input):
   if (!isEmailAddress(to)) throw new UsageError(`"${to}" is not an email address.`);
   const settings = config();
   const { mailUrl, siteName } = settings;
-  const mail = createMailService(settings, terminal.remark);
+  const mail = await createMailService(settings, terminal.remark);
   if (mail === null || mailUrl === null) {
     throw new CommandError("POSTERN_MAIL_URL is not set: mail is off. Set it, such as smtp://USER:PASSWORD@HOST:587.");
   }

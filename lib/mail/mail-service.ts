@@ -1,7 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { Sender } from "../config/mail-url.ts";
 import { createPrintingTransport } from "./printed.ts";
-import { createSmtpTransport } from "./smtp.ts";
 import type { Transport } from "./transport.ts";
 
 /** How Postern sends mail. */
@@ -19,16 +18,18 @@ export interface MailService {
 const CONSOLE_SENDER: Sender = { name: "", address: "postern@localhost" };
 
 /**
+ * Loads the library for SMTP only if the settings need it.
+ *
  * @param print where `console:` prints
  * @returns null if POSTERN_MAIL_URL is unset
  */
-export function createMailService(config: Config, print: (text: string) => void): MailService | null {
+export async function createMailService(config: Config, print: (text: string) => void): Promise<MailService | null> {
   const { mailUrl, mailFrom, publicUrl } = config;
   if (mailUrl === null) return null;
   const transport =
     mailUrl.kind === "console"
       ? createPrintingTransport(print)
-      : createSmtpTransport(mailUrl, { clientName: domainOf(publicUrl) });
+      : (await import("./smtp.ts")).createSmtpTransport(mailUrl, { clientName: domainOf(publicUrl) });
   return makeMailService(transport, mailFrom ?? CONSOLE_SENDER, publicUrl ?? localOrigin(config));
 }
 

@@ -7,8 +7,7 @@ import type { Services } from "../services.ts";
 import { type Backoff, createBackoff } from "./backoff.ts";
 import { deliverNext } from "./deliver.ts";
 import type { MailService } from "./mail-service.ts";
-import { CONNECTIONS } from "./smtp.ts";
-import type { Transport } from "./transport.ts";
+import { CONNECTIONS, type Transport } from "./transport.ts";
 
 /** How soon a mail goes out that another process has stored. */
 const POLL_MS = 1000;

@@ -2,10 +2,7 @@ import { createTransport } from "nodemailer";
 import type { SmtpUrl } from "../config/mail-url.ts";
 import { toMailAddress } from "../http/email-address.ts";
 import { explainFailure } from "./smtp-failure.ts";
-import type { Delivery, Message, Transport } from "./transport.ts";
-
-/** Mails that are sent at the same time, each on a connection of its own. */
-export const CONNECTIONS = 4;
+import { CONNECTIONS, type Delivery, type Message, type Transport } from "./transport.ts";
 
 export interface SmtpOptions {
   /** The name of this host in the greeting (RFC 5321 §4.1.1.1); null for the machine's own. */

@@ -29,6 +29,9 @@ interface Postponed {
   isOutage?: boolean;
 }
 
+/** Mails that are sent at the same time, each on a connection of its own. */
+export const CONNECTIONS = 4;
+
 /** The way out for mails. */
 export interface Transport {
   /** Never rejects for an error of the server or the network. */
