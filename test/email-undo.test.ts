@@ -176,3 +176,50 @@ describe("a thief who changed the address twice, from A to B to C,", () => {
     assert.equal(await setNewPassword(stage, stage.owner), A);
   });
 });
+
+describe("a thief who removed the address, and then proved another one,", () => {
+  test("cannot stop the owner's return by the notice to A, and gets no notice of it", async () => {
+    const stage = await setUp();
+    const thief = createClient(stage.app);
+    await thief.login("alice", PASSWORD);
+    await stage.deliver();
+    const patch = (email: string) => thief.send("PATCH", "/profile/", { headers: OURS, json: { email } });
+    assert.equal((await patch("")).status, 200);
+    const toOwner = await deliverNotices(stage);
+    stage.clock.advance(60);
+    assert.equal((await patch(B)).status, 202);
+    const [proof] = await stage.deliver();
+    assert(proof);
+    assert.equal((await thief.post("/email/confirm/", { token: tokenIn(proof) }, OURS)).status, 204);
+    assert.deepEqual(await present(stage), { email: B, isProved: true });
+    // The account had no address before this change.
+    assert.deepEqual([...(await deliverNotices(stage)).keys()], []);
+    assert.equal((await undo(stage, toOwner.get(A))).status, 200);
+    assert.deepEqual(await present(stage), { email: A, isProved: true });
+    assert.equal((await thief.get("/profile/")).status, 403);
+    assert.equal(await setNewPassword(stage, stage.owner), A);
+  });
+
+  test("keeps no link to B that was asked for before the owner's return", async () => {
+    const stage = await setUp();
+    const thief = createClient(stage.app);
+    await thief.login("alice", PASSWORD);
+    await stage.deliver();
+    const patch = (email: string) => thief.send("PATCH", "/profile/", { headers: OURS, json: { email } });
+    await patch("");
+    const toOwner = await deliverNotices(stage);
+    stage.clock.advance(60);
+    assert.equal((await patch(B)).status, 202);
+    assert.equal((await thief.post("/password/reset/", { username: "alice" }, OURS)).status, 202);
+    const sent = await stage.deliver();
+    assert.deepEqual(
+      sent.map(({ to }) => to),
+      [B],
+    );
+    assert.equal((await undo(stage, toOwner.get(A))).status, 200);
+    const [proof] = sent;
+    assert(proof);
+    assert.equal((await thief.post("/email/confirm/", { token: tokenIn(proof) }, OURS)).status, 400);
+    assert.deepEqual(await present(stage), { email: A, isProved: true });
+  });
+});
