@@ -1,10 +1,13 @@
 import {
   type CompiledQuery,
   type DatabaseConnection,
+  DeleteQueryNode,
   type Driver,
+  InsertQueryNode,
   type QueryResult,
   SelectQueryNode,
   type TransactionSettings,
+  UpdateQueryNode,
 } from "kysely";
 import type pg from "pg";
 import { hasNotRun, isTimeout, isUselessConnection } from "./outage.ts";
@@ -28,9 +31,9 @@ export interface PostgresDriverOptions {
  * - Outside of a transaction, a statement is retried if it reads, or if Postgres certainly did not run it.
  * - `begin` is retried. It also asks whether the server accepts writes, so that after a failover no transaction starts on
  *   a read-only server.
- * - Inside a transaction no statement is retried, because the code has already acted on earlier results. These
- *   statements have no name: a named statement can fail on a sound connection if its plan is older than the schema.
- *   Postgres rolls back, and the client gets 503 with Retry-After.
+ * - Inside a transaction no statement is retried, because the code has already acted on earlier results. Postgres rolls
+ *   back, and the client gets 503 with Retry-After. A statement that returns rows has no name there: it could fail on a
+ *   sound connection if its plan is older than the schema. If it returns none, Postgres replaces the plan.
  *
  * A time-out is never retried: the request has waited long enough.
  */
@@ -105,7 +108,7 @@ export class PostgresDriver implements Driver {
   }
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    await this.#executeHeld(this.#clientOf(connection), { sql: "commit", parameters: [] });
+    await this.#executeHeld(this.#clientOf(connection), { sql: "commit", parameters: [] }, undefined);
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
@@ -142,15 +145,16 @@ export class PostgresDriver implements Driver {
 
   async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     const held = this.#held.get(connection);
-    if (held !== undefined) return this.#executeHeld<R>(held, query);
+    if (held !== undefined)
+      return this.#executeHeld<R>(held, query, returnsRows(query) ? undefined : this.#nameOf(query));
     // No select of Postern has side effects.
     const isRepeatable = SelectQueryNode.is(query.query) ? isUselessConnection : hasNotRun;
     return retryOnce(() => this.#executeOnce<R>(query), isRepeatable);
   }
 
-  async #executeHeld<R>(client: pg.PoolClient, query: Pick<CompiledQuery, "sql" | "parameters">) {
+  async #executeHeld<R>(client: pg.PoolClient, query: Statement, name: string | undefined) {
     try {
-      return await run<R>(client, query, undefined);
+      return await run<R>(client, query, name);
     } catch (error) {
       if (isUselessConnection(error)) this.#retire(client);
       throw error;
@@ -160,14 +164,17 @@ export class PostgresDriver implements Driver {
   async #executeOnce<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const client = await this.#take();
     try {
-      const name = this.#options.hasTransactionPooler ? undefined : preparedName(query.sql);
-      return await run<R>(client, query, name);
+      return await run<R>(client, query, this.#nameOf(query));
     } catch (error) {
       if (isUselessConnection(error)) this.#retire(client);
       throw error;
     } finally {
       client.release(this.#useless.has(client));
     }
+  }
+
+  #nameOf({ sql }: Statement): string | undefined {
+    return this.#options.hasTransactionPooler ? undefined : preparedName(sql);
   }
 
   /** @returns a connection that is newer than every useless one */
@@ -230,9 +237,16 @@ class ReadOnlyServerError extends Error {
   }
 }
 
+type Statement = Pick<CompiledQuery, "sql" | "parameters">;
+
+function returnsRows({ query }: CompiledQuery): boolean {
+  const isWrite = InsertQueryNode.is(query) || UpdateQueryNode.is(query) || DeleteQueryNode.is(query);
+  return !isWrite || query.returning !== undefined;
+}
+
 async function run<R>(
   client: pg.PoolClient,
-  { sql, parameters }: Pick<CompiledQuery, "sql" | "parameters">,
+  { sql, parameters }: Statement,
   name: string | undefined,
 ): Promise<QueryResult<R>> {
   const values = [...parameters];

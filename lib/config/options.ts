@@ -61,7 +61,7 @@ export const OPTIONS = {
     default: "10",
     parse: (text) => parseInteger(text, 1, 1000),
     expected: "a whole number from 1 to 1000",
-    about: "Maximum number of Postgres connections of this process, besides the one that reads sessions.",
+    about: "Maximum number of Postgres connections of this process, besides one for reads.",
   } satisfies Option<number>,
   secretKey: {
     name: "POSTERN_SECRET_KEY",
