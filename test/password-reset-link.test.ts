@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { listEventsOf } from "../db/events.ts";
 import { findUserById } from "../db/users.ts";
 import { createClient } from "./support/client.ts";
+import { startRangeService } from "./support/range-service.ts";
 import {
   askForLink,
   assertDead,
@@ -88,6 +89,16 @@ describe("the link for a new password", () => {
     assert.equal(statuses.filter((status) => status === 204).length, 1);
     assert(statuses.every((status) => [204, 400, 429].includes(status)));
     assert(hashes <= 20, String(hashes));
+  });
+
+  test("asks the service for breached passwords at most as often as a form may be sent", async () => {
+    await using service = await startRangeService([NEW_PASSWORD]);
+    const stage = await setUpReset({ POSTERN_BREACHED_PASSWORDS: service.url });
+    const token = await askForLink(stage);
+    const answers = [];
+    for (let times = 0; times < 25; times++) answers.push(await setPassword(stage.client, token));
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [400, 429]);
+    assert.equal(service.requests.length, 20);
   });
 
   test("shows the account, the time and the place of the request, and changes nothing however often it is opened", async () => {

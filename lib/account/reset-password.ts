@@ -29,9 +29,9 @@ export async function resetPassword(context: LinkContext & LinkThrottled): Promi
   const { services, link, peer } = context;
   const { new_password } = readFields(await context.data(), NEW_PASSWORD_FORM.fields);
   const user = requireUser(context);
+  await context.countForm(); // First: the check may ask another service.
   const judged = await judgePassword(services, new_password, user);
   if (typeof judged !== "string") throw new Problem("invalid", { new_password: judged });
-  await context.countForm();
   // With the link a client counts as known.
   const caller = { gone: peer.gone?.(), isKnown: true };
   const used = { token: link.token, user };

@@ -17,8 +17,9 @@ export interface ResetStage extends TestApp {
   client: Client;
 }
 
-export async function setUpReset(): Promise<ResetStage> {
-  const test = await createTestApp(MAIL);
+/** @param settings besides those of mail */
+export async function setUpReset(settings: Record<string, string> = {}): Promise<ResetStage> {
+  const test = await createTestApp({ ...MAIL, ...settings });
   const input = { username: "alice", email: "Alice@example.com", password: "right horse" };
   return { ...test, user: await test.addUser(input), client: createClient(test.app) };
 }
