@@ -35,10 +35,6 @@ const INTRO = "Each row is compared with another measurement of the same rounds:
 function chart(pairs: readonly Pair[]): string {
   const bars = pairs
     .filter(({ figure }) => figure === "perSecond")
-    .map((pair) => ({
-      label: `${pair.title} / ${pair.baseTitle}`.replaceAll("`", ""),
-      isOurs: true,
-      ...ratioOf(pair),
-    }));
-  return barChart("As many a second as the base, times", bars);
+    .map((pair) => ({ label: pair.title.replaceAll("`", ""), isOurs: true, ...ratioOf(pair) }));
+  return barChart("Requests a second, as a share of those of the base (the line)", bars, 1);
 }
