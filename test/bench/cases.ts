@@ -113,8 +113,9 @@ async function openNginx(bench: Bench): Promise<OpenCase> {
   const server = await startPostern(bench);
   const application = await startPeer(bench, "ceiling.ts");
   const to = { postern: portOf(server), application: portOf(application) };
+  const folder = await bench.stage.folder("nginx");
   const behind = async (change: (code: string) => string): Promise<Ask> => {
-    const proxy = await startProxy("nginx", to, change);
+    const proxy = await startProxy("nginx", to, change, folder);
     bench.stage.atEnd(async () => proxy[Symbol.asyncDispose]());
     return { ...server.profile, url: `http://127.0.0.1:${proxy.port}/notes/` };
   };

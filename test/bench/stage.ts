@@ -79,7 +79,7 @@ export async function openStage(): Promise<Stage> {
   process.once("exit", () => {
     closing.abort();
     signalAll("SIGKILL");
-    rmSync(root, { recursive: true, force: true });
+    rmSync(root, { recursive: true, force: true, maxRetries: 3 }); // Another removal may be under way in it.
   });
   return {
     folder: (name) => mkdtemp(join(root, `${name}-`)),

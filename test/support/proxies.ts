@@ -97,13 +97,17 @@ export interface RunningProxy extends AsyncDisposable {
   port: number;
 }
 
-/** @param change what the test adds to the document's configuration, for example a condition */
+/**
+ * @param change what the test adds to the document's configuration, for example a condition
+ * @param parent the place of its folder
+ */
 export async function startProxy(
   name: ProxyName,
   to: Omit<Ports, "proxy">,
   change: (code: string) => string = (code) => code,
+  parent = tmpdir(),
 ): Promise<RunningProxy> {
-  const folder = await mkdtemp(join(tmpdir(), "postern-proxy-"));
+  const folder = await mkdtemp(join(parent, "postern-proxy-"));
   const ports = { ...to, proxy: await freePort() };
   const write = async (file: string, text: string) => {
     await writeFile(join(folder, file), text);
