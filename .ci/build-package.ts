@@ -42,7 +42,8 @@ function declareTypes(): void {
     outDir: types,
     typeRoots: [join(root, "node_modules/@types"), join(root, "node_modules")],
   };
-  const files = [join(root, "lib/embed/postern.ts"), join(root, "lib/site/text.d.ts")];
+  const declared = ["lib/embed/postern.ts", "lib/site/text.d.ts", "lib/observability/prom-client.d.ts"];
+  const files = declared.map((path) => join(root, path));
   const config = join(types, "tsconfig.json");
   writeFileSync(config, JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: [], files }));
   run([process.execPath, join(root, "node_modules/typescript/bin/tsc"), "-p", config]);
