@@ -1,30 +1,41 @@
 import assert from "node:assert/strict";
-import type { Db } from "../../db/open.ts";
+import { type Db, openDatabase } from "../../db/open.ts";
 import { setActive } from "../../db/users.ts";
 import { OPERATOR } from "../../lib/audit/actor.ts";
 import { parseConfig } from "../../lib/config/load.ts";
 import { generateToken, hashToken } from "../../lib/crypto/token.ts";
 import { deactivate } from "../../lib/users/activation.ts";
-import { pipelineProfiles } from "../support/pipeline.ts";
+import { pipelineProfiles, requestProfiles } from "../support/pipeline.ts";
+import { startPostgres } from "../support/postgres.ts";
 import { createSandbox, login, type Sandbox, type Server } from "../support/process.ts";
 import { TEST_KEYS } from "../support/secret-key.ts";
 import { createRandom } from "./random.ts";
 
 // `bun run test/faults/coherence.ts [STEPS] [SEED]` begins and ends sessions and changes users in a random order: by two
-// servers on one SQLite file, by commands, and by SQL. A model predicts each answer. Then pipelined requests keep one
-// server busy while the other one ends sessions.
+// servers on one SQLite file, and then on one Postgres, by commands, and by SQL. A model predicts each answer. Then
+// clients keep one server busy while the other one ends sessions.
 
 const PASSWORD = "right horse";
 const USERS = ["alice", "bob", "carol"];
 
-/** The rate limit of an address is lower than the logins of 10,000 steps. */
-const ENVIRONMENT = { POSTERN_THROTTLE: "off" };
-
 type Node = Pick<Server, "url" | "port">;
 
-/** In two processes, of which this one is the second. */
-async function serveTwo(sandbox: Sandbox): Promise<readonly [Node, Node]> {
-  return [await sandbox.serve({ environment: ENVIRONMENT }), await sandbox.serveInProcess(ENVIRONMENT)];
+interface Pair {
+  sandbox: Sandbox;
+  environment: Record<string, string>;
+  /** In two processes, of which this one is the second. */
+  servers: readonly [Node, Node];
+}
+
+/** @param url of a Postgres; null for an SQLite file */
+async function withTwoServers<T>(url: string | null, users: readonly string[], work: (pair: Pair) => Promise<T>) {
+  await using sandbox = await createSandbox();
+  // The rate limit of an address is lower than the logins of 10,000 steps.
+  const environment = { POSTERN_THROTTLE: "off", ...(url === null ? {} : { DATABASE_URL: url }) };
+  const create = (name: string) => ["createuser", name, "--password-stdin"];
+  for (const name of users) await sandbox.run(create(name), { input: PASSWORD, environment });
+  const servers = [await sandbox.serve({ environment }), await sandbox.serveInProcess(environment)] as const;
+  return await work({ sandbox, environment, servers });
 }
 
 interface Person {
@@ -34,9 +45,7 @@ interface Person {
   isActive: boolean;
 }
 
-interface World {
-  sandbox: Sandbox;
-  servers: readonly Node[];
+interface World extends Pair {
   db: Db;
   people: Person[];
   /** Every session, live or ended, by its token. */
@@ -60,52 +69,53 @@ const WEIGHTS: [number, (world: World) => Promise<void>][] = [
 ];
 const STEPS = WEIGHTS.flatMap(([weight, step]) => Array.from({ length: weight }, () => step));
 
-/** @returns the number of checked answers @throws AssertionError if one was stale */
-export async function playCoherence(steps: number, seed: number): Promise<number> {
-  await using sandbox = await createSandbox();
-  for (const name of USERS) await sandbox.run(["createuser", name, "--password-stdin"], { input: PASSWORD });
-  const servers = await serveTwo(sandbox);
-  return await sandbox.withDatabase(async (db) => {
-    const people = USERS.map((name, index) => ({ id: index + 1, name, firstName: "", isActive: true }));
-    const world = { sandbox, servers, db, people, sessions: new Map(), random: createRandom(seed), checks: 0 };
-    for (let taken = 0; taken < steps; taken++) {
-      await (pick(world, STEPS) ?? fail())(world);
-    }
-    for (const token of world.sessions.keys()) for (const server of servers) await check(world, server, token);
-    return world.checks;
+/** @param url of an empty Postgres; null for SQLite @returns the number of checked answers @throws AssertionError if one was stale */
+export function playCoherence(steps: number, seed: number, url: string | null = null): Promise<number> {
+  return withTwoServers(url, USERS, async (pair) => {
+    const play = async (db: Db) => {
+      const people = USERS.map((name, index) => ({ id: index + 1, name, firstName: "", isActive: true }));
+      const world = { ...pair, db, people, sessions: new Map(), random: createRandom(seed), checks: 0 };
+      for (let taken = 0; taken < steps; taken++) {
+        await (pick(world, STEPS) ?? fail())(world);
+      }
+      for (const token of world.sessions.keys()) for (const server of pair.servers) await check(world, server, token);
+      return world.checks;
+    };
+    if (url === null) return pair.sandbox.withDatabase(play);
+    const db = await openDatabase(url, { mayCreate: false, poolSize: 1 });
+    return play(db).finally(() => db.destroy());
   });
 }
 
-/** The number of pipelined requests of a busy client, and the number of requests after the confirmed logout. */
+/** The requests of a busy client at once, and those after the confirmed logout. */
 const BUSY_REQUESTS = 500;
 const LATE_REQUESTS = 200;
 
 /**
- * Ends sessions at one server while clients keep the other one busy with pipelined requests, of the same session too.
+ * Ends sessions at one server while clients keep the other one busy with many requests at once, of the same session too.
+ * For an SQLite file they are pipelined.
  *
  * @returns the number of requests after a confirmed logout @throws AssertionError if one was authenticated
  */
-export async function playPipelining(rounds: number): Promise<number> {
-  await using sandbox = await createSandbox();
-  await sandbox.run(["createuser", "alice", "--password-stdin"], { input: PASSWORD });
-  const [busy, other] = await serveTwo(sandbox);
-  const tokens: string[] = [];
-  for (let round = 0; round < rounds; round++) tokens.push(await tokenOf(other));
-  const stopping = new AbortController();
-  const load = [...tokens.slice(0, 3)].map(async (token) => {
-    while (!stopping.signal.aborted) await pipelineProfiles(busy.port, token, BUSY_REQUESTS);
+export function playBusily(rounds: number, url: string | null = null): Promise<number> {
+  const send = url === null ? pipelineProfiles : requestProfiles;
+  return withTwoServers(url, ["alice"], async ({ servers: [busy, other] }) => {
+    const tokens: string[] = [];
+    for (let round = 0; round < rounds; round++) tokens.push(await tokenOf(other));
+    const stopping = new AbortController();
+    const load = tokens.slice(0, 3).map(async (token) => {
+      while (!stopping.signal.aborted) await send(busy.port, token, BUSY_REQUESTS);
+    });
+    for (const token of tokens) {
+      assert.deepEqual(await send(busy.port, token, 1), [200], "the session is alive before its logout");
+      assert.equal((await ask(other, "POST", "/logout/", token)).status, 204);
+      const after = await send(busy.port, token, LATE_REQUESTS);
+      assert.deepEqual([...new Set(after)], [403], "answers to requests after the confirmed logout");
+    }
+    stopping.abort();
+    await Promise.all(load);
+    return rounds * LATE_REQUESTS;
   });
-  for (const token of tokens) {
-    const before = await pipelineProfiles(busy.port, token, 1);
-    assert.deepEqual(before, [200], "the session is alive before its logout");
-    assert.equal((await ask(other, "POST", "/logout/", token)).status, 204);
-    const after = await pipelineProfiles(busy.port, token, LATE_REQUESTS);
-    const stale = after.filter((status) => status !== 403).length;
-    assert.equal(stale, 0, "answers to requests after the confirmed logout");
-  }
-  stopping.abort();
-  await Promise.all(load);
-  return rounds * LATE_REQUESTS;
 }
 
 async function tokenOf(server: Node): Promise<string> {
@@ -216,7 +226,7 @@ async function shutOut(world: World): Promise<void> {
 
 async function endByCommand(world: World): Promise<void> {
   const person = pick(world, world.people) ?? fail();
-  const { code } = await world.sandbox.run(["logoutuser", person.name]);
+  const { code } = await world.sandbox.run(["logoutuser", person.name], { environment: world.environment });
   assert.equal(code, 0);
   await ended(
     world,
@@ -249,9 +259,7 @@ function pick<T>({ random }: World, list: readonly T[]): T | undefined {
   return list[Math.floor(random() * list.length)];
 }
 
-function fail(): never {
-  throw new Error("The list is empty.");
-}
+const fail = () => assert.fail("The list is empty.");
 
 function ask(server: Node, method: string, path: string, token: string, body?: unknown): Promise<Response> {
   const headers = { Cookie: `sessionid=${token}`, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json" };
@@ -279,8 +287,13 @@ const EMPTY = {
 
 if (import.meta.main) {
   const [steps = "10000", seed = String(Date.now() % 2 ** 32)] = process.argv.slice(2);
-  const checks = await playCoherence(Number(steps), Number(seed));
-  process.stdout.write(`Seed ${seed}: ${steps} steps, ${checks} answers, 0 stale\n`);
-  const sent = await playPipelining(Math.ceil(Number(steps) / 100));
-  process.stdout.write(`Pipelining: ${sent} requests after a logout, 0 stale\n`);
+  const postgres = await startPostgres();
+  for (const name of ["SQLite", "Postgres"]) {
+    const url = async (database: string) => (name === "SQLite" ? null : postgres.createDatabase(database));
+    const checks = await playCoherence(Number(steps), Number(seed), await url("steps"));
+    process.stdout.write(`${name}, seed ${seed}: ${steps} steps, ${checks} answers, 0 stale\n`);
+    const sent = await playBusily(Math.ceil(Number(steps) / 100), await url("busy"));
+    process.stdout.write(`${name}, busy: ${sent} requests after a logout, 0 stale\n`);
+  }
+  await postgres.stop();
 }
