@@ -119,9 +119,10 @@ export class PostgresDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
-    await Promise.all([this.#pool?.end(), this.#reader?.close()]);
-    this.#pool = null;
+    this.#reader?.close();
     this.#reader = null;
+    await this.#pool?.end();
+    this.#pool = null;
   }
 
   #clientOf(connection: DatabaseConnection): pg.PoolClient {

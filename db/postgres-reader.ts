@@ -4,6 +4,9 @@ import type pg from "pg";
 import { isTimeout, isUselessConnection } from "./outage.ts";
 import { preparedName } from "./prepared.ts";
 
+/** If Postgres has no room for one more connection, each try costs it a process. */
+const RETRY_MS = 1000;
+
 export interface PostgresReaderOptions {
   /** Opens a client that sends each query at once, and has a time-out for each statement. */
   connect: () => Promise<pg.Client>;
@@ -30,7 +33,7 @@ export class PostgresReader {
   #client: pg.Client | null = null;
   /** A select of these has timed out. */
   readonly #stalled = new WeakSet<pg.Client>();
-  #opening: Promise<void> | null = null;
+  #isOpening = false;
   #lifetime: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
@@ -59,32 +62,38 @@ export class PostgresReader {
     });
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#isClosed = true;
-    await this.#opening;
-    await this.#replace(null);
+    this.#replace(null);
   }
 
   #open(): void {
-    if (this.#isClosed) return;
-    this.#opening ??= this.#options
-      .connect()
-      .catch(() => null) // The pool cannot connect either, and reports the reason.
-      .then((client) => {
-        this.#opening = null;
-        void this.#replace(client);
-      });
+    if (this.#isOpening || this.#isClosed) return;
+    this.#isOpening = true;
+    this.#options.connect().then(
+      (client) => {
+        this.#isOpening = false;
+        this.#replace(client);
+        if (this.#isClosed) this.#replace(null);
+      },
+      () => {
+        this.#replace(null); // The old one may lead to the wrong server. The pool reports the reason.
+        setTimeout(() => {
+          this.#isOpening = false;
+        }, RETRY_MS).unref();
+      },
+    );
   }
 
   /** The reads in flight on the old connection are still answered. */
-  async #replace(next: pg.Client | null): Promise<void> {
+  #replace(next: pg.Client | null): void {
     clearTimeout(this.#lifetime);
-    const before = this.#client;
+    void this.#client?.end();
     this.#client = next;
-    next?.once("end", () => {
+    if (next === null) return;
+    next.once("end", () => {
       if (this.#client === next) this.#client = null;
     });
-    if (next !== null) this.#lifetime = setTimeout(() => this.#open(), this.#options.lifetimeMs).unref();
-    await before?.end();
+    this.#lifetime = setTimeout(() => this.#open(), this.#options.lifetimeMs).unref();
   }
 }
