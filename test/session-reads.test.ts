@@ -22,7 +22,7 @@ async function withDatabase<T>(url: string, work: (db: Db) => Promise<T>): Promi
 
 const SETTINGS = { POSTERN_DATABASE_POOL_SIZE: "1", POSTERN_THROTTLE: "off" };
 
-/** A node whose connection for reads is open, with the cookie of a session of each user. */
+/** A node, usually with an open connection for reads, and with the cookie of a session of each user. */
 async function startNode(
   sandbox: Sandbox,
   url: string,
@@ -36,7 +36,8 @@ async function startNode(
   const cookies: string[] = [];
   for (const name of names) cookies.push((await login(node, name, PASSWORD)).cookie);
   const [first = assert.fail(), ...others] = cookies;
-  if (settings.POSTERN_DATABASE_POOLER === undefined) {
+  // With a short life, there are two only for moments.
+  if (settings.POSTERN_DATABASE_POOLER === undefined && timeouts.connectionLifetimeMs === undefined) {
     await withDatabase(url, (db) =>
       until("the connection for reads is open", async () => {
         await profile(node, first);
