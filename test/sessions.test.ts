@@ -8,6 +8,7 @@ import { clearSessions } from "../lib/session/session.ts";
 import { deactivate } from "../lib/users/activation.ts";
 import { changePassword } from "../lib/users/change-password.ts";
 import { type Client, createClient } from "./support/client.ts";
+import { openNotingDatabase } from "./support/statements.ts";
 import { anyPassword, createTestApp } from "./support/test-app.ts";
 
 const DAY = 86_400;
@@ -142,6 +143,19 @@ describe("a session", () => {
     clock.advance(1);
     await client.get("/profile/");
     assert.equal(await lastSeenAt(), start + 60_000);
+  });
+
+  test("is written by one of many requests at once", async () => {
+    const noting = await openNotingDatabase();
+    const { app, clock, addUser, close } = await createTestApp({}, noting);
+    await addUser({ username: "alice", password: "right horse" });
+    const client = createClient(app);
+    await client.login("alice", "right horse");
+    clock.advance(60);
+    const ask = () => Promise.all(Array.from({ length: 20 }, () => status(client)));
+    const statements = await noting.statementsOf(async () => assert.deepEqual(new Set(await ask()), new Set([200])));
+    assert.equal(statements.filter((sql) => sql.startsWith('update "sessions"')).length, 1);
+    await close();
   });
 
   test("neither ends nor lasts for ever if the clock is set back an hour", async () => {

@@ -65,19 +65,25 @@ function findFirstLive(
     const { session, user, groups } = live;
     const level = needsSetUp(services.config, user) ? "enrolling" : "full";
     const auth = { level, session, user, groups, token } as const;
-    if (span.now - session.lastSeenAt < TOUCH_EVERY_MS) return auth;
+    if (span.now - session.lastSeenAt < TOUCH_EVERY_MS || touching.has(session.id)) return auth;
     return touch(services, session, span.now).then(() => auth);
   });
 }
 
+/** Ids of sessions whose last use this process is writing. Other requests of them do not wait for the same row. */
+const touching = new Set<string>();
+
 /** If the database can be read but not written, for example if the disk is full, sessions go on. */
 async function touch({ db, log, metrics }: Services, session: Session, now: number): Promise<void> {
+  touching.add(session.id);
   try {
     await touchSession(db, session.id, { now, stepMs: TOUCH_EVERY_MS });
   } catch (error) {
     if (!isOutage(error)) throw error;
     metrics.databaseFailed();
     log("warning", "session_not_touched", describeError(error));
+  } finally {
+    touching.delete(session.id);
   }
 }
 
