@@ -40,6 +40,7 @@ export interface PostgresDriverOptions {
 export class PostgresDriver implements Driver {
   readonly #options: PostgresDriverOptions;
   readonly #begin: string;
+  readonly #timeout: string;
   #pool: pg.Pool | null = null;
   /** Null behind a pooler in transaction mode: the reader needs the time-out and the plans of its connection. */
   #reader: PostgresReader | null = null;
@@ -58,7 +59,8 @@ export class PostgresDriver implements Driver {
   constructor(options: PostgresDriverOptions) {
     this.#options = options;
     const timeout = options.hasTransactionPooler ? `set local statement_timeout = ${options.statementTimeoutMs}; ` : "";
-    this.#begin = `begin; ${timeout}show transaction_read_only`; // One round trip.
+    this.#begin = `begin; ${timeout}${SHOW_READ_ONLY}`; // One round trip.
+    this.#timeout = `set statement_timeout = ${options.statementTimeoutMs}`;
   }
 
   async init(): Promise<void> {
@@ -134,8 +136,7 @@ export class PostgresDriver implements Driver {
   async #beginOnce(): Promise<pg.PoolClient> {
     const client = await this.#take();
     try {
-      const results = await client.query(this.#begin);
-      if ([results].flat().at(-1)?.rows[0]?.transaction_read_only === "on") throw new ReadOnlyServerError();
+      requireWritable(await client.query(this.#begin));
       return client;
     } catch (error) {
       this.#retire(client);
@@ -204,7 +205,8 @@ export class PostgresDriver implements Driver {
     client.on("error", () => {}); // The reads in flight report it.
     try {
       await client.connect();
-      await this.#setUp(client);
+      // A standby may lag behind, and would show sessions that have ended. Writes find it; this client makes none.
+      requireWritable(await client.query(`${this.#timeout}; ${SHOW_READ_ONLY}`));
       return client;
     } catch (error) {
       client.end().catch(() => {});
@@ -219,13 +221,20 @@ export class PostgresDriver implements Driver {
    */
   async #setUp(client: pg.ClientBase): Promise<void> {
     if (this.#options.hasTransactionPooler) return;
-    await client.query(`set statement_timeout = ${this.#options.statementTimeoutMs}`);
+    await client.query(this.#timeout);
   }
 
   #retire(client: pg.ClientBase): void {
     this.#useless.add(client);
     if (this.#generations.get(client) === this.#generation) this.#generation++;
   }
+}
+
+const SHOW_READ_ONLY = "show transaction_read_only";
+
+/** @param results of statements of which `SHOW_READ_ONLY` is the last @throws ReadOnlyServerError */
+function requireWritable(results: pg.QueryResult | pg.QueryResult[]): void {
+  if ([results].flat().at(-1)?.rows[0]?.transaction_read_only === "on") throw new ReadOnlyServerError();
 }
 
 /** Has the SQLSTATE that Postgres raises at the first write. */

@@ -238,4 +238,23 @@ describe("the connection that reads the sessions", () => {
       await other.stop();
     }
   });
+
+  test("is not kept to a server that accepts no writes, as a standby that may lag behind", PROCESSES, async () => {
+    await using sandbox = await createSandbox();
+    const url = await postgres.createDatabase("standby");
+    await using relay = await startRelay(postgres.port);
+    const { node, cookies } = await startNode(sandbox, relay.through(url));
+    await withDatabase(url, async (db) => {
+      await sql`alter database ${sql.ref(new URL(url).pathname.slice(1))} set default_transaction_read_only = on`.execute(
+        db,
+      );
+      for (const pid of await connectionsOf(db)) await sql`select pg_terminate_backend(${pid})`.execute(db);
+    });
+    const before = relay.accepted();
+    // One of the pool, and two of attempts. Of a connection for reads that was kept, there would be one.
+    await until("it was opened twice", async () => {
+      assert.equal((await profile(node, cookies[0])).status, 200);
+      return relay.accepted() >= before + 3;
+    });
+  });
 });

@@ -5,6 +5,8 @@ import { connect, createServer, type Socket } from "node:net";
 export interface Relay extends AsyncDisposable {
   /** The URL of a server behind it, for clients that use the relay. */
   through: (url: string) => string;
+  /** How many connections it has accepted. */
+  accepted: () => number;
   /** Stops all bytes on the present connections without closing them, like a pulled cable. */
   silence: () => void;
   /** Whether new connections work. The silenced ones stay silent. */
@@ -19,9 +21,11 @@ export async function startRelay(targetPort: number): Promise<Relay> {
   const sockets = new Set<Socket>();
   const answers = new Map<Socket, Socket>();
   let isSilent = false;
+  let accepted = 0;
   let serverPort = targetPort;
   const relay = createServer((client) => {
     keep(client);
+    accepted++;
     if (isSilent) return;
     const server = keep(connect(serverPort, "127.0.0.1"));
     client.pipe(server).pipe(client);
@@ -42,6 +46,7 @@ export async function startRelay(targetPort: number): Promise<Relay> {
   const port = address !== null && typeof address === "object" ? address.port : 0;
   return {
     through: (url) => url.replace(`:${targetPort}/`, `:${port}/`),
+    accepted: () => accepted,
     silence: () => {
       isSilent = true;
       for (const socket of sockets) socket.unpipe().pause();
