@@ -5,14 +5,19 @@ import { parseConfig } from "../lib/config/load.ts";
 import { wireText } from "../lib/http/message.ts";
 import { createLog } from "../lib/observability/log.ts";
 import { judgePassword } from "../lib/passwords/password-rules.ts";
+import { createClient } from "./support/client.ts";
 import { freePort } from "./support/postgres.ts";
 import { PADDED_PASSWORD, sha1, startRangeService } from "./support/range-service.ts";
+import { createTestApp } from "./support/test-app.ts";
 
 const ALICE = { username: "alice", email: "", firstName: "", lastName: "", hasSecondFactor: false };
 
 const BREACHED = "speak friend and enter";
 
 const SENTENCE = "This password has appeared in a data breach and must not be used.";
+
+/** Like a page of the same origin. */
+const OURS = { "Sec-Fetch-Site": "same-origin" };
 
 /** @returns the validation errors and the log lines */
 async function judge(service: string, password: string, rules = "asvs") {
@@ -54,6 +59,25 @@ describe("with POSTERN_BREACHED_PASSWORDS", () => {
     await using service = await startRangeService([]);
     for (const password of ["", "x\0y", "x".repeat(4097)]) await judge(service.url, password);
     assert.deepEqual(service.requests, []);
+  });
+
+  test("the service is not asked at a change of the password that the throttle denies", async () => {
+    await using service = await startRangeService([BREACHED]);
+    const { app, addUser, close } = await createTestApp({ POSTERN_BREACHED_PASSWORDS: service.url });
+    await addUser({ username: "alice", password: "right horse" });
+    const client = createClient(app);
+    await client.login("alice", "right horse");
+    const change = async (current_password: string, new_password: string) =>
+      (await client.post("/password/change/", { current_password, new_password }, OURS)).status;
+    assert.equal(await change("right horse", BREACHED), 400);
+    assert.equal(service.requests.length, 1);
+    let status = 400;
+    while (status === 400) status = await change("wrong", "cyan giraffe umbrella");
+    assert.equal(status, 429);
+    const before = service.requests.length;
+    assert.equal(await change("right horse", BREACHED), 429);
+    assert.equal(service.requests.length, before);
+    await close();
   });
 
   for (const [what, answer, reason] of [

@@ -27,11 +27,12 @@ import { PASSWORD_FORM } from "./forms.ts";
 export async function changePassword(context: UserContext & Throttled): Promise<Reply> {
   const { services, auth } = context;
   const sent = readFields(await authorizedData(context), PASSWORD_FORM.fields);
-  const judged = await judgePassword(services, sent.new_password, auth.user);
-  if (typeof judged !== "string") throw new Problem("invalid", { new_password: judged });
-  const attempt = await context.reserveAttempt(auth.user.username);
-  const passwords = { current: sent.current_password, next: judged };
-  const cookies = await releaseOnError(attempt, () => checkAndReplace(context, passwords, attempt));
+  const attempt = await context.reserveAttempt(auth.user.username); // First: the check may ask another service.
+  const cookies = await releaseOnError(attempt, async () => {
+    const judged = await judgePassword(services, sent.new_password, auth.user);
+    if (typeof judged !== "string") throw new Problem("invalid", { new_password: judged });
+    return checkAndReplace(context, { current: sent.current_password, next: judged }, attempt);
+  });
   if (cookies === null) {
     await attempt.fail();
     throw new Problem("invalid", { current_password: [fieldMessage("password_incorrect")] });
