@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { findLiveSession } from "../db/sessions.ts";
+import { findLiveSession } from "../db/live-sessions.ts";
 import { deleteUser } from "../db/users.ts";
 import { OPERATOR } from "../lib/audit/actor.ts";
 import { lifetime } from "../lib/session/lifetime.ts";

@@ -1,5 +1,5 @@
+import { findLiveSession, lockLiveSession } from "../../db/live-sessions.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
-import { findLiveSession, lockLiveSession } from "../../db/sessions.ts";
 import type { Actor } from "../audit/actor.ts";
 import type { UserContext } from "../context.ts";
 import type { Data } from "../http/body.ts";

@@ -1,14 +1,12 @@
 import { deleteInBatches } from "../../db/batches.ts";
 import { confirmLogin } from "../../db/confirm-login.ts";
 import { deleteEndedSessions } from "../../db/ended-sessions.ts";
+import { findLiveSession, findLiveSessionWithGroups, lockLiveSession } from "../../db/live-sessions.ts";
 import { type TransactionDb, transaction } from "../../db/open.ts";
 import { isOutage } from "../../db/outage.ts";
 import {
   deleteSession,
-  findLiveSession,
-  findLiveSessionWithGroups,
   insertSession,
-  lockLiveSession,
   lockOwners,
   renewSession,
   type Session,
