@@ -39,6 +39,8 @@ export interface ServicesOptions {
   worker?: number | null;
   /** The cost of a hash. Tests pass a low one; no setting reaches it. */
   argon2?: Argon2Parameters | undefined;
+  /** As of `Runtime`. By default, hashes have the priority of requests: an application has its own work. */
+  yieldHashes?: (() => void) | null;
   /** Tests pass short ones; no setting reaches them. */
   timeouts?: DatabaseTimeouts;
   /** Where `console:` prints a mail. The link in it is a secret: it goes to standard error, not into the log. */
@@ -50,11 +52,9 @@ export interface ServicesOptions {
  *
  * @throws DatabaseError
  */
-export async function openServices(
-  config: Config,
-  output: Output,
-  { mayCreate = false, worker = null, argon2, timeouts = {}, printMail = printOnStandardError }: ServicesOptions = {},
-): Promise<Services> {
+export async function openServices(config: Config, output: Output, options: ServicesOptions = {}): Promise<Services> {
+  const { mayCreate = false, worker = null, argon2, yieldHashes = null, timeouts = {} } = options;
+  const { printMail = printOnStandardError } = options;
   const db = await openConfiguredDatabase(config, mayCreate, timeouts);
   let keys: Keys;
   let mail: MailService | null;
@@ -76,10 +76,10 @@ export async function openServices(
     config,
     db,
     hasher: createHasher({
-      // With more, the profile's p99 beside a flood of logins grows by a third, for 0 to 5 % more logins (measured).
-      concurrency: Math.ceil(availableParallelism() / config.workers),
+      concurrency: hashesAtOnce(config.workers, yieldHashes !== null),
       maxWaiting: config.passwordQueue,
       watch: metrics.watchHashes,
+      yieldHashes,
       costs: () => listPasswordCosts(db),
       argon2,
     }),
@@ -92,6 +92,14 @@ export async function openServices(
     lifecycle: { isStopping: false },
     now,
   };
+}
+
+/**
+ * If hashes yield to requests, there is one more than threads for them. It waits for a thread, so that the thread does
+ * not wait for the next one.
+ */
+function hashesAtOnce(workers: number, doYield: boolean): number {
+  return Math.ceil(availableParallelism() / workers) + (doYield ? 1 : 0);
 }
 
 /**

@@ -37,7 +37,12 @@ export async function run(invocation: Invocation): Promise<number> {
   const config = () => parseConfig(environment);
   let services: Services | undefined;
   const open: Cli["open"] = async (options) => {
-    services = await openServices(config(), output, { ...options, argon2, printMail: terminal.remark });
+    services = await openServices(config(), output, {
+      ...options,
+      argon2,
+      yieldHashes: runtime.yieldHashes,
+      printMail: terminal.remark,
+    });
     return services;
   };
   try {

@@ -2,7 +2,7 @@ import { hash as hashArgon2 } from "@node-rs/argon2";
 import { generateToken } from "../crypto/token.ts";
 import { readHash } from "./django-hash.ts";
 import { DIGEST_DECOYS, decoyHash, estimateMs, parseScheme, withIterations } from "./hash-scheme.ts";
-import { type Caller, createSemaphore, type WaitWatch } from "./semaphore.ts";
+import { type Caller, createSemaphore, type Semaphore, type WaitWatch } from "./semaphore.ts";
 
 /** `replacement`: the same password hashed with the current parameters, to be stored; null if it already is. */
 export type PasswordCheck = { right: false } | { right: true; replacement: string | null };
@@ -24,11 +24,13 @@ export interface Hasher {
 }
 
 export interface HasherOptions {
-  /** Hashes computed at the same time; at most one per core. */
+  /** Hashes that are begun before the first has ended. */
   concurrency: number;
   /** Callers that may wait before the next one is denied. */
   maxWaiting: number;
   watch?: WaitWatch;
+  /** Called after a hash if more ran at once than before: there may be new threads for them. */
+  yieldHashes?: (() => void) | null;
   /** The costs that `decoyHash` takes. Called at every check, so that an import by SQL counts at once. */
   costs?: () => Promise<readonly string[]>;
   /** Replaced by tests that count the hashes. */
@@ -66,8 +68,16 @@ export const MAX_PASSWORD_BYTES = 4096;
  * of Django's layouts. The text is not normalised: Django does not, and imported hashes would not match.
  */
 export function createHasher(options: HasherOptions): Hasher {
-  const { concurrency, maxWaiting, watch, costs = async () => [], read = readHash, argon2 = ARGON2 } = options;
-  const semaphore = createSemaphore(concurrency, maxWaiting, watch);
+  const {
+    concurrency,
+    maxWaiting,
+    watch,
+    yieldHashes = null,
+    costs = async () => [],
+    read = readHash,
+    argon2 = ARGON2,
+  } = options;
+  const semaphore = notePeaks(createSemaphore(concurrency, maxWaiting, watch), yieldHashes);
   const ourCost = costOf(argon2);
   // Argon2id is the library's default. A bundler cannot import its enum of algorithms.
   const hash = async (password: string) => `argon2${await hashArgon2(password, argon2)}`;
@@ -85,6 +95,23 @@ export function createHasher(options: HasherOptions): Hasher {
         return { right: false };
       }, caller),
   };
+}
+
+/** @param onPeak called after a task if more ran at once than ever before */
+function notePeaks(semaphore: Semaphore, onPeak: (() => void) | null): Semaphore {
+  let running = 0;
+  let most = 0;
+  return (task, caller) =>
+    semaphore(async () => {
+      running++;
+      try {
+        return await task();
+      } finally {
+        if (running > most) onPeak?.();
+        most = Math.max(most, running);
+        running--;
+      }
+    }, caller);
 }
 
 /** More schemes than a real database holds. */

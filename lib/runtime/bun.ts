@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import type { BunRequest, Server } from "bun";
 import { UNIX } from "../http/client-address.ts";
 import type { MaybePromise } from "../pipeline/maybe-promise.ts";
+import { lowerPoolPriority } from "./bun-pool.ts";
 import { listenError, type Runtime } from "./runtime.ts";
 import { unixPath } from "./unix-socket.ts";
 
@@ -40,6 +41,7 @@ export const bun: Runtime = {
   // On other systems, SO_REUSEPORT is missing or does not distribute connections.
   command: process.platform !== "linux" ? null : isCompiled ? [process.execPath] : [process.execPath, Bun.main],
   standardOutput: process.stdout,
+  yieldHashes: process.platform === "linux" ? lowerPoolPriority : null,
   peerOf: (request, address) => ({ address, gone: () => request.signal }),
   listen(app, options) {
     const { hostname, port, idleTimeoutSeconds, paths = [], sharesPort = false } = options;

@@ -56,6 +56,7 @@ export const deno: Runtime = {
     return [process.execPath, "run", "-A", "--unstable-net", process.argv[1] ?? ""];
   },
   standardOutput,
+  yieldHashes: null, // Its threads come and go.
   peerOf: (request, address) => (hasPlainUrl(request) ? { address } : { address, path: null }),
   listen(app, options) {
     const { hostname, port, sharesPort = false } = options;
