@@ -24,7 +24,7 @@ export interface Hasher {
 }
 
 export interface HasherOptions {
-  /** Hashes that are begun before the first has ended. */
+  /** Hashes that are begun at the same time. The runtime computes at most one per core. */
   concurrency: number;
   /** Callers that may wait before the next one is denied. */
   maxWaiting: number;
