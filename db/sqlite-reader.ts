@@ -4,7 +4,7 @@ import type { Reader } from "./read-now.ts";
 
 /**
  * At most 32 MB of pages, in place of SQLite's 2: enough for the sessions in use among a million. At each read, SQLite
- * checks whether another connection has committed. If so, it reads the pages anew.
+ * checks whether another connection has committed. If so, it reads the pages again.
  */
 const PAGE_CACHE = "pragma cache_size = -32000";
 
