@@ -1,8 +1,9 @@
-import { isOutage } from "./outage.ts";
+import { hasTimedOut } from "./outage.ts";
 
-/** With one, a request could wait almost twice as long for an answer from a distant server. Each is sent at once. */
+/** With a single one, a request could wait almost twice as long for an answer from a distant server. */
 const SELECTS_AT_ONCE = 2;
 
+/** If as many wait, one more select is sent: no request waits for more than one batch besides its own. */
 const MOST_IDS = 100;
 
 /** Reads the rows of these ids, in any order. It omits those that do not exist. */
@@ -32,7 +33,7 @@ export class BatchedReads<Row> {
     this.#select = select;
     const waiting = this.#waiting.get(id) ?? Promise.withResolvers<Row | null>();
     this.#waiting.set(id, waiting);
-    if (this.#selects < SELECTS_AT_ONCE) void this.#selectWaiting();
+    if (this.#selects < SELECTS_AT_ONCE || this.#waiting.size >= MOST_IDS) void this.#selectWaiting();
     return waiting.promise;
   }
 
@@ -45,8 +46,8 @@ export class BatchedReads<Row> {
       for (const [id, { resolve }] of batch) resolve(found.get(id) ?? null);
     } catch (error) {
       for (const { reject } of batch.values()) reject(error);
-      // Those that wait would wait as long once more.
-      if (isOutage(error)) for (const { reject } of this.#take(this.#waiting.size).values()) reject(error);
+      // The requests that wait have waited through most of the time-out. A second one would be too long.
+      if (hasTimedOut(error)) for (const { reject } of this.#take(this.#waiting.size).values()) reject(error);
     }
     this.#selects--;
     if (this.#waiting.size > 0) void this.#selectWaiting();

@@ -38,6 +38,11 @@ export function isTimeout(error: unknown): boolean {
   return error instanceof Error && TIMEOUT_MESSAGES.test(error.message);
 }
 
+/** The same, or the server's own time-out of a statement. A cancelled statement has the same code. */
+export function hasTimedOut(error: unknown): boolean {
+  return isTimeout(error) || (error instanceof Error && codeOf(error) === "57014");
+}
+
 /** "cached plan must not change result type": the prepared statement is older than the schema. */
 function isStalePlan(error: Error): boolean {
   return codeOf(error) === "0A000" && error.message.startsWith("cached plan");

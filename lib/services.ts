@@ -39,8 +39,8 @@ export interface ServicesOptions {
   worker?: number | null;
   /** The cost of a hash. Tests pass a low one; no setting reaches it. */
   argon2?: Argon2Parameters | undefined;
-  /** As of `Runtime`. By default, hashes have the priority of requests: an application has its own work. */
-  yieldHashes?: (() => void) | null;
+  /** See `Runtime`. Null by default: the threads of an application keep their priority. */
+  lowerHashPriority?: (() => void) | null;
   /** Tests pass short ones; no setting reaches them. */
   timeouts?: DatabaseTimeouts;
   /** Where `console:` prints a mail. The link in it is a secret: it goes to standard error, not into the log. */
@@ -53,7 +53,7 @@ export interface ServicesOptions {
  * @throws DatabaseError
  */
 export async function openServices(config: Config, output: Output, options: ServicesOptions = {}): Promise<Services> {
-  const { mayCreate = false, worker = null, argon2, yieldHashes = null, timeouts = {} } = options;
+  const { mayCreate = false, worker = null, argon2, lowerHashPriority = null, timeouts = {} } = options;
   const { printMail = printOnStandardError } = options;
   const db = await openConfiguredDatabase(config, mayCreate, timeouts);
   let keys: Keys;
@@ -76,10 +76,10 @@ export async function openServices(config: Config, output: Output, options: Serv
     config,
     db,
     hasher: createHasher({
-      concurrency: hashesAtOnce(config.workers, yieldHashes !== null),
+      concurrency: hashesAtOnce(config.workers, lowerHashPriority !== null),
       maxWaiting: config.passwordQueue,
       watch: metrics.watchHashes,
-      yieldHashes,
+      lowerHashPriority,
       costs: () => listPasswordCosts(db),
       argon2,
     }),
@@ -95,11 +95,11 @@ export async function openServices(config: Config, output: Output, options: Serv
 }
 
 /**
- * If hashes yield to requests, there is one more than threads for them. It waits for a thread, so that the thread does
- * not wait for the next one.
+ * One for each core. If hashes have a lower priority than requests, one more waits in the runtime, and a thread that has
+ * ended a hash begins it at once. Several workers have more threads together than there are cores.
  */
-function hashesAtOnce(workers: number, doYield: boolean): number {
-  return Math.ceil(availableParallelism() / workers) + (doYield ? 1 : 0);
+function hashesAtOnce(workers: number, haveLowPriority: boolean): number {
+  return Math.ceil(availableParallelism() / workers) + (haveLowPriority && workers === 1 ? 1 : 0);
 }
 
 /**

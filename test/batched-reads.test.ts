@@ -71,15 +71,14 @@ describe("reads in batches", () => {
     assert.deepEqual(await Promise.all(after), [null, 2]);
   });
 
-  test("ask for at most 100 ids in a select", async () => {
+  test("ask for at most 100 ids in a select, and send one more if 100 wait", async () => {
     const ids = Array.from({ length: 250 }, (_, index) => `id ${index}`);
     const { sent, find } = createTable(Object.fromEntries(ids.map((id, index) => [id, index])));
     const found = Promise.all(ids.map(find));
+    const sizes = () => sent.map((select) => select.ids.length);
+    assert.deepEqual(sizes(), [1, 1, 100, 100]);
     for (const { answer } of sent) await answer();
-    assert.deepEqual(
-      sent.map((select) => select.ids.length),
-      [1, 1, 100, 100, 48],
-    );
+    assert.deepEqual(sizes(), [1, 1, 100, 100, 48]);
     assert.deepEqual(await found, [...ids.keys()]);
   });
 
@@ -109,5 +108,19 @@ describe("reads in batches", () => {
     const next = find("c");
     await sent[2]?.answer();
     assert.equal(await next, 3);
+  });
+
+  test("are sent after a lost connection", async () => {
+    const { sent, find } = createTable({ a: 1, b: 2, c: 3 });
+    const found = Promise.allSettled(["a", "b"].map(find));
+    const waiting = find("c");
+    await sent[0]?.fail(new Error("Connection terminated unexpectedly"));
+    await sent[1]?.answer();
+    await sent[2]?.answer();
+    assert.equal(await waiting, 3);
+    assert.deepEqual(
+      (await found).map(({ status }) => status),
+      ["rejected", "fulfilled"],
+    );
   });
 });

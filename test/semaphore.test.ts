@@ -253,6 +253,18 @@ describe("the hasher's semaphore", () => {
     assert.deepEqual(await passwords.check("b", null), { right: false });
   });
 
+  test("lowers the priority of threads when more hashes ran at once than ever before", async () => {
+    let times = 0;
+    const lowerHashPriority = () => void times++;
+    const passwords = createHasher({ concurrency: 3, maxWaiting: 9, argon2: QUICK_ARGON2, lowerHashPriority });
+    const counts: number[] = [];
+    for (const atOnce of [1, 1, 3, 2, 3]) {
+      await Promise.all(Array.from({ length: atOnce }, () => passwords.hash("a")));
+      counts.push(times);
+    }
+    assert.deepEqual(counts, [1, 1, 2, 2, 2]);
+  });
+
   test("frees the place of a check that fails", async () => {
     const costs = () => Promise.reject(new Error("The database is unavailable."));
     const passwords = createHasher({ concurrency: 1, maxWaiting: 0, argon2: QUICK_ARGON2, costs });

@@ -40,7 +40,7 @@ export async function run(invocation: Invocation): Promise<number> {
     services = await openServices(config(), output, {
       ...options,
       argon2,
-      yieldHashes: runtime.yieldHashes,
+      lowerHashPriority: runtime.lowerHashPriority,
       printMail: terminal.remark,
     });
     return services;

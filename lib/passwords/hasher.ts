@@ -29,8 +29,8 @@ export interface HasherOptions {
   /** Callers that may wait before the next one is denied. */
   maxWaiting: number;
   watch?: WaitWatch;
-  /** Called after a hash if more ran at once than before: there may be new threads for them. */
-  yieldHashes?: (() => void) | null;
+  /** Called after a hash if more ran at once than ever before: there may be new threads. See `Runtime`. */
+  lowerHashPriority?: (() => void) | null;
   /** The costs that `decoyHash` takes. Called at every check, so that an import by SQL counts at once. */
   costs?: () => Promise<readonly string[]>;
   /** Replaced by tests that count the hashes. */
@@ -72,12 +72,12 @@ export function createHasher(options: HasherOptions): Hasher {
     concurrency,
     maxWaiting,
     watch,
-    yieldHashes = null,
+    lowerHashPriority = null,
     costs = async () => [],
     read = readHash,
     argon2 = ARGON2,
   } = options;
-  const semaphore = notePeaks(createSemaphore(concurrency, maxWaiting, watch), yieldHashes);
+  const semaphore = notePeaks(createSemaphore(concurrency, maxWaiting, watch), lowerHashPriority);
   const ourCost = costOf(argon2);
   // Argon2id is the library's default. A bundler cannot import its enum of algorithms.
   const hash = async (password: string) => `argon2${await hashArgon2(password, argon2)}`;
@@ -107,9 +107,10 @@ function notePeaks(semaphore: Semaphore, onPeak: (() => void) | null): Semaphore
       try {
         return await task();
       } finally {
-        if (running > most) onPeak?.();
+        const isPeak = running > most;
         most = Math.max(most, running);
         running--;
+        if (isPeak) onPeak?.();
       }
     }, caller);
 }

@@ -20,10 +20,16 @@ const LOWEST = 19;
  * and no right is needed to lower it.
  */
 export function lowerPoolPriority(): void {
-  const nice = Math.min(getPriority() + NICE, LOWEST);
   try {
-    for (const thread of readdirSync(THREADS)) {
-      if (readFileSync(`${THREADS}/${thread}/comm`, "utf8").startsWith(POOL)) setPriority(Number(thread), nice);
-    }
-  } catch {} // A sandbox may hide /proc, and a thread may end. All works without it.
+    const nice = Math.min(getPriority() + NICE, LOWEST);
+    for (const thread of readdirSync(THREADS)) if (isOfPool(thread)) setPriority(Number(thread), nice);
+  } catch {} // A sandbox may deny it or hide /proc. All works without it.
+}
+
+function isOfPool(thread: string): boolean {
+  try {
+    return readFileSync(`${THREADS}/${thread}/comm`, "utf8").startsWith(POOL);
+  } catch {
+    return false; // It has ended. Those of the pool stay.
+  }
 }

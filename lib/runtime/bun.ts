@@ -41,7 +41,7 @@ export const bun: Runtime = {
   // On other systems, SO_REUSEPORT is missing or does not distribute connections.
   command: process.platform !== "linux" ? null : isCompiled ? [process.execPath] : [process.execPath, Bun.main],
   standardOutput: process.stdout,
-  yieldHashes: process.platform === "linux" ? lowerPoolPriority : null,
+  lowerHashPriority: process.platform === "linux" ? lowerPoolPriority : null,
   peerOf: (request, address) => ({ address, gone: () => request.signal }),
   listen(app, options) {
     const { hostname, port, idleTimeoutSeconds, paths = [], sharesPort = false } = options;

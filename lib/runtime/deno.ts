@@ -56,7 +56,7 @@ export const deno: Runtime = {
     return [process.execPath, "run", "-A", "--unstable-net", process.argv[1] ?? ""];
   },
   standardOutput,
-  yieldHashes: null, // Its threads come and go.
+  lowerHashPriority: null, // A thread of Deno's ends after a while, and a new one has the priority of requests.
   peerOf: (request, address) => (hasPlainUrl(request) ? { address } : { address, path: null }),
   listen(app, options) {
     const { hostname, port, sharesPort = false } = options;

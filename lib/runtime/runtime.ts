@@ -12,8 +12,8 @@ export interface Runtime {
   command: readonly string[] | null;
   /** Does not block if the reader stalls. */
   standardOutput: OutputStream;
-  /** Lowers the priority of the threads that compute password hashes. Null if they have none of their own. */
-  yieldHashes: (() => void) | null;
+  /** Lowers the priority of the threads that compute password hashes. Null if there are no lasting threads for them. */
+  lowerHashPriority: (() => void) | null;
 }
 
 export interface ListenOptions {
