@@ -48,7 +48,7 @@ export const CONTESTANT_ROWS = [
   {
     name: "postgres",
     title: "Postern, Postgres",
-    meaning: "Postern with its data in a Postgres on the same machine.",
+    meaning: "Postern with its data in a Postgres on the same machine. Requests that come together share a select.",
     hasLogin: true,
   },
   {
