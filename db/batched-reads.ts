@@ -3,7 +3,7 @@ import { hasTimedOut } from "./outage.ts";
 /** With a single one, a request could wait almost twice as long for an answer from a distant server. */
 const SELECTS_AT_ONCE = 2;
 
-/** If as many wait, one more select is sent: no request waits for more than one batch besides its own. */
+/** If as many wait, one more select is sent, so that the queue stays short. */
 const MOST_IDS = 100;
 
 /** Reads the rows of these ids, in any order. It omits those that do not exist. */
@@ -46,11 +46,11 @@ export class BatchedReads<Row> {
       for (const [id, { resolve }] of batch) resolve(found.get(id) ?? null);
     } catch (error) {
       for (const { reject } of batch.values()) reject(error);
-      // The requests that wait have waited through most of the time-out. A second one would be too long.
+      // Otherwise the requests that wait could wait through a second time-out.
       if (hasTimedOut(error)) for (const { reject } of this.#take(this.#waiting.size).values()) reject(error);
     }
     this.#selects--;
-    if (this.#waiting.size > 0) void this.#selectWaiting();
+    if (this.#waiting.size > 0 && this.#selects < SELECTS_AT_ONCE) void this.#selectWaiting();
   }
 
   #take(count: number): Map<string, PromiseWithResolvers<Row | null>> {

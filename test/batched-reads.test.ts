@@ -77,6 +77,8 @@ describe("reads in batches", () => {
     const found = Promise.all(ids.map(find));
     const sizes = () => sent.map((select) => select.ids.length);
     assert.deepEqual(sizes(), [1, 1, 100, 100]);
+    await sent[0]?.answer(); // Three are still on their way: no further one yet.
+    assert.deepEqual(sizes(), [1, 1, 100, 100]);
     for (const { answer } of sent) await answer();
     assert.deepEqual(sizes(), [1, 1, 100, 100, 48]);
     assert.deepEqual(await found, [...ids.keys()]);
